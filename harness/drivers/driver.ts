@@ -1,0 +1,89 @@
+// Decides what a driver is: how nodes of one kind are made, found again and removed. Knows no engine.
+
+import type { Environment } from "../model/environment.ts";
+import type { ResourceKind } from "../model/event.ts";
+import type { BuiltImage } from "../model/image.ts";
+import type { Node } from "../model/node.ts";
+
+/** Everything that says whose a resource is. Written on each resource as labels, so that it is found without a ledger. */
+export interface Owner {
+  /** The run's id, lower-case letters and digits. */
+  readonly run: string;
+  /** Which machine, boot and process owns the run: `host boot-id pid start-time pid-namespace`, see `lifecycle/owner.ts`. */
+  readonly identity: string;
+}
+
+/** A resource by name: what the ledger keeps. The name is deterministic, so that it is known before the resource is. */
+export interface ResourceRef {
+  /** The driver's `kind`, e.g. `docker`. */
+  readonly driver: string;
+  readonly kind: ResourceKind;
+  /** Unique on the engine: `assay-<run>-<environment>-<node>`. For a directory: its absolute path. */
+  readonly name: string;
+  /** The engine's own id, once known. */
+  readonly id?: string | undefined;
+}
+
+/** One step of standing an environment up, from `plan`. */
+export interface PlannedResource extends ResourceRef {
+  /** The node it is for; absent for what nodes share. */
+  readonly node?: string;
+  /** Names of planned resources that must exist (for a node: be ready) before this one is created. */
+  readonly needs: readonly string[];
+}
+
+/** A resource found on the engine by its labels. */
+export interface FoundResource extends ResourceRef {
+  readonly owner: Owner;
+  readonly environment: string;
+  readonly node?: string;
+  /** ISO time. */
+  readonly createdAt: string;
+  /** `running`, `exited`, … where the kind has states. */
+  readonly state?: string;
+}
+
+export interface Standing {
+  readonly owner: Owner;
+  readonly environment: Environment;
+  /** Distinguishes several stand-ups of one environment in one run: file, or test. Lower-case letters and digits. */
+  readonly scope: string;
+  /** Directory for the environment's own files (scratch mounts), below the state directory. */
+  readonly directory: string;
+  /** Images that recipes of the environment were built to, by `name:version`. */
+  readonly images: ReadonlyMap<string, BuiltImage>;
+}
+
+export interface EvidenceFile {
+  /** `log`, `inspect` */
+  readonly title: string;
+  /** File name without directory: `soe.log`. */
+  readonly name: string;
+  readonly content: string | Uint8Array;
+}
+
+/**
+ * How nodes of one kind are made. One instance serves a process; all methods may be called concurrently.
+ * Rejections are `ProvisionError`s, except where said otherwise.
+ */
+export interface Driver {
+  readonly kind: string;
+  /** What the engine is: name → version. Rejects with the cause and the remedy when the engine cannot be used. Idempotent. */
+  probe(): Promise<Readonly<Record<string, string>>>;
+  /** What `environment` needs, in an order of creation. Pure. */
+  plan(standing: Standing): readonly PlannedResource[];
+  /** Makes the engine know a built image. Idempotent: quick when it is there already. */
+  load(image: BuiltImage): Promise<void>;
+  /** Creates, and for a node starts, one planned resource; `created` is told the id as soon as the engine says it. Rejects when the name exists. */
+  create(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void>;
+  /** The live handle of a created node, ready as its declaration means it. Rejects at once when the node dies first. */
+  connect(resource: PlannedResource, standing: Standing): Promise<Node>;
+  /** What can still be told about a node, alive or broken. Never rejects: what could not be had is said in the file. */
+  evidence(resource: ResourceRef): Promise<readonly EvidenceFile[]>;
+  /** Removes a resource. Gone is success. Idempotent; concurrent calls on one resource are fine. */
+  destroy(resource: ResourceRef): Promise<void>;
+  /** Everything on the engine with our labels, of one run or of all. Images are a cache and not listed. */
+  find(run?: string): Promise<readonly FoundResource[]>;
+  /** Releases connections to nodes. The driver cannot be used after it. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,247 @@
+// Decides what can be declared of a container, and that nothing else can. Data only.
+import { isAbsolute } from "node:path";
+import { z } from "zod";
+import { callSite } from "./call-site.ts";
+import type { Check } from "./check.ts";
+import { durationMs, sizeBytes } from "./duration.ts";
+import { DeclarationError } from "./errors.ts";
+import type { ContainerNode } from "./node.ts";
+import { readOptions } from "./options.ts";
+import type { FromImage, Recipe } from "./recipe.ts";
+import { isSecret, type Secret } from "./secret.ts";
+
+const words = z.array(z.string()).min(1);
+const name = z.string().regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, "use lower-case letters, digits and single hyphens");
+const absolute = z.string().refine(isAbsolute, "not an absolute path");
+const checked = (read: (text: string) => number) =>
+  z.string().superRefine((text, context) => {
+    try {
+      read(text);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: error instanceof DeclarationError ? error.seen : String(error) });
+    }
+  });
+const size = checked((text) => sizeBytes(text)).transform((text) => sizeBytes(text));
+const duration = checked((text) => durationMs(text)).transform((text) => durationMs(text));
+const mode = z.int().min(0).max(0o7777);
+const id = z.int().min(0);
+const ipv4 = z.ipv4();
+const propagation = z.enum(["private", "rprivate", "shared", "rshared", "slave", "rslave"]);
+/** Relabelling of a bind mount's source: `z` shares it between containers, `Z` keeps it to one. */
+const selinux = z.enum(["z", "Z"]);
+
+const bindOptions = z.strictObject({
+  readOnly: z.boolean().default(false),
+  selinux: selinux.optional(),
+  propagation: propagation.optional(),
+});
+const scratchOptions = bindOptions.extend({
+  owner: z.strictObject({ uid: id, gid: id }).default({ uid: 0, gid: 0 }),
+  mode: mode.default(0o755),
+});
+const volumeOptions = z.strictObject({ readOnly: z.boolean().default(false), noCopy: z.boolean().default(false) });
+const tmpfsOptions = z.strictObject({
+  size: size.optional(),
+  mode: mode.optional(),
+  uid: id.optional(),
+  gid: id.optional(),
+  readOnly: z.boolean().default(false),
+});
+
+export type BindMount = { readonly mount: "bind"; readonly source: string } & z.output<typeof bindOptions>;
+export type ScratchMount = { readonly mount: "scratch" } & z.output<typeof scratchOptions>;
+export type VolumeMount = { readonly mount: "volume"; readonly volume: string } & z.output<typeof volumeOptions>;
+export type TmpfsMount = { readonly mount: "tmpfs" } & z.output<typeof tmpfsOptions>;
+export type Mount = BindMount | ScratchMount | VolumeMount | TmpfsMount;
+
+/** A directory or file of the host, mounted as it is. It must exist. @example bind("/etc/localtime", { readOnly: true }) */
+export function bind(source: string, options: z.input<typeof bindOptions> = {}): BindMount {
+  if (!isAbsolute(source))
+    throw new DeclarationError({
+      code: "bad-path",
+      at: callSite(),
+      seen: `bind source "${source}" is not an absolute path`,
+    });
+  return { mount: "bind", source, ...readOptions("bind", bindOptions, options) };
+}
+
+/** A fresh, empty directory of the host, bind-mounted; made for the environment and removed with it. @example scratch({ owner: { uid: 1000, gid: 1000 } }) */
+export function scratch(options: z.input<typeof scratchOptions> = {}): ScratchMount {
+  return { mount: "scratch", ...readOptions("scratch", scratchOptions, options) };
+}
+
+/** A volume of the environment, kept by the engine as long as the environment lives. Declare its name in `volumes`. @example volume("data") */
+export function volume(volumeName: string, options: z.input<typeof volumeOptions> = {}): VolumeMount {
+  return { mount: "volume", volume: volumeName, ...readOptions("volume", volumeOptions, options) };
+}
+
+/** Memory, gone with the container. @example tmpfs({ size: "64m", mode: 0o1777 }) */
+export function tmpfs(options: z.input<typeof tmpfsOptions> = {}): TmpfsMount {
+  return { mount: "tmpfs", ...readOptions("tmpfs", tmpfsOptions, options) };
+}
+
+const envValue = z.union([z.string(), z.custom<Secret>(isSecret, "expected text or a secret")]);
+const port = z.union([
+  z.int().min(1).max(65535),
+  z.strictObject({
+    container: z.int().min(1).max(65535),
+    /** Host port; chosen by the engine when absent. A fixed port is claimed: two runs wait for each other. */
+    host: z.int().min(1).max(65535).optional(),
+    address: ipv4.default("127.0.0.1"),
+    protocol: z.enum(["tcp", "udp"]).default("tcp"),
+  }),
+]);
+const health = z.strictObject({
+  test: words,
+  interval: duration.optional(),
+  timeout: duration.optional(),
+  startPeriod: duration.optional(),
+  retries: z.int().min(1).optional(),
+});
+
+/** What "ready" means; every given condition must hold. Without any: the main process runs. */
+const ready = z.strictObject({
+  /** A line of the log, standard output or error. */
+  log: z.instanceof(RegExp).optional(),
+  /** The health check says healthy. */
+  healthy: z.literal(true).optional(),
+  /** A TCP port on which something listens inside the container. */
+  port: z.int().min(1).max(65535).optional(),
+  /** The main process ends with status 0: a one-shot container. */
+  exited: z.literal(true).optional(),
+  /** Any check is met. */
+  check: z
+    .custom<Check<ContainerNode>>(
+      (value) => typeof value === "object" && value !== null && "observe" in value,
+      "expected a check",
+    )
+    .optional(),
+  within: duration.default(60_000),
+});
+
+const image = z.union([
+  z.string().min(1),
+  z.custom<Recipe | FromImage>(
+    (value) => typeof value === "object" && value !== null && ("kind" in value || "base" in value),
+    "expected name:tag, a recipe or fromImage(…)",
+  ),
+]);
+
+const containerOptions = z.strictObject({
+  /** `name:tag` the engine has, a recipe, or `fromImage`. */
+  image,
+  /** Replaces the image's command. */
+  command: z.array(z.string()).optional(),
+  /** Replaces the image's entrypoint. */
+  entrypoint: z.array(z.string()).optional(),
+  /** Replaces entrypoint and command by a process that waits: for images whose daemon is not what is tested. */
+  idle: z.literal(true).optional(),
+  /** `name`, `uid`, `uid:gid` */
+  user: z
+    .string()
+    .regex(/^[\w.-]+(:[\w.-]+)?$/, "write name, uid or uid:gid")
+    .optional(),
+  env: z.record(z.string().regex(/^[A-Za-z_]\w*$/, "not a variable's name"), envValue).default({}),
+  workdir: absolute.optional(),
+  hostname: z
+    .string()
+    .regex(/^[a-zA-Z0-9][a-zA-Z0-9.-]{0,62}$/, "not a host name")
+    .optional(),
+  dns: z.array(z.union([ipv4, z.ipv6()])).default([]),
+  dnsSearch: z.array(z.string().min(1)).default([]),
+  dnsOptions: z.array(z.string().min(1)).default([]),
+  /** Lines for /etc/hosts: name → address. */
+  hosts: z.record(z.string().min(1), z.union([ipv4, z.ipv6(), z.literal("host-gateway")])).default({}),
+  /** Target path → what is mounted there. */
+  mounts: z
+    .record(
+      absolute,
+      z.custom<Mount>(
+        (value) => typeof value === "object" && value !== null && "mount" in value,
+        "expected bind, scratch, volume or tmpfs",
+      ),
+    )
+    .default({}),
+  /** Nodes of the environment whose volumes and binds are mounted at the same paths. */
+  volumesFrom: z
+    .array(z.union([name, z.strictObject({ node: name, readOnly: z.boolean().default(false) })]))
+    .default([]),
+  /** Networks of the environment; without any, the engine's default bridge. */
+  networks: z
+    .union([
+      z.array(name),
+      z.record(name, z.strictObject({ aliases: z.array(z.string().min(1)).default([]), address: ipv4.optional() })),
+    ])
+    .default([]),
+  /** Ports published on the host, on loopback unless an address is given. */
+  ports: z.array(port).default([]),
+  capabilities: z
+    .strictObject({ add: z.array(z.string()).default([]), drop: z.array(z.string()).default([]) })
+    .default({ add: [], drop: [] }),
+  privileged: z.boolean().default(false),
+  readOnlyRoot: z.boolean().default(false),
+  /** Host device path → path and rights in the container. */
+  devices: z
+    .record(
+      absolute,
+      z.strictObject({
+        path: absolute.optional(),
+        rights: z
+          .string()
+          .regex(/^[rwm]{1,3}$/)
+          .default("rwm"),
+      }),
+    )
+    .default({}),
+  /** Limit; also what the run reserves of the host's memory before it starts the container. */
+  memory: size.optional(),
+  cpus: z.number().positive().optional(),
+  pids: z.int().min(1).optional(),
+  ulimits: z.record(z.string(), z.union([z.int(), z.strictObject({ soft: z.int(), hard: z.int() })])).default({}),
+  health: health.optional(),
+  stopSignal: z.string().startsWith("SIG").optional(),
+  stopTimeout: duration.optional(),
+  labels: z.record(z.string(), z.string()).default({}),
+  ready: ready.default({ within: 60_000 }),
+  /** Nodes that must be ready before this one is started. */
+  after: z.array(name).default([]),
+});
+
+export type ContainerOptions = z.input<typeof containerOptions>;
+
+export interface ContainerDeclaration extends z.output<typeof containerOptions> {
+  readonly kind: "container";
+  readonly at: string | undefined;
+}
+
+/**
+ * Declares a container. Its image's own entrypoint runs; `idle: true` replaces it by a process that waits.
+ * An unknown or malformed option is a type error, and at run time a `DeclarationError` with file and line.
+ *
+ * @example
+ * container({ image: soe, idle: true, user: "1000:1000", mounts: { "/vfx": scratch({ mode: 0o777 }) } })
+ */
+export function container(options: ContainerOptions): ContainerDeclaration {
+  const at = callSite();
+  const read = readOptions("container", containerOptions, options);
+  if (read.idle === true && (read.command !== undefined || read.entrypoint !== undefined)) {
+    throw new DeclarationError({
+      code: "bad-option",
+      at,
+      seen: "container: idle replaces entrypoint and command; give one or the other",
+    });
+  }
+  if (
+    read.ready.healthy === true &&
+    read.health === undefined &&
+    typeof read.image !== "string" &&
+    "kind" in read.image
+  ) {
+    throw new DeclarationError({
+      code: "bad-option",
+      at,
+      seen: "container: ready.healthy needs a health check, and neither the declaration nor the recipe has one",
+    });
+  }
+  return { kind: "container", ...read, at };
+}

@@ -1,0 +1,147 @@
+// Decides what is said while a run goes on. The report is a function of these events and of nothing else.
+
+import type { Phase } from "./errors.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** Milliseconds since the epoch. */
+export type Instant = number;
+
+/** An error as it is told to others: already text, already redacted. */
+export interface ToldError {
+  readonly name: string;
+  readonly message: string;
+  /** From `HarnessError.code`; absent for assertions and foreign errors. */
+  readonly code?: string | undefined;
+  /** `file:line:column` in the spec or declaration, relative to the project. */
+  readonly at?: string | undefined;
+  readonly stack?: string | undefined;
+}
+
+/** A kind of thing that is created and must be gone at the end. */
+export type ResourceKind = "container" | "network" | "volume" | "directory" | "domain" | "process";
+
+export type RunEvent =
+  | {
+      readonly event: "run-started";
+      readonly at: Instant;
+      readonly run: string;
+      readonly version: string;
+      readonly command: readonly string[];
+      readonly host: HostFacts;
+    }
+  /** A spec file was read: the tests it plans to run. */
+  | { readonly event: "planned"; readonly at: Instant; readonly file: string; readonly tests: readonly string[] }
+  /** An image is there, built now or found in the store. */
+  | {
+      readonly event: "image";
+      readonly at: Instant;
+      readonly recipe: string;
+      readonly tag: string;
+      readonly recipeDigest: string;
+      readonly treeDigest: string;
+      readonly imageId: string;
+      readonly built: boolean;
+      readonly ms: number;
+    }
+  /** A node, or its environment where `node` is absent, went through a phase; `ms` when it ended. */
+  | {
+      readonly event: "phase";
+      readonly at: Instant;
+      readonly environment: string;
+      readonly node?: string;
+      readonly phase: Phase;
+      readonly state: "started" | "done" | "failed";
+      readonly ms?: number;
+      readonly detail?: string;
+    }
+  | {
+      readonly event: "resource";
+      readonly at: Instant;
+      readonly environment: string;
+      readonly kind: ResourceKind;
+      readonly name: string;
+      readonly id?: string;
+      readonly state: "intent" | "live" | "deleting" | "gone" | "leaked";
+    }
+  | {
+      readonly event: "test-started";
+      readonly at: Instant;
+      readonly file: string;
+      readonly test: string;
+      readonly environment?: string;
+    }
+  | {
+      readonly event: "check";
+      readonly at: Instant;
+      readonly file: string;
+      readonly test: string;
+      readonly node: string;
+      readonly title: string;
+      readonly negated: boolean;
+      readonly outcome: Outcome;
+      readonly expected?: string;
+      readonly seen?: string;
+      readonly command: string;
+      readonly reason?: string;
+      readonly tries: number;
+      readonly ms: number;
+    }
+  | {
+      readonly event: "test-ended";
+      readonly at: Instant;
+      readonly file: string;
+      readonly test: string;
+      readonly environment?: string;
+      readonly outcome: Outcome;
+      readonly reason?: string;
+      readonly errors: readonly ToldError[];
+      readonly ms: number;
+    }
+  /** A file under the run's `evidence/`. */
+  | {
+      readonly event: "evidence";
+      readonly at: Instant;
+      readonly environment: string;
+      readonly node: string;
+      readonly title: string;
+      readonly path: string;
+    }
+  /** Something outside any test went wrong: a spec file that cannot be loaded, vitest that died. */
+  | {
+      readonly event: "trouble";
+      readonly at: Instant;
+      readonly file?: string;
+      readonly outcome: "errored" | "failed";
+      readonly exitCode: 1 | 2 | 3;
+      readonly error: ToldError;
+    }
+  | {
+      readonly event: "run-ended";
+      readonly at: Instant;
+      readonly cancelled?: "SIGINT" | "SIGTERM" | "SIGHUP";
+      readonly totals: TeardownTotals;
+    };
+
+export interface HostFacts {
+  readonly hostname: string;
+  readonly kernel: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly node: string;
+  /** Engine versions by name: `docker: "20.10.24 (API 1.41)"`. */
+  readonly engines: Readonly<Record<string, string>>;
+}
+
+/** What the inventory after teardown found. */
+export interface TeardownTotals {
+  readonly created: number;
+  readonly destroyed: number;
+  /** `kind name` of everything of this run that is still there. */
+  readonly leaked: readonly string[];
+}
+
+/** Where events go. Never throws, never blocks; `flushed` resolves when everything said so far has left this process. */
+export interface EventSink {
+  say(event: RunEvent): void;
+  flushed(): Promise<void>;
+}

@@ -1,0 +1,229 @@
+// Decides what a recipe is: a base, steps, image metadata. Data only; `store/` makes images of it.
+import { isAbsolute, join } from "node:path";
+import { z } from "zod";
+import { callSite } from "./call-site.ts";
+import { DeclarationError } from "./errors.ts";
+import { readOptions } from "./options.ts";
+import type { Secret } from "./secret.ts";
+
+/** A Debian root file system by mmdebstrap: the smallest set of packages plus `include`. */
+export interface DebianRootfs {
+  readonly base: "debian-rootfs";
+  /** `bookworm`, `trixie` */
+  readonly suite: string;
+  /** Packages beside the essential ones. */
+  readonly include: readonly string[];
+  /** mmdebstrap's variant; default `minbase`. */
+  readonly variant: "minbase" | "essential" | "apt";
+  /** Archive areas; default `["main"]`. */
+  readonly components: readonly string[];
+}
+
+/** An image that a registry or the engine has. The digest it resolves to is what the recipe's digest covers. */
+export interface FromImage {
+  readonly base: "image";
+  readonly reference: string;
+}
+
+/** Another recipe's result. */
+export interface FromRecipe {
+  readonly base: "recipe";
+  readonly recipe: Recipe;
+}
+
+export interface AnsibleStep {
+  readonly step: "ansible";
+  /** Path of the playbook, relative to the recipe's context. Its hosts are `all`. */
+  readonly playbook: string;
+  /** Directory of roles, relative to the context. */
+  readonly roles: string | undefined;
+  /** Extra variables; a secret's value is passed by file and never shown. */
+  readonly vars: Readonly<Record<string, unknown>>;
+  /** Password for ansible-vault. */
+  readonly vault: Secret | undefined;
+}
+
+export interface RunStep {
+  readonly step: "run";
+  /** An argument array, run as root in the tree with the host's network. */
+  readonly command: readonly [string, ...string[]];
+}
+
+export interface CopyStep {
+  readonly step: "copy";
+  /** A file or directory, relative to the context. */
+  readonly source: string;
+  /** Absolute path in the image. */
+  readonly target: string;
+  /** Numbers; default 0:0. */
+  readonly owner: { readonly uid: number; readonly gid: number };
+  /** Of files; default: as in the context. */
+  readonly mode: number | undefined;
+}
+
+export type Step = AnsibleStep | RunStep | CopyStep;
+export type Base = DebianRootfs | FromImage | FromRecipe;
+
+export interface Recipe {
+  readonly kind: "recipe";
+  /** The image's name: `vfx-studio-soe`. */
+  readonly name: string;
+  readonly version: string;
+  readonly from: Base;
+  readonly steps: readonly Step[];
+  readonly image: RecipeImage;
+  /** Absolute directory that the steps' paths are relative to. */
+  readonly context: string;
+  /** `file:line:column` of the declaration. */
+  readonly at: string | undefined;
+}
+
+const word = z.string().min(1);
+const recipeImage = z.strictObject({
+  entrypoint: z.array(z.string()).optional(),
+  cmd: z.array(z.string()).optional(),
+  env: z.record(z.string(), z.string()).optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+  user: z.string().optional(),
+  workdir: z.string().startsWith("/").optional(),
+  expose: z.array(z.string().regex(/^\d+\/(tcp|udp)$/, "write a port and its protocol, as in 80/tcp")).optional(),
+  volumes: z.array(z.string().startsWith("/")).optional(),
+  stopSignal: z.string().startsWith("SIG").optional(),
+});
+export type RecipeImage = z.infer<typeof recipeImage>;
+
+const debianOptions = z.strictObject({
+  suite: z.string().regex(/^[a-z][a-z0-9-]*$/),
+  include: z.array(z.string().regex(/^[a-z0-9][a-z0-9+.:~=-]*$/)).default([]),
+  variant: z.enum(["minbase", "essential", "apt"]).default("minbase"),
+  components: z.array(word).default(["main"]),
+});
+
+/**
+ * A Debian base made with mmdebstrap; no image registry is asked.
+ * @example debianRootfs({ suite: "bookworm", include: ["python3", "iproute2"] })
+ */
+export function debianRootfs(options: z.input<typeof debianOptions>): DebianRootfs {
+  return { base: "debian-rootfs", ...readOptions("debianRootfs", debianOptions, options) };
+}
+
+/**
+ * An image from a registry, or one the engine has. Nothing is asked until a recipe or a container that names it is built.
+ * @example fromImage("debian:bookworm-slim")
+ */
+export function fromImage(reference: string): FromImage {
+  if (!/^[\w][\w.\-/:@]*$/.test(reference)) {
+    throw new DeclarationError({
+      code: "bad-image",
+      at: callSite(),
+      seen: `"${reference}" is not an image reference`,
+      hint: "write name:tag or name@sha256:…",
+    });
+  }
+  return { base: "image", reference };
+}
+
+/** Another recipe's tree and metadata as the base. @example fromRecipe(soe) */
+export function fromRecipe(recipe: Recipe): FromRecipe {
+  return { base: "recipe", recipe };
+}
+
+const ansibleOptions = z.strictObject({
+  playbook: word,
+  roles: word.optional(),
+  vars: z.record(z.string(), z.unknown()).default({}),
+  vault: z.custom<Secret>().optional(),
+});
+
+/**
+ * Applies a playbook to the tree, without an engine. The same playbook provisions virtual machines.
+ * The base needs `python3` for ansible's modules.
+ * @example ansible({ playbook: "playbook.yml", roles: "roles", vars: { image_version: "0.1.0" } })
+ */
+export function ansible(options: z.input<typeof ansibleOptions>): AnsibleStep {
+  const read = readOptions("ansible", ansibleOptions, options);
+  return { step: "ansible", playbook: read.playbook, roles: read.roles, vars: read.vars, vault: read.vault };
+}
+
+/** Runs a command as root in the tree. @example run(["apt-get", "clean"]) */
+export function run(command: readonly [string, ...string[]]): RunStep {
+  return { step: "run", command };
+}
+
+const copyOptions = z.strictObject({
+  owner: z.strictObject({ uid: z.int().min(0), gid: z.int().min(0) }).default({ uid: 0, gid: 0 }),
+  mode: z.int().min(0).max(0o7777).optional(),
+});
+
+/** Copies a file or a directory of the context into the tree. @example copy("entry.sh", "/usr/local/bin/entry", { mode: 0o755 }) */
+export function copy(source: string, target: string, options: z.input<typeof copyOptions> = {}): CopyStep {
+  const read = readOptions("copy", copyOptions, options);
+  if (!isAbsolute(target))
+    throw new DeclarationError({ code: "bad-path", at: callSite(), seen: `copy target "${target}" is not absolute` });
+  return { step: "copy", source, target, owner: read.owner, mode: read.mode };
+}
+
+export interface RecipeOptions {
+  readonly version: string;
+  readonly from: Base;
+  readonly steps?: readonly Step[];
+  readonly image?: RecipeImage;
+  /** Directory that paths in steps are relative to: `import.meta.dirname`. */
+  readonly context: string;
+}
+
+const recipeOptions = z.strictObject({
+  version: z.string().regex(/^[\w][\w.-]*$/),
+  from: z.custom<Base>(
+    (value) => typeof value === "object" && value !== null && "base" in value,
+    "expected debianRootfs, fromImage or fromRecipe",
+  ),
+  steps: z
+    .array(
+      z.custom<Step>(
+        (value) => typeof value === "object" && value !== null && "step" in value,
+        "expected ansible, run or copy",
+      ),
+    )
+    .default([]),
+  image: recipeImage.default({}),
+  context: z.string().refine(isAbsolute, "not an absolute path; write import.meta.dirname"),
+});
+
+/**
+ * Declares an image: a base, steps, metadata. Plain data: nothing is read or built until the recipe is.
+ *
+ * @example
+ * export const soe = recipe("vfx-studio-soe", {
+ *   version: "0.1.0",
+ *   from: debianRootfs({ suite: "bookworm", include: ["python3"] }),
+ *   steps: [ansible({ playbook: "playbook.yml", vars: { image_version: "0.1.0" } })],
+ *   image: { cmd: ["bash"] },
+ *   context: import.meta.dirname,
+ * });
+ */
+export function recipe(name: string, options: RecipeOptions): Recipe {
+  const at = callSite();
+  if (!/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/.test(name)) {
+    throw new DeclarationError({
+      code: "bad-name",
+      at,
+      seen: `"${name}" is not an image name`,
+      hint: "use lower-case letters, digits and single - . _ between them",
+    });
+  }
+  return { kind: "recipe", name, ...readOptions(`recipe ${name}`, recipeOptions, options), at };
+}
+
+/** Absolute path of something in a recipe's context; a path that leaves the context is refused. */
+export function inContext(recipe: Recipe, path: string): string {
+  const full = join(recipe.context, path);
+  if (full !== recipe.context && !full.startsWith(`${recipe.context}/`)) {
+    throw new DeclarationError({
+      code: "outside-context",
+      at: recipe.at,
+      seen: `"${path}" leaves the recipe's context ${recipe.context}`,
+    });
+  }
+  return full;
+}

@@ -1,0 +1,76 @@
+// Decides what a secret is and that its value appears in no output: reports, logs, messages, the terminal.
+
+/** A value that may be used and never shown. Made by `secret`. */
+export interface Secret {
+  readonly secret: true;
+  readonly name: string;
+  /** The value itself; only drivers and recipe steps read it. */
+  reveal(): string;
+}
+
+const values = new Map<string, string>();
+let listener: ((name: string, value: string) => void) | undefined;
+
+/**
+ * Registers a secret value under a name; from then on the value is replaced by `‹name›` in everything Assay writes.
+ * Values shorter than four characters would black out ordinary text and are refused.
+ *
+ * @example
+ * container({ env: { DB_PASSWORD: secret("db password", readFileSync("…", "utf8").trim()) } })
+ */
+export function secret(name: string, value: string): Secret {
+  if (value.length < 4)
+    throw new RangeError(`secret "${name}" is shorter than 4 characters and cannot be redacted safely`);
+  register(name, value);
+  return {
+    secret: true,
+    name,
+    reveal: () => value,
+    // What JSON and template strings see.
+    ...{ toJSON: () => `‹${name}›`, toString: () => `‹${name}›` },
+  };
+}
+
+export function isSecret(value: unknown): value is Secret {
+  return typeof value === "object" && value !== null && (value as Partial<Secret>).secret === true;
+}
+
+/** The usable value of a plain string or a secret. */
+export function revealed(value: string | Secret): string {
+  return isSecret(value) ? value.reveal() : value;
+}
+
+/** Registers a value that another process declared. Idempotent. */
+export function register(name: string, value: string): void {
+  const known = values.has(value);
+  values.set(value, name);
+  if (!known) listener?.(name, value);
+}
+
+/** Calls `heard` for each secret known now and later, so that a supervisor can redact what its child declares. */
+export function onSecret(heard: (name: string, value: string) => void): void {
+  listener = heard;
+  for (const [value, name] of values) heard(name, value);
+}
+
+/**
+ * The text with every registered value replaced, longest first, also in its base64 and URL-encoded forms.
+ * @example redact("login hunter22") // "login ‹registry password›"
+ */
+export function redact(text: string): string {
+  if (values.size === 0) return text;
+  let out = text;
+  for (const [value, name] of [...values].sort(([a], [b]) => b.length - a.length)) {
+    const json = JSON.stringify(value).slice(1, -1);
+    for (const form of new Set([
+      value,
+      json,
+      encodeURIComponent(value),
+      Buffer.from(value).toString("base64"),
+      Buffer.from(value).toString("base64url"),
+    ])) {
+      out = out.replaceAll(form, `‹${name}›`);
+    }
+  }
+  return out;
+}

@@ -1,0 +1,38 @@
+// Decides which tests are which project. Modules load natively (Node strips the types), so that lines in errors are true.
+import { defineConfig } from "vitest/config";
+
+const project = (
+  name: string,
+  include: string[],
+  options: { exclude?: string[]; order: number; testTimeout: number; maxWorkers?: number },
+) => ({
+  extends: true as const,
+  test: {
+    name,
+    include,
+    exclude: ["node_modules/**", ...(options.exclude ?? [])],
+    testTimeout: options.testTimeout,
+    hookTimeout: 45 * 60_000,
+    sequence: { groupOrder: options.order },
+    ...(options.maxWorkers === undefined ? {} : { maxWorkers: options.maxWorkers }),
+  },
+});
+
+export default defineConfig({
+  root: new URL("..", import.meta.url).pathname,
+  test: {
+    experimental: { viteModuleRunner: false },
+    pool: "forks",
+    retry: 0,
+    projects: [
+      project("unit", ["harness/**/*.test.ts"], {
+        exclude: ["harness/**/*.{contract,crash}.test.ts"],
+        order: 0,
+        testTimeout: 20_000,
+      }),
+      project("contract", ["harness/**/*.contract.test.ts"], { order: 1, testTimeout: 120_000 }),
+      project("specs", ["specs/**/*.spec.ts"], { order: 2, testTimeout: 120_000, maxWorkers: 4 }),
+      project("crash", ["harness/**/*.crash.test.ts"], { order: 3, testTimeout: 300_000, maxWorkers: 2 }),
+    ],
+  },
+});
