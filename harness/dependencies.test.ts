@@ -11,6 +11,7 @@ const rooms: Record<string, readonly string[]> = {
   "harness/store": ["harness/model"],
   "harness/reporting": ["harness/model"],
   "harness/drivers": ["harness/model", "harness/transports"],
+  "harness/host": ["harness/model"],
   "harness/lifecycle": ["harness/model", "harness/store", "harness/drivers/driver.ts"],
   "harness/vitest": ["harness"],
   "harness/commands": ["harness"],
@@ -100,7 +101,7 @@ describe("the import table", () => {
     expect(
       readers.filter(
         (file) =>
-          !/^harness\/(cli|vitest\.config|commands\/[^/]+|dependencies\.test|bench\/[^/]+)(\.test)?\.ts$|\.(contract|crash)\.test\.ts$/.test(
+          !/^harness\/(cli|config|vitest\.config|commands\/[^/]+|dependencies\.test|bench\/[^/]+)(\.test)?\.ts$|\.(contract|crash)\.test\.ts$/.test(
             file,
           ) && file !== "harness/dependencies.test.ts",
       ),

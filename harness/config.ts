@@ -1,0 +1,44 @@
+// Decides where things lie and what the surroundings ask for. The one place beside the CLI that reads the environment.
+import { homedir, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+export interface Config {
+  /** The project's top level: where `specs/` and `fixtures/` are. */
+  readonly project: string;
+  /** What must outlive a checkout: ledger, image store, scratch directories, the log of a daemon that setup started. */
+  readonly state: string;
+  readonly ledger: string;
+  readonly store: string;
+  /** Scratch directories of live environments, one directory a run. */
+  readonly scratch: string;
+  /** `reports/runs` of the project. */
+  readonly runs: string;
+  /** Terminal colours wanted: no `NO_COLOR`, and standard output is a terminal or `FORCE_COLOR` is set. */
+  readonly color: boolean;
+  /** Standard output is a terminal that a live tree can be drawn on. */
+  readonly live: boolean;
+  /** `DOCKER_HOST`, where it is set. */
+  readonly dockerHost: string | undefined;
+}
+
+/**
+ * State lies in `$ASSAY_STATE`, else `/var/lib/assay` for root, else `$XDG_STATE_HOME/assay`. It must be on a local disk: the
+ * ledger is a SQLite file in WAL mode.
+ */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const project = resolve(import.meta.dirname, "..");
+  const user = join(env["XDG_STATE_HOME"] ?? join(homedir() || tmpdir(), ".local", "state"), "assay");
+  const state = resolve(env["ASSAY_STATE"] ?? (process.getuid?.() === 0 ? "/var/lib/assay" : user));
+  const terminal = process.stdout.isTTY === true && env["TERM"] !== "dumb";
+  return {
+    project,
+    state,
+    ledger: join(state, "ledger.db"),
+    store: join(state, "store"),
+    scratch: join(state, "scratch"),
+    runs: join(project, "reports", "runs"),
+    color: (env["NO_COLOR"] ?? "") === "" && (terminal || (env["FORCE_COLOR"] ?? "") !== ""),
+    live: terminal && env["CI"] === undefined,
+    dockerHost: env["DOCKER_HOST"],
+  };
+}
