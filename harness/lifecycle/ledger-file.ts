@@ -1,0 +1,133 @@
+// Decides what the ledger's file is: a SQLite database in WAL mode that several processes write at once, with a version.
+// Refuses a file that is not one, is damaged, or was written by a newer Assay; says what to do about it.
+import { existsSync, linkSync, mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { messageOf, ProvisionError } from "../model/errors.ts";
+
+/** "Assa" in ASCII: tells a ledger from any other SQLite file. */
+const applicationId = 0x41737361;
+const version = 1;
+/** How long a writer waits for another process's transaction. Each is a few statements long, so this is never reached in health. */
+const busyMs = 20_000;
+
+const schema = `
+  CREATE TABLE runs (
+    run TEXT PRIMARY KEY,
+    identity TEXT NOT NULL,
+    command TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    child TEXT,
+    closing_at INTEGER,
+    ended_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE entries (
+    entry INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+    environment TEXT NOT NULL,
+    node TEXT,
+    driver TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    id TEXT,
+    state TEXT NOT NULL CHECK (state IN ('intent', 'live', 'deleting', 'gone')),
+    existed INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX entries_of_run ON entries (run, state);
+  CREATE TABLE claims (
+    claim INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    amount INTEGER,
+    made_at INTEGER NOT NULL
+  ) STRICT;
+`;
+
+/** The open database of a ledger; made first where there is none. Rejects by throwing `ProvisionError`s. */
+export function openLedgerFile(file: string): DatabaseSync {
+  return askLedger(file, () => {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    if (!existsSync(file)) make(file);
+    const database = new DatabaseSync(file, { timeout: busyMs, enableForeignKeyConstraints: true });
+    try {
+      database.exec("PRAGMA synchronous = FULL");
+      check(file, database);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    return database;
+  });
+}
+
+/** Runs `ask` and turns what SQLite throws into a `ProvisionError` that names the file and the way out. */
+export function askLedger<Answer>(file: string, ask: () => Answer): Answer {
+  try {
+    return ask();
+  } catch (error) {
+    throw explained(file, error);
+  }
+}
+
+/**
+ * Built aside and linked into place, so that no process ever sees half a ledger: two runs that start on an empty machine
+ * would otherwise race for the exclusive lock that switching to WAL needs.
+ */
+function make(file: string): void {
+  const draft = `${file}.${process.pid}.${process.hrtime.bigint()}.new`;
+  try {
+    const database = new DatabaseSync(draft, { timeout: busyMs });
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec(
+      `BEGIN; ${schema} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}; COMMIT`,
+    );
+    database.close();
+    linkSync(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(draft + suffix, { force: true });
+  }
+}
+
+function check(file: string, database: DatabaseSync): void {
+  const read = (pragma: string) => Number(database.prepare(`PRAGMA ${pragma}`).get()?.[pragma]);
+  const [found, foundId] = [read("user_version"), read("application_id")];
+  if (foundId !== applicationId) throw unusable(file, "ledger-foreign", "is not a ledger of Assay");
+  if (found > version)
+    throw unusable(file, "ledger-newer", `was written by a newer Assay (schema ${found}, this one knows ${version})`);
+  if (found < version) throw unusable(file, "ledger-older", `has schema ${found}, which this Assay no longer reads`);
+}
+
+/** SQLite's result codes that mean: the file itself is no good. */
+const damaged = new Set([11 /* CORRUPT */, 26 /* NOTADB */]);
+
+function explained(file: string, error: unknown): unknown {
+  const code = (error as { errcode?: number }).errcode;
+  const system = (error as NodeJS.ErrnoException).code;
+  if (code === undefined && (system === undefined || !/^E[A-Z]+$/.test(system))) return error;
+  // Extended codes keep the plain one in the low byte.
+  const plain = code === undefined ? undefined : code & 0xff;
+  if (plain !== undefined && damaged.has(plain))
+    return unusable(file, "ledger-damaged", `is damaged: ${messageOf(error)}`, error);
+  // A table that is missing in a file of the right version: cut off, or edited by hand.
+  if (plain === 1) return unusable(file, "ledger-damaged", `cannot be read: ${messageOf(error)}`, error);
+  return new ProvisionError({
+    code: "ledger-unwritable",
+    phase: "setup",
+    seen: `the ledger ${file} cannot be used: ${messageOf(error)}`,
+    hint: `make sure that ${dirname(file)} is writable, on a local disk and has space, or name another directory in ASSAY_STATE`,
+    cause: error,
+  });
+}
+
+function unusable(file: string, code: string, seen: string, cause?: unknown): ProvisionError {
+  return new ProvisionError({
+    code,
+    phase: "setup",
+    seen: `the ledger ${file} ${seen}`,
+    hint: `move it away together with ${file}-wal, then run "assay gc": what earlier runs left is found by its labels too`,
+    cause,
+  });
+}

@@ -1,0 +1,328 @@
+// Decides what is known of everything a run creates, before it is created: the memory that survives any kill.
+// Refuses to touch a resource, and to judge who is alive. Each method is one committed transaction when it returns.
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import type { ResourceRef } from "../drivers/driver.ts";
+import { ProvisionError, TeardownError } from "../model/errors.ts";
+import type { ResourceKind } from "../model/event.ts";
+import { askLedger, openLedgerFile } from "./ledger-file.ts";
+
+/** `intent` may or may not exist; `live` does; `deleting` was asked to go; `gone` is. */
+export type EntryState = "intent" | "live" | "deleting" | "gone";
+
+/** One resource of one run. */
+export interface LedgerEntry extends ResourceRef {
+  readonly entry: number;
+  readonly run: string;
+  readonly environment: string;
+  readonly node?: string;
+  readonly state: EntryState;
+  /** Milliseconds since the epoch, of the intent. */
+  readonly createdAt: number;
+}
+
+export interface RunRow {
+  readonly run: string;
+  /** The supervisor's, see `identityOf`. */
+  readonly identity: string;
+  /** What was typed. */
+  readonly command: string;
+  readonly startedAt: number;
+  /** Identity of the process group that runs the specs, once it is started. */
+  readonly child?: string;
+  /** Set when teardown began; from then on nothing may be created. */
+  readonly closingAt?: number;
+  /** Set when nothing of it stands any more. */
+  readonly endedAt?: number;
+}
+
+/** Something that a run holds, or wants to hold: a name alone is exclusive, an amount is added up. */
+export interface Claim {
+  readonly name: string;
+  readonly amount?: number;
+}
+
+export interface HeldClaim extends Claim {
+  readonly run: string;
+  readonly identity: string;
+  readonly command: string;
+}
+
+export interface LedgerOptions {
+  /** Called after each commit with 1, 2, 3, … of this process and what was committed. Crash tests kill there. */
+  readonly step?: ((n: number, what: string) => void) | undefined;
+}
+
+/**
+ * The ledger: a SQLite file that any number of processes write at once. Every commit is on disk when a method returns.
+ * A method throws a `ProvisionError` (codes `ledger-damaged`, `ledger-newer`, `ledger-unwritable`, …) that names the file.
+ *
+ * @example
+ * const ledger = Ledger.open(config.ledger);
+ * const entry = ledger.intend(run, { driver: "docker", kind: "volume", name: "assay-x-data", environment: "soe" });
+ * ledger.live(entry, await create());
+ */
+export class Ledger {
+  readonly file: string;
+  readonly #database: DatabaseSync;
+  readonly #step: LedgerOptions["step"];
+  #steps = 0;
+
+  private constructor(file: string, options: LedgerOptions) {
+    this.file = file;
+    this.#database = openLedgerFile(file);
+    this.#step = options.step;
+  }
+
+  /** Opens, and makes where there is none. The directory is made private to the user. */
+  static open(file: string, options: LedgerOptions = {}): Ledger {
+    return new Ledger(file, options);
+  }
+
+  /** Writes a run down, before anything else of it happens. `identity` is its supervisor's. */
+  beginRun(run: string, identity: string, command: string): void {
+    this.#commit(`run ${run}`, () =>
+      this.#run(
+        "INSERT INTO runs (run, identity, command, started_at) VALUES (?, ?, ?, ?)",
+        run,
+        identity,
+        command,
+        Date.now(),
+      ),
+    );
+  }
+
+  /** The process group that acts for the run: whoever reaps the run kills it first. */
+  childStarted(run: string, identity: string): void {
+    this.#commit(`child of ${run}`, () => this.#run("UPDATE runs SET child = ? WHERE run = ?", identity, run));
+  }
+
+  /** From now on `intend` refuses: teardown has begun, and what is made now would be missed. Idempotent. */
+  closing(run: string): void {
+    this.#commit(`closing ${run}`, () =>
+      this.#run("UPDATE runs SET closing_at = coalesce(closing_at, ?) WHERE run = ?", Date.now(), run),
+    );
+  }
+
+  /** Nothing of the run stands: its claims go too. A `TeardownError` (code `still-standing`) when something does. Idempotent. */
+  endRun(run: string): void {
+    this.#commit(`end ${run}`, () => {
+      const standing = this.standing(run);
+      if (standing.length > 0) {
+        throw new TeardownError({
+          code: "still-standing",
+          phase: "destroy",
+          seen: `run ${run} cannot end: ${standing.map((each) => `${each.kind} ${each.name}`).join(", ")} not known to be gone`,
+          hint: "assay gc",
+          errors: [],
+        });
+      }
+      this.#run("DELETE FROM claims WHERE run = ?", run);
+      const now = Date.now();
+      this.#run(
+        "UPDATE runs SET closing_at = coalesce(closing_at, ?), ended_at = coalesce(ended_at, ?) WHERE run = ?",
+        now,
+        now,
+        run,
+      );
+    });
+  }
+
+  /** Says that a resource is about to be created, under a name known beforehand. Committed before it returns the entry's number. */
+  intend(run: string, resource: ResourceRef & { readonly environment: string; readonly node?: string }): number {
+    return this.#commit(`intent ${resource.kind} ${resource.name}`, () => {
+      const row = this.run(run);
+      if (row === undefined || row.closingAt !== undefined) {
+        throw new ProvisionError({
+          code: row === undefined ? "run-unknown" : "run-closing",
+          phase: "create",
+          node: resource.node === undefined ? resource.environment : `${resource.environment}/${resource.node}`,
+          seen: `${resource.kind} ${resource.name} may not be created: run ${run} ${row === undefined ? "is not in the ledger" : "is being torn down"}`,
+        });
+      }
+      const { lastInsertRowid } = this.#run(
+        "INSERT INTO entries (run, environment, node, driver, kind, name, id, state, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'intent', ?)",
+        run,
+        resource.environment,
+        resource.node ?? null,
+        resource.driver,
+        resource.kind,
+        resource.name,
+        resource.id ?? null,
+        Date.now(),
+      );
+      return Number(lastInsertRowid);
+    });
+  }
+
+  /** The resource exists; `id` as the engine calls it. */
+  live(entry: number, id?: string): void {
+    this.#commit(`live ${entry}`, () =>
+      this.#run(
+        "UPDATE entries SET state = 'live', existed = 1, id = coalesce(?, id) WHERE entry = ?",
+        id ?? null,
+        entry,
+      ),
+    );
+  }
+
+  /** The resource was told to go, or is about to be. */
+  deleting(entry: number): void {
+    this.#commit(`deleting ${entry}`, () =>
+      this.#run("UPDATE entries SET state = 'deleting' WHERE entry = ? AND state <> 'gone'", entry),
+    );
+  }
+
+  /** The resource is not there, whether it was removed or never came to be. */
+  gone(entry: number): void {
+    this.#commit(`gone ${entry}`, () => this.#run("UPDATE entries SET state = 'gone' WHERE entry = ?", entry));
+  }
+
+  /** Entries of a run that are not known to be gone, newest first. */
+  standing(run: string): LedgerEntry[] {
+    return this.#all("SELECT * FROM entries WHERE run = ? AND state <> 'gone' ORDER BY entry DESC", run).map(entryOf);
+  }
+
+  /** How many resources of a run were ever there, and how many of those are gone. */
+  totals(run: string): { created: number; destroyed: number } {
+    const [row] = this.#all(
+      "SELECT count(*) AS created, coalesce(sum(state = 'gone'), 0) AS destroyed FROM entries WHERE run = ? AND existed = 1",
+      run,
+    );
+    return { created: Number(row?.["created"]), destroyed: Number(row?.["destroyed"]) };
+  }
+
+  /** All runs, newest first. */
+  runs(): RunRow[] {
+    return this.#all("SELECT * FROM runs ORDER BY started_at DESC, run").map(runOf);
+  }
+
+  run(run: string): RunRow | undefined {
+    return this.#all("SELECT * FROM runs WHERE run = ?", run).map(runOf)[0];
+  }
+
+  /** Forgets runs that ended before `before` (milliseconds since the epoch). */
+  forget(before: number): void {
+    this.#commit("forget", () => this.#run("DELETE FROM runs WHERE ended_at < ?", before));
+  }
+
+  /**
+   * Takes claims, all or none, in one transaction: `objection` sees what others hold and says why not, or nothing.
+   * Answers the objection; `undefined` when the claims are taken. What the run holds already under a name is replaced.
+   */
+  claim(
+    run: string,
+    wanted: readonly Claim[],
+    objection: (held: readonly HeldClaim[]) => string | undefined,
+  ): string | undefined {
+    return this.#commit(`claim ${wanted.map((claim) => claim.name).join(" ")}`, () => {
+      const reason = objection(
+        this.claims().filter((held) => held.run !== run || !wanted.some(({ name }) => name === held.name)),
+      );
+      if (reason !== undefined) return reason;
+      for (const { name, amount } of wanted) {
+        this.#run("DELETE FROM claims WHERE run = ? AND name = ?", run, name);
+        this.#run(
+          "INSERT INTO claims (run, name, amount, made_at) VALUES (?, ?, ?, ?)",
+          run,
+          name,
+          amount ?? null,
+          Date.now(),
+        );
+      }
+      return undefined;
+    });
+  }
+
+  /** Gives claims back; all of the run's when no names are given. Idempotent. */
+  release(run: string, names?: readonly string[]): void {
+    this.#commit(`release ${names?.join(" ") ?? "all"}`, () => {
+      if (names === undefined) this.#run("DELETE FROM claims WHERE run = ?", run);
+      else for (const name of names) this.#run("DELETE FROM claims WHERE run = ? AND name = ?", run, name);
+    });
+  }
+
+  /** Everything claimed, oldest first, whoever holds it. */
+  claims(): HeldClaim[] {
+    return this.#all(
+      "SELECT claims.name, claims.amount, claims.run, runs.identity, runs.command FROM claims JOIN runs USING (run) ORDER BY claim",
+    ).map((row) => ({
+      name: String(row["name"]),
+      run: String(row["run"]),
+      identity: String(row["identity"]),
+      command: String(row["command"]),
+      ...optional("amount", row["amount"], Number),
+    }));
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #commit<Answer>(what: string, change: () => Answer): Answer {
+    const answer = askLedger(this.file, () => {
+      // Immediate: a transaction that reads first and writes later could otherwise be refused in the middle.
+      this.#database.exec("BEGIN IMMEDIATE");
+      try {
+        const changed = change();
+        this.#database.exec("COMMIT");
+        return changed;
+      } catch (error) {
+        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+        throw error;
+      }
+    });
+    this.#steps += 1;
+    this.#step?.(this.#steps, what);
+    return answer;
+  }
+
+  #run(sql: string, ...values: SQLInputValue[]) {
+    return this.#database.prepare(sql).run(...values);
+  }
+
+  #all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return askLedger(this.file, () => this.#database.prepare(sql).all(...values));
+  }
+}
+
+type Row = Record<string, unknown>;
+
+function optional<Key extends string, Value>(
+  key: Key,
+  value: unknown,
+  read: (value: unknown) => Value,
+): Partial<Record<Key, Value>> {
+  return value === null ? {} : ({ [key]: read(value) } as Record<Key, Value>);
+}
+
+function entryOf(row: Row): LedgerEntry {
+  return {
+    entry: Number(row["entry"]),
+    run: String(row["run"]),
+    environment: String(row["environment"]),
+    driver: String(row["driver"]),
+    kind: String(row["kind"]) as ResourceKind,
+    name: String(row["name"]),
+    state: String(row["state"]) as EntryState,
+    createdAt: Number(row["created_at"]),
+    ...optional("node", row["node"], String),
+    ...optional("id", row["id"], String),
+  };
+}
+
+function runOf(row: Row): RunRow {
+  return {
+    run: String(row["run"]),
+    identity: String(row["identity"]),
+    command: String(row["command"]),
+    startedAt: Number(row["started_at"]),
+    ...optional("child", row["child"], String),
+    ...optional("closingAt", row["closing_at"], Number),
+    ...optional("endedAt", row["ended_at"], Number),
+  };
+}
