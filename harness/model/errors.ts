@@ -12,7 +12,8 @@ export type Phase =
   | "ready"
   | "observe"
   | "exec"
-  | "destroy";
+  | "destroy"
+  | "report";
 
 /** Exit codes of the CLI; the first that applies, in the order leak, cancelled, could-not-ask, failed. */
 export const ExitCode = {
@@ -103,6 +104,9 @@ export class TeardownError extends HarnessError {
     this.errors = facts.errors;
   }
 }
+
+/** The report could not be made or written: no events, or a report that breaks its own schema. Exit code 3. */
+export class ReportError extends HarnessError {}
 
 /** The text of anything thrown: an `Error`'s message, else its string form. Never throws. */
 export function messageOf(thrown: unknown): string {

@@ -48,6 +48,10 @@ export type RunEvent =
       readonly event: "phase";
       readonly at: Instant;
       readonly environment: string;
+      /** Which stand-up of the environment, as in `Standing.scope`; tells several of one run apart. */
+      readonly scope?: string;
+      /** The spec file it is stood up for. */
+      readonly file?: string;
       readonly node?: string;
       readonly phase: Phase;
       readonly state: "started" | "done" | "failed";
@@ -58,6 +62,7 @@ export type RunEvent =
       readonly event: "resource";
       readonly at: Instant;
       readonly environment: string;
+      readonly scope?: string;
       readonly kind: ResourceKind;
       readonly name: string;
       readonly id?: string;
@@ -97,11 +102,12 @@ export type RunEvent =
       readonly errors: readonly ToldError[];
       readonly ms: number;
     }
-  /** A file under the run's `evidence/`. */
+  /** A file under the run's `evidence/`; `path` is relative to the run's directory. */
   | {
       readonly event: "evidence";
       readonly at: Instant;
       readonly environment: string;
+      readonly scope?: string;
       readonly node: string;
       readonly title: string;
       readonly path: string;
