@@ -1,0 +1,184 @@
+// Decides what every transport must do, as a suite that each runs for real. A new transport's own test is a few lines.
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Probe, quoteWord } from "../model/check.ts";
+import { shell } from "../model/exec.ts";
+import type { Transport } from "./transport.ts";
+
+let scripts = 0;
+const echo: Probe<string, string> = {
+  name: "echo",
+  script: (subjects) => {
+    scripts += 1;
+    return subjects.map((subject) => `printf '%s\\0' ${quoteWord(subject)}`).join("\n");
+  },
+  parse: ({ stdout }, subjects) => {
+    const words = stdout.toString("utf8").split("\0");
+    return subjects.map((subject, index) =>
+      subject === "bad" ? new Error("this one is bad") : (words[index] ?? new Error("no answer")),
+    );
+  },
+};
+
+/** Runs the contract against what `open` gives. The node needs a POSIX shell, `cat`, `sleep`, `head` and `sha256sum`. */
+export function transportContract(name: string, open: () => Promise<Transport>): void {
+  describe(`${name} keeps the transport contract`, () => {
+    let transport: Transport;
+    beforeAll(async () => {
+      transport = await open();
+    });
+    afterAll(() => transport.close());
+
+    test("any exit status is an answer", async () => {
+      for (const status of [0, 1, 2, 126, 255])
+        expect((await transport.exec(shell(`exit ${status}`))).status).toBe(status);
+      expect((await transport.exec(["no-such-program-anywhere"])).status).toBe(127);
+    });
+
+    test("a command that died of a signal says which", async () => {
+      expect(await transport.exec(shell("kill -TERM $$"))).toMatchObject({ status: 143, signal: "SIGTERM" });
+    });
+
+    test("arguments arrive as they are", async () => {
+      const hostile = [
+        "",
+        " ",
+        "a b",
+        "'",
+        '"',
+        "$HOME",
+        "`id`",
+        "\\",
+        "*",
+        "a\nb",
+        "-n",
+        "--",
+        "é✓",
+        "\u0001x\u0002",
+        "$(kill $$)",
+      ];
+      const { stdout } = await transport.exec(["printf", "%s\\0", ...hostile]);
+      expect(stdout.split("\0").slice(0, -1)).toEqual(hostile);
+    });
+
+    test("output streams stay apart, and binary output is kept to the byte, without a last newline", async () => {
+      const bytes = randomBytes(100_000);
+      const result = await transport.exec(shell("cat; printf oops >&2"), { stdin: bytes });
+      expect(result.stdoutBytes.equals(bytes)).toBe(true);
+      expect(result.stderr).toBe("oops");
+      expect((await transport.exec(["printf", "%b", "\\0001\\0002\\0377\\0000x"])).stdoutBytes).toEqual(
+        Buffer.from([1, 2, 255, 0, 120]),
+      );
+    });
+
+    test("big output arrives whole", async () => {
+      const { stdoutBytes } = await transport.exec(["head", "-c", "20000000", "/dev/zero"]);
+      expect(stdoutBytes.length).toBe(20_000_000);
+    });
+
+    test("standard input is empty unless given, and a command need not read what is given", async () => {
+      expect((await transport.exec(["cat"])).stdout).toBe("");
+      expect((await transport.exec(["cat"], { stdin: "typed" })).stdout).toBe("typed");
+      expect((await transport.exec(["true"], { stdin: randomBytes(2_000_000) })).status).toBe(0);
+      expect((await transport.exec(shell("exit 3"), { stdin: "" })).status).toBe(3);
+    });
+
+    test("directory and variables are those asked for, and end with the command", async () => {
+      const asked = { cwd: "/usr", env: { GREETING: "it's $me" } };
+      for (const stdin of [undefined, "x"]) {
+        const options = stdin === undefined ? asked : { ...asked, stdin };
+        expect((await transport.exec(shell('printf "%s %s" "$PWD" "$GREETING"'), options)).stdout).toBe(
+          "/usr it's $me",
+        );
+      }
+      expect((await transport.exec(shell('printf "%s" "$GREETING"'))).stdout).toBe("");
+    });
+
+    test("many callers at once each get their own answer", async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 60 }, (_, n) => transport.exec(shell(`echo out${n}; echo err${n} >&2; exit ${n}`))),
+      );
+      expect(answers.map(({ status, stdout, stderr }) => [status, stdout, stderr])).toEqual(
+        Array.from({ length: 60 }, (_, n) => [n, `out${n}\n`, `err${n}\n`]),
+      );
+    });
+
+    test("a slow command does not hold up the others", async () => {
+      const order: string[] = [];
+      const slow = transport
+        .exec(shell("while [ ! -e /tmp/assay-contract-go ]; do sleep 0.05; done; rm /tmp/assay-contract-go"))
+        .then(() => order.push("slow"));
+      await transport.exec(["true"]).then(() => order.push("quick"));
+      await transport.exec(["touch", "/tmp/assay-contract-go"]);
+      await slow;
+      expect(order).toEqual(["quick", "slow"]);
+    });
+
+    test.each([
+      ["in the live shell", undefined],
+      ["with standard input", "x"],
+    ])("a deadline rejects, and kills the command with its children, %s", async (_, stdin) => {
+      const mark = `3${Math.floor(Math.random() * 1e8)}`;
+      const options = { timeoutMs: 300, ...(stdin === undefined ? {} : { stdin }) };
+      await expect(transport.exec(shell(`sleep ${mark} & sleep ${mark}; echo never`), options)).rejects.toMatchObject({
+        name: "TransportError",
+        code: "deadline",
+      });
+      const alive = await transport.exec(
+        shell(`for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$f 2>/dev/null; echo; done | grep -c '^sleep ${mark}'`),
+      );
+      expect(alive.stdout.trim()).toBe("0");
+    });
+
+    test("an abort signal rejects", async () => {
+      const abort = new AbortController();
+      const running = transport.exec(["sleep", "300"], { signal: abort.signal });
+      setImmediate(() => abort.abort());
+      await expect(running).rejects.toMatchObject({ code: "aborted" });
+    });
+
+    test("a command that kills its shell is rejected, not sent again; the next command works", async () => {
+      const file = `/tmp/assay-contract-${randomBytes(6).toString("hex")}`;
+      await expect(transport.exec(shell(`echo once >> ${file}; kill -KILL $PPID; sleep 5`))).rejects.toMatchObject({
+        name: "TransportError",
+        code: "shell-closed",
+      });
+      const after = await transport.exec(["cat", file]);
+      expect(after.stdout).toBe("once\n");
+      await transport.exec(["rm", file]);
+    });
+
+    test("bad shell syntax is an exit status, and the shell goes on", async () => {
+      expect((await transport.exec(shell("if then ("))).status).not.toBe(0);
+      expect((await transport.exec(["true"])).status).toBe(0);
+    });
+
+    test("what is asked for in one tick travels as one script, and equal questions are asked once", async () => {
+      scripts = 0;
+      const words = ["a", "b'c", "a", "d\ne", ""];
+      expect(await Promise.all(words.map((word) => transport.observe(echo, word)))).toEqual(words);
+      expect(scripts).toBe(1);
+    });
+
+    test("a bad answer rejects its own question alone", async () => {
+      const [good, bad] = await Promise.allSettled([transport.observe(echo, "good"), transport.observe(echo, "bad")]);
+      expect(good).toMatchObject({ status: "fulfilled", value: "good" });
+      expect(bad).toMatchObject({ status: "rejected", reason: { message: "this one is bad" } });
+    });
+
+    test("a command that keeps printing in the background does not spoil observations", async () => {
+      await transport.exec(shell("(for i in 1 2 3 4 5 6 7 8 9; do echo noise; sleep 0.02; done) &"));
+      const seen = await Promise.all(Array.from({ length: 5 }, (_, n) => transport.observe(echo, `w${n}`)));
+      expect(seen).toEqual(["w0", "w1", "w2", "w3", "w4"]);
+    });
+
+    test("closed means closed", async () => {
+      const other = await open();
+      const running = other.exec(["sleep", "300"]);
+      await other.exec(["true"]);
+      await Promise.all([other.close(), expect(running).rejects.toMatchObject({ name: "TransportError" })]);
+      await expect(other.exec(["true"])).rejects.toMatchObject({ code: "closed" });
+      await other.close();
+    });
+  });
+}

@@ -1,0 +1,144 @@
+// Decides how many commands share one shell that stays: each is framed by a marker on both of its output streams.
+// Refuses to send anything twice: when the shell is lost, what was under way is rejected as unknown.
+import { randomBytes } from "node:crypto";
+import { TransportError } from "../model/errors.ts";
+import { type MarkedPart, MarkedStream, markerCommand } from "./marked-stream.ts";
+import type { Channel, Opener, OpenOptions } from "./transport.ts";
+
+/** Most bytes that one command may print on one stream. */
+export const outputLimit = 256 * 1024 * 1024;
+
+export interface FrameResult {
+  readonly status: number;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+}
+
+interface Frame {
+  readonly number: number;
+  out?: MarkedPart;
+  err?: MarkedPart;
+  readonly resolve: (result: FrameResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** One `/bin/sh` at the other end of a channel. Frames sent together are run one after the other, in one round trip. */
+export class LiveShell {
+  readonly #opener: Opener;
+  readonly #options: OpenOptions;
+  readonly #channel: Channel;
+  readonly #token = randomBytes(16).toString("hex");
+  readonly #frames: Frame[] = [];
+  #number = 0;
+  #closed: TransportError | undefined;
+  /** The shell's pid on the node. */
+  pid = 0;
+
+  private constructor(opener: Opener, options: OpenOptions, channel: Channel) {
+    this.#opener = opener;
+    this.#options = options;
+    this.#channel = channel;
+    const overflow = () =>
+      void this.kill(
+        this.#error(
+          "output-too-big",
+          `a command printed more than ${outputLimit} bytes`,
+          "write to a file on the node and copy it",
+        ),
+      );
+    const out = new MarkedStream(channel.stdout, this.#token, outputLimit, {
+      part: (part) => this.#take("out", part),
+      overflow,
+    });
+    const err = new MarkedStream(channel.stderr, this.#token, outputLimit, {
+      part: (part) => this.#take("err", part),
+      overflow,
+    });
+    channel.stdin.on("error", () => undefined); // told by `ended`
+    void channel.ended.then((status) => {
+      const last = Buffer.concat([out.rest, err.rest]).toString("utf8").trim().split("\n").at(-1) ?? "";
+      const how = status === undefined ? "was lost" : `ended with status ${status}`;
+      this.#close(
+        this.#error(
+          "shell-closed",
+          `the shell ${how} while a command ran, whose status is therefore unknown${last === "" ? "" : ` (its last words: ${last})`}`,
+        ),
+      );
+    });
+  }
+
+  /** Starts a shell and waits for its first answer. Rejects with a `TransportError` when there is no usable `/bin/sh`. */
+  static async open(opener: Opener, options: OpenOptions): Promise<LiveShell> {
+    const channel = await opener.open(["/bin/sh"], options);
+    const shell = new LiveShell(opener, options, channel);
+    const [hello] = shell.send(["echo $$"]); // in a subshell, too, `$$` is the shell's own pid
+    const answer = await hello;
+    shell.pid = Number(answer?.stdout.toString("latin1").trim());
+    return shell;
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  get idle(): boolean {
+    return this.#frames.length === 0;
+  }
+
+  /**
+   * Sends scripts in one write; each runs in a subshell of its own with standard input empty. Each promise resolves with
+   * any exit status.
+   */
+  send(scripts: readonly string[]): Promise<FrameResult>[] {
+    if (this.#closed !== undefined) return scripts.map(() => Promise.reject(this.#closed));
+    let text = "";
+    const answers = scripts.map((script) => {
+      this.#number += 1;
+      const number = this.#number;
+      const mark = markerCommand(this.#token, number, '"$_assay"');
+      text += `(\n${script}\n) </dev/null\n_assay=$?; ${mark}; ${mark} >&2\n`;
+      return new Promise<FrameResult>((resolve, reject) => this.#frames.push({ number, resolve, reject }));
+    });
+    this.#channel.stdin.write(text);
+    return answers;
+  }
+
+  /** Ends the shell and everything that was started from it; what is under way is rejected with `reason`. */
+  async kill(reason: TransportError): Promise<void> {
+    this.#close(reason);
+    if (this.pid > 0) await this.#opener.killTree(this.pid, this.#options);
+    this.#channel.destroy();
+  }
+
+  /** Ends an idle shell. */
+  end(): void {
+    this.#close(this.#error("closed", "the connection was closed"));
+    this.#channel.stdin.end();
+    this.#channel.destroy();
+  }
+
+  #take(stream: "out" | "err", part: MarkedPart): void {
+    const frame = this.#frames.find((each) => each.number === part.number);
+    if (frame === undefined) return;
+    frame[stream] = part;
+    if (frame.out === undefined || frame.err === undefined) return;
+    this.#frames.splice(this.#frames.indexOf(frame), 1);
+    frame.resolve({ status: frame.out.status, stdout: frame.out.bytes, stderr: frame.err.bytes });
+  }
+
+  #close(reason: TransportError): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    for (const frame of this.#frames.splice(0)) frame.reject(reason);
+  }
+
+  #error(code: string, seen: string, hint?: string): TransportError {
+    return new TransportError({
+      code,
+      phase: "exec",
+      node: this.#opener.node,
+      seen,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+}

@@ -1,0 +1,350 @@
+// Decides which shell a command goes to, and that questions of one tick go together. Works over any opener.
+import { constants } from "node:os";
+import { type Probe, quoteWord } from "../model/check.ts";
+import { ObservationError, TransportError } from "../model/errors.ts";
+import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
+import { sayCommand } from "../model/exec.ts";
+import { type FrameResult, LiveShell, outputLimit } from "./live-shell.ts";
+import type { Channel, ObserveOptions, Opener, OpenOptions, Transport } from "./transport.ts";
+
+/** Live shells of one node and one purpose at the same time; further commands wait for one to be free. */
+const mostShells = 8;
+const defaultTimeoutMs = 60_000;
+
+interface Batch {
+  readonly subjects: Map<string, unknown>;
+  readonly asking: Map<string, { resolve: (answer: never) => void; reject: (error: unknown) => void }[]>;
+}
+
+/** Commands and observations over shells that stay open. What a shell is lost with is rejected; the next command opens another. */
+export class ShellTransport implements Transport {
+  readonly #opener: Opener;
+  /** Observations have shells of their own: a command that leaves something printing in the background cannot spoil an answer. */
+  readonly #pools = new Map<string, ShellPool>();
+  #batches = new Map<string, Map<Probe<never, unknown>, Batch>>();
+  #closed = false;
+
+  constructor(opener: Opener) {
+    this.#opener = opener;
+  }
+
+  async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
+    this.#refuseWhenClosed();
+    const argv: readonly [string, ...string[]] = "shell" in command ? ["/bin/sh", "-c", command.shell] : command;
+    const pool = this.#pool("exec", options.user);
+    if (options.stdin !== undefined || (await pool.lacksShell()))
+      return this.#alone(argv, command, options, !(await pool.lacksShell()));
+    const lease = await pool.take();
+    const { shell } = lease;
+    const guard = this.#guard(command, options, (reason) => void shell.kill(reason));
+    try {
+      const [answer] = shell.send([script(argv, options)]);
+      return resultOf(await (answer as Promise<FrameResult>));
+    } finally {
+      guard();
+      lease.release();
+    }
+  }
+
+  observe<Subject, Answer>(
+    probe: Probe<Subject, Answer>,
+    subject: Subject,
+    options: ObserveOptions = {},
+  ): Promise<Answer> {
+    this.#refuseWhenClosed();
+    const user = options.user ?? this.#opener.administrator;
+    if (this.#batches.size === 0) setImmediate(() => this.#flush());
+    const byProbe = getOr(this.#batches, user ?? "", () => new Map<Probe<never, unknown>, Batch>());
+    const batch = getOr(byProbe, probe as Probe<never, unknown>, () => ({ subjects: new Map(), asking: new Map() }));
+    const key = typeof subject === "string" ? subject : JSON.stringify(subject);
+    batch.subjects.set(key, subject);
+    return new Promise<Answer>((resolve, reject) => getOr(batch.asking, key, () => []).push({ resolve, reject }));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
+  }
+
+  #flush(): void {
+    const batches = this.#batches;
+    this.#batches = new Map();
+    for (const [user, byProbe] of batches) void this.#ask(user === "" ? undefined : user, byProbe);
+  }
+
+  async #ask(user: string | undefined, byProbe: ReadonlyMap<Probe<never, unknown>, Batch>): Promise<void> {
+    const rejectAll = (error: unknown) => {
+      for (const batch of byProbe.values())
+        for (const asking of batch.asking.values()) for (const { reject } of asking) reject(error);
+    };
+    try {
+      const pool = this.#pool("observe", user);
+      if (await pool.lacksShell()) {
+        throw new ObservationError({
+          code: "no-shell",
+          phase: "observe",
+          node: this.#opener.node,
+          seen: `there is no usable /bin/sh (${pool.whyNoShell})`,
+          hint: "check image metadata instead, or add a shell to the image",
+        });
+      }
+      const lease = await pool.take();
+      const names = [...byProbe.keys()].map((probe) => probe.name).join(", ");
+      const guard = this.#guard({ shell: `observe ${names}` }, {}, (reason) => void lease.shell.kill(reason));
+      try {
+        const probes = [...byProbe];
+        const answers = lease.shell.send(
+          probes.map(([probe, batch]) => probe.script([...batch.subjects.values()] as never[])),
+        );
+        await Promise.allSettled(answers);
+        await Promise.all(
+          probes.map(([probe, batch], index) => settle(probe, batch, answers[index] as Promise<FrameResult>)),
+        );
+      } finally {
+        guard();
+        lease.release();
+      }
+    } catch (error) {
+      rejectAll(error);
+    }
+  }
+
+  #pool(purpose: "exec" | "observe", user: string | undefined): ShellPool {
+    return getOr(this.#pools, `${purpose} ${user ?? ""}`, () => new ShellPool(this.#opener, { user }));
+  }
+
+  /** Runs a process with a channel of its own: for standard input, or where there is no shell. */
+  async #alone(
+    argv: readonly [string, ...string[]],
+    command: Command,
+    options: ExecOptions,
+    hasShell: boolean,
+  ): Promise<ExecResult> {
+    // The pid comes first on standard error, so that a deadline can kill what runs on the node.
+    const wrapped: readonly [string, ...string[]] = hasShell
+      ? ["/bin/sh", "-c", 'echo $$ >&2; exec "$@"', "sh", ...argv]
+      : argv;
+    const open: OpenOptions = { user: options.user, cwd: options.cwd, env: options.env };
+    const channel = await this.#opener.open(wrapped, open);
+    let pid = 0;
+    let stop: (error: TransportError) => void = () => undefined;
+    const stopped = new Promise<never>((_, reject) => {
+      stop = reject;
+    });
+    const guard = this.#guard(command, options, (reason) => {
+      stop(reason);
+      if (pid > 0) void this.#opener.killTree(pid, open);
+      channel.destroy();
+    });
+    try {
+      const answered = collect(channel, options.stdin, hasShell ? (seen) => (pid = seen) : undefined);
+      const { status, stdout, stderr } = await Promise.race([answered, stopped]);
+      if (status === undefined)
+        throw this.#error(
+          "shell-closed",
+          `the connection was lost while "${sayCommand(command)}" ran; its status is unknown`,
+        );
+      return resultOf({ status, stdout, stderr });
+    } finally {
+      guard();
+    }
+  }
+
+  /** Calls `stop` at the deadline or abort; gives the function that calls the guard off. */
+  #guard(command: Command, options: ExecOptions, stop: (reason: TransportError) => void): () => void {
+    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    const timer = setTimeout(
+      () =>
+        stop(
+          this.#error(
+            "deadline",
+            `"${sayCommand(command).slice(0, 200)}" had not ended after ${timeoutMs} ms and was killed`,
+            "give it a longer timeoutMs, or find what it waits for",
+          ),
+        ),
+      timeoutMs,
+    );
+    const aborted = () => stop(this.#error("aborted", `"${sayCommand(command).slice(0, 200)}" was cancelled`));
+    if (options.signal?.aborted === true) aborted();
+    options.signal?.addEventListener("abort", aborted, { once: true });
+    return () => {
+      clearTimeout(timer);
+      options.signal?.removeEventListener("abort", aborted);
+    };
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw this.#error("closed", "the node has been torn down");
+  }
+
+  #error(code: string, seen: string, hint?: string): TransportError {
+    return new TransportError({
+      code,
+      phase: "exec",
+      node: this.#opener.node,
+      seen,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+}
+
+/** The shells of one user and one purpose: the idle one is taken first, a further one opened up to the limit. */
+class ShellPool {
+  readonly #opener: Opener;
+  readonly #options: OpenOptions;
+  readonly #shells = new Set<LiveShell>();
+  readonly #waiting: (() => void)[] = [];
+  readonly #taken = new Set<LiveShell>();
+  #opening = 0;
+  #first: Promise<void> | undefined;
+  whyNoShell: string | undefined;
+
+  constructor(opener: Opener, options: OpenOptions) {
+    this.#opener = opener;
+    this.#options = options;
+  }
+
+  /** Whether the node has no `/bin/sh` at all. Other reasons for which a shell cannot be opened reject. */
+  async lacksShell(): Promise<boolean> {
+    this.#first ??= this.#open().then(
+      () => undefined,
+      (error: unknown) => {
+        if (error instanceof TransportError && error.code === "no-such-file") {
+          this.whyNoShell = error.seen;
+          return;
+        }
+        this.#first = undefined; // the node may be restarting: the next command asks again
+        throw error;
+      },
+    );
+    await this.#first;
+    return this.whyNoShell !== undefined;
+  }
+
+  async take(): Promise<{ shell: LiveShell; release: () => void }> {
+    for (;;) {
+      for (const shell of this.#shells) if (shell.closed) this.#shells.delete(shell);
+      const free = [...this.#shells].find((shell) => !this.#taken.has(shell) && shell.idle);
+      const shell = free ?? (this.#shells.size + this.#opening < mostShells ? await this.#open() : undefined);
+      if (shell !== undefined && !this.#taken.has(shell)) {
+        this.#taken.add(shell);
+        const release = () => {
+          this.#taken.delete(shell);
+          this.#waiting.shift()?.();
+        };
+        return { shell, release };
+      }
+      if (shell === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  async close(): Promise<void> {
+    const taken = [...this.#shells].filter((shell) => this.#taken.has(shell));
+    for (const shell of this.#shells) if (!taken.includes(shell)) shell.end();
+    const reason = new TransportError({
+      code: "closed",
+      phase: "exec",
+      node: this.#opener.node,
+      seen: "the node was torn down while a command ran",
+    });
+    await Promise.all(taken.map((shell) => shell.kill(reason)));
+  }
+
+  async #open(): Promise<LiveShell> {
+    this.#opening += 1;
+    try {
+      const shell = await LiveShell.open(this.#opener, this.#options);
+      this.#shells.add(shell);
+      return shell;
+    } finally {
+      this.#opening -= 1;
+    }
+  }
+}
+
+function script(argv: readonly string[], options: ExecOptions): string {
+  const lines = Object.entries(options.env ?? {}).map(([key, value]) => `export ${variable(key)}=${quoteWord(value)}`);
+  if (options.cwd !== undefined) lines.push(`cd -- ${quoteWord(options.cwd)} || exit 126`);
+  lines.push(`exec ${argv.map(quoteWord).join(" ")}`);
+  return lines.join("\n");
+}
+
+function variable(name: string): string {
+  if (!/^[A-Za-z_]\w*$/.test(name)) throw new RangeError(`"${name}" is not a variable's name`);
+  return name;
+}
+
+async function settle(probe: Probe<never, unknown>, batch: Batch, answer: Promise<FrameResult>): Promise<void> {
+  const asking = [...batch.asking.values()];
+  try {
+    const { status, stdout, stderr } = await answer;
+    const facts = probe.parse({ stdout, stderr: stderr.toString("utf8"), status }, [
+      ...batch.subjects.values(),
+    ] as never[]);
+    for (const [index, askers] of asking.entries()) {
+      const fact = facts[index];
+      for (const { resolve, reject } of askers) fact instanceof Error ? reject(fact) : resolve(fact as never);
+    }
+  } catch (error) {
+    for (const askers of asking) for (const { reject } of askers) reject(error);
+  }
+}
+
+async function collect(
+  channel: Channel,
+  stdin: string | Uint8Array | undefined,
+  pid?: (seen: number) => void,
+): Promise<{ status: number | undefined; stdout: Buffer; stderr: Buffer }> {
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  let size = 0;
+  const keep = (into: Buffer[]) => (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > outputLimit) channel.destroy();
+    else into.push(chunk);
+  };
+  channel.stdout.on("data", keep(out));
+  channel.stderr.on("data", keep(err));
+  let first = pid !== undefined;
+  if (pid !== undefined) {
+    channel.stderr.on("data", () => {
+      if (!first) return;
+      const line = Buffer.concat(err).indexOf("\n");
+      if (line === -1) return;
+      first = false;
+      pid(Number(Buffer.concat(err).toString("latin1", 0, line)));
+    });
+  }
+  channel.stdin.on("error", () => undefined); // a command may end without reading all of it
+  channel.stdin.end(stdin ?? "");
+  const status = await channel.ended;
+  const stderr = Buffer.concat(err);
+  return {
+    status,
+    stdout: Buffer.concat(out),
+    stderr: pid === undefined ? stderr : stderr.subarray(stderr.indexOf("\n") + 1),
+  };
+}
+
+const signalNames = new Map(
+  Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+);
+
+function resultOf({ status, stdout, stderr }: FrameResult): ExecResult {
+  return {
+    status,
+    signal: status > 128 ? signalNames.get(status - 128) : undefined,
+    stdout: stdout.toString("utf8"),
+    stderr: stderr.toString("utf8"),
+    stdoutBytes: stdout,
+    stderrBytes: stderr,
+  };
+}
+
+function getOr<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

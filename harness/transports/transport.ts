@@ -1,0 +1,52 @@
+// Decides what a way to reach a node is. Resolves for every exit status; rejects only when the status is unknown.
+import type { Readable, Writable } from "node:stream";
+import type { Probe } from "../model/check.ts";
+import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
+
+/**
+ * One node, reached. All methods may be called concurrently. Rejections are `TransportError`s: `deadline`, `aborted`,
+ * `shell-closed`, `cannot-start`, `output-too-big`; `observe` also rejects with what the probe's `parse` said.
+ */
+export interface Transport {
+  /** Runs a command once; it is never sent a second time, whatever happens. Commands of different callers run side by side. */
+  exec(command: Command, options?: ExecOptions): Promise<ExecResult>;
+  /** Asks for a fact. What is asked for in one tick travels as one script; equal questions are asked once. */
+  observe<Subject, Answer>(probe: Probe<Subject, Answer>, subject: Subject, options?: ObserveOptions): Promise<Answer>;
+  /** Ends the shells and whatever still runs in them. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface ObserveOptions {
+  /** `name`, `uid` or `uid:gid`; default: the administrator. */
+  readonly user?: string | undefined;
+}
+
+/** A started process with its three streams; what an opener makes. */
+export interface Channel {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Its exit status (128 + n for signal n), once its streams have ended; `undefined` when nobody knows. Never rejects. */
+  readonly ended: Promise<number | undefined>;
+  /** Cuts the connection. What runs at the other end may go on: see `Opener.killTree`. */
+  destroy(): void;
+}
+
+export interface OpenOptions {
+  /** `undefined`: the user the node runs as. */
+  readonly user: string | undefined;
+  readonly cwd?: string | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+}
+
+/** The only thing a concrete transport has to supply: how a process is started on the node. */
+export interface Opener {
+  /** For messages: `docker-soe/soe`. */
+  readonly node: string;
+  /** Starts a process. Rejects with a `TransportError` (`cannot-start`) that says why; `no-such-file` when the program is missing. */
+  open(argv: readonly [string, ...string[]], options: OpenOptions): Promise<Channel>;
+  /** Kills a process of the node, by its pid as seen on the node, with all that descend from it. Never rejects. */
+  killTree(pid: number, options: OpenOptions): Promise<void>;
+  /** User of observations; `undefined`: the node's own. */
+  readonly administrator: string | undefined;
+}
