@@ -16,6 +16,8 @@ export interface LedgerEntry extends ResourceRef {
   readonly environment: string;
   readonly node?: string;
   readonly state: EntryState;
+  /** It was seen to exist at some time. Without that, a create whose answer was lost may still land. */
+  readonly existed: boolean;
   /** Milliseconds since the epoch, of the intent. */
   readonly createdAt: number;
 }
@@ -191,6 +193,11 @@ export class Ledger {
     return { created: Number(row?.["created"]), destroyed: Number(row?.["destroyed"]) };
   }
 
+  /** Kinds of the drivers that the run ever meant to create something with. */
+  driversOf(run: string): string[] {
+    return this.#all("SELECT DISTINCT driver FROM entries WHERE run = ?", run).map((row) => String(row["driver"]));
+  }
+
   /** All runs, newest first. */
   runs(): RunRow[] {
     return this.#all("SELECT * FROM runs ORDER BY started_at DESC, run").map(runOf);
@@ -309,6 +316,7 @@ function entryOf(row: Row): LedgerEntry {
     kind: String(row["kind"]) as ResourceKind,
     name: String(row["name"]),
     state: String(row["state"]) as EntryState,
+    existed: row["existed"] === 1,
     createdAt: Number(row["created_at"]),
     ...optional("node", row["node"], String),
     ...optional("id", row["id"], String),

@@ -1,0 +1,84 @@
+// Decides what dead runs left, from the ledger and from labels, and removes it. Refuses to touch what a live owner has, or
+// an owner that cannot be asked from here: another machine's, another container's.
+import { messageOf } from "../model/errors.ts";
+import { liveness } from "../model/identity.ts";
+import { takeInventory } from "./inventory.ts";
+import { abandoned, type Places, vacate } from "./places.ts";
+import { endProcesses } from "./processes.ts";
+import { type Reaped, type Reaping, reap } from "./reap.ts";
+
+export interface Collecting extends Reaping {
+  /** Files of runs; without it, none are removed. */
+  readonly places?: Places | undefined;
+}
+
+/** A dead run that was cleared, or of which `totals.leaked` is left. */
+export interface Removed {
+  readonly run: string;
+  readonly totals: Reaped;
+}
+
+/** A run that was left alone. */
+export interface Kept {
+  readonly run: string;
+  readonly owner: "alive" | "foreign";
+  readonly identity: string;
+  readonly resources: readonly string[];
+}
+
+export interface Collected {
+  readonly removed: readonly Removed[];
+  readonly kept: readonly Kept[];
+  /** What could not be asked or removed, as text; empty when all went well. */
+  readonly troubles: readonly string[];
+}
+
+/** How long an ended run stays in the ledger. */
+const rememberedMs = 30 * 24 * 3_600_000;
+
+/**
+ * Clears up after every dead run. Idempotent, and safe beside live runs, their reapers, and other collections.
+ * Rejects only when the ledger cannot be written.
+ */
+export async function gc(options: Collecting): Promise<Collected> {
+  const { ledger, drivers, places } = options;
+  const inventory = await takeInventory({ ledger, drivers });
+  const owners = new Map<string, { identity: string; resources: string[] }>();
+  for (const { run, identity, endedAt } of ledger?.runs() ?? [])
+    if (endedAt === undefined) owners.set(run, { identity, resources: [] });
+  for (const { run, owner, kind, name } of inventory.items) {
+    // The ledger's word on who owns a run comes first; a label is believed where the ledger does not know.
+    const known = owners.get(run) ?? { identity: ledger?.run(run)?.identity ?? owner.identity, resources: [] };
+    known.resources.push(`${kind} ${name}`);
+    owners.set(run, known);
+  }
+  const judged = [...owners].map(([run, known]) => ({ run, ...known, owner: liveness(known.identity) }));
+  const troubles = inventory.unasked.map(({ driver, error }) => `${driver} could not be asked: ${messageOf(error)}`);
+  const removed: Removed[] = [];
+  for (const { run } of judged.filter(({ owner }) => owner === "dead")) {
+    const stubborn = await endProcesses(run);
+    if (stubborn.length > 0) troubles.push(`run ${run}: processes ${stubborn.join(", ")} do not end`);
+    const totals = await reap(run, options);
+    if (totals.error !== undefined) troubles.push(totals.error.message);
+    else troubles.push(...clear(places, run));
+    removed.push({ run, totals });
+  }
+  if (places !== undefined) {
+    const busy = new Set([...judged.filter(({ owner }) => owner !== "dead"), ...removed].map(({ run }) => run));
+    for (const run of abandoned(places)) if (!busy.has(run)) troubles.push(...clear(places, run));
+  }
+  ledger?.forget(Date.now() - rememberedMs);
+  const kept = judged.flatMap(({ run, identity, resources, owner }) =>
+    owner === "dead" ? [] : [{ run, owner, identity, resources }],
+  );
+  return { removed, kept, troubles };
+}
+
+function clear(places: Places | undefined, run: string): string[] {
+  try {
+    if (places !== undefined) vacate(places, run);
+    return [];
+  } catch (error) {
+    return [messageOf(error)];
+  }
+}
