@@ -72,6 +72,11 @@ export interface Driver {
   probe(): Promise<Readonly<Record<string, string>>>;
   /** What `environment` needs, in an order of creation. Pure. */
   plan(standing: Standing): readonly PlannedResource[];
+  /**
+   * Looks at what the environment names and cannot make: images, sources of bind mounts. Fetches images that a registry
+   * has. Rejects before anything is created.
+   */
+  check(standing: Standing): Promise<void>;
   /** Makes the engine know a built image. Idempotent: quick when it is there already. */
   load(image: BuiltImage): Promise<void>;
   /** Creates, and for a node starts, one planned resource; `created` is told the id as soon as the engine says it. Rejects when the name exists. */

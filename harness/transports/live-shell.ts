@@ -8,6 +8,9 @@ import type { Channel, Opener, OpenOptions } from "./transport.ts";
 /** Most bytes that one command may print on one stream. */
 export const outputLimit = 256 * 1024 * 1024;
 
+/** How engines and kernels say that a program is not there. */
+export const missingProgram = /no such file|not found in \$PATH|ENOENT/i;
+
 export interface FrameResult {
   readonly status: number;
   readonly stdout: Buffer;
@@ -72,8 +75,18 @@ export class LiveShell {
     const channel = await opener.open(["/bin/sh"], options);
     const shell = new LiveShell(opener, options, channel);
     const [hello] = shell.send(["echo $$"]); // in a subshell, too, `$$` is the shell's own pid
-    const answer = await hello;
-    shell.pid = Number(answer?.stdout.toString("latin1").trim());
+    const answer = await (hello as Promise<FrameResult>).catch((error: TransportError) => {
+      // An engine tells that there is no shell on the shell's own output, and then ends it.
+      if (!missingProgram.test(error.seen)) throw error;
+      throw new TransportError({
+        code: "no-such-file",
+        phase: "exec",
+        node: opener.node,
+        seen: error.seen,
+        cause: error,
+      });
+    });
+    shell.pid = Number(answer.stdout.toString("latin1").trim());
     return shell;
   }
 

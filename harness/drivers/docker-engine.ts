@@ -1,0 +1,119 @@
+// Decides which docker engine is spoken to, whether it will do, and how its errors read.
+import { existsSync } from "node:fs";
+import Docker from "dockerode";
+import { messageOf, type Phase, ProvisionError } from "../model/errors.ts";
+
+/** Oldest API that has all that declarations can say: Debian 12's docker.io 20.10. */
+export const oldestApi = "1.41";
+const usualSocket = "/var/run/docker.sock";
+
+/**
+ * The engine that `DOCKER_HOST` names, else the usual socket, else what testcontainers finds (contexts, rootless
+ * engines, Docker Desktop). Rejects with `engine-down` when there is none. No request is sent yet.
+ */
+export async function findEngine(dockerHost: string | undefined): Promise<Docker> {
+  if (dockerHost?.startsWith("unix://")) return new Docker({ socketPath: dockerHost.slice("unix://".length) });
+  if (dockerHost !== undefined) return new Docker(); // docker-modem reads DOCKER_HOST and the TLS variables itself
+  if (existsSync(usualSocket)) return new Docker({ socketPath: usualSocket });
+  const { getContainerRuntimeClient } = await import("testcontainers");
+  try {
+    return (await getContainerRuntimeClient()).container.dockerode;
+  } catch (error) {
+    throw engineDown(error);
+  }
+}
+
+/** Engine and API version. Rejects with `engine-down` or `engine-too-old`. */
+export async function engineVersion(docker: Docker): Promise<Readonly<Record<string, string>>> {
+  const version = await docker.version().catch((error: unknown) => Promise.reject(engineDown(error)));
+  const [major = 0, minor = 0] = version.ApiVersion.split(".").map(Number);
+  const [needMajor = 0, needMinor = 0] = oldestApi.split(".").map(Number);
+  if (major < needMajor || (major === needMajor && minor < needMinor)) {
+    throw new ProvisionError({
+      code: "engine-too-old",
+      phase: "setup",
+      seen: `docker ${version.Version} speaks API ${version.ApiVersion}, Assay needs ${oldestApi}`,
+      hint: "install docker.io 20.10 or newer",
+    });
+  }
+  return { docker: `${version.Version} (API ${version.ApiVersion})` };
+}
+
+function engineDown(cause: unknown): ProvisionError {
+  return new ProvisionError({
+    code: "engine-down",
+    phase: "setup",
+    seen: `the docker engine does not answer (${messageOf(cause)})`,
+    hint: "run `assay setup` to install and start it, `assay doctor` to see what is missing",
+    cause,
+  });
+}
+
+/** HTTP status of an engine's error answer; `undefined` for anything else. */
+export function statusOf(error: unknown): number | undefined {
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === "number" ? status : undefined;
+}
+
+export function isGone(error: unknown): boolean {
+  return statusOf(error) === 404;
+}
+
+const known: readonly { readonly pattern: RegExp; readonly code: string; readonly hint: string }[] = [
+  {
+    pattern: /port is already allocated|address already in use/i,
+    code: "port-taken",
+    hint: "stop what listens there, choose another host port, or leave the host port out",
+  },
+  {
+    pattern: /no such image/i,
+    code: "image-missing",
+    hint: "build it with `assay build`, or name an image that a registry has",
+  },
+  {
+    pattern: /executable file not found|exec: .* (no such file|permission denied)/i,
+    code: "cannot-start",
+    hint: "the image's entrypoint or command is not there or not executable; compare it with `image()` checks",
+  },
+  {
+    pattern: /no space left on device/i,
+    code: "disk-full",
+    hint: "free space where the engine keeps its data (`docker info`, Docker Root Dir)",
+  },
+  {
+    pattern: /pool overlaps|overlaps with other one/i,
+    code: "subnet-taken",
+    hint: "choose another subnet for the network, or leave it out",
+  },
+  {
+    pattern: /is already in use by container|already exists/i,
+    code: "name-taken",
+    hint: "run `assay gc`: an earlier run left it",
+  },
+  {
+    pattern: /ECONNREFUSED|ENOENT|ECONNRESET|EPIPE|socket hang up/,
+    code: "engine-lost",
+    hint: "the engine went away in mid-run; look at its log, then run `assay gc`",
+  },
+  {
+    pattern: /minimum memory limit|invalid|unknown capability|bad request/i,
+    code: "engine-refused",
+    hint: "correct the declaration",
+  },
+];
+
+/** The engine's refusal as an error that says what to do. */
+export function engineError(error: unknown, phase: Phase, node: string): ProvisionError {
+  if (error instanceof ProvisionError) return error;
+  const json = (error as { json?: { message?: unknown } } | null)?.json?.message;
+  const seen = typeof json === "string" ? json : messageOf(error);
+  const match = known.find(({ pattern }) => pattern.test(seen));
+  return new ProvisionError({
+    code: match?.code ?? "engine-error",
+    phase,
+    node,
+    seen: seen.trim(),
+    ...(match === undefined ? {} : { hint: match.hint }),
+    cause: error,
+  });
+}

@@ -1,0 +1,198 @@
+// Decides how images reach the engine and leave it: load, pull, export, push, and what the engine says of them.
+import { createReadStream } from "node:fs";
+import type { Readable } from "node:stream";
+import type Docker from "dockerode";
+import { messageOf, ProvisionError } from "../model/errors.ts";
+import { identityOf } from "../model/identity.ts";
+import type { BuiltImage, ImageConfig, ImageFacts } from "../model/image.ts";
+import { revealed, type Secret } from "../model/secret.ts";
+import { engineError, isGone } from "./docker-engine.ts";
+import { label } from "./docker-names.ts";
+
+/** What the engine has under a tag or id; `undefined` when it has nothing. */
+export async function imageFacts(docker: Docker, reference: string): Promise<ImageFacts | undefined> {
+  const facts = await docker
+    .getImage(reference)
+    .inspect()
+    .catch((error: unknown) => (isGone(error) ? undefined : Promise.reject(engineError(error, "build", reference))));
+  if (facts === undefined) return undefined;
+  const config = facts.Config;
+  return {
+    id: facts.Id,
+    tags: facts.RepoTags ?? [],
+    architecture: facts.Architecture,
+    config: {
+      entrypoint: asWords(config.Entrypoint),
+      cmd: asWords(config.Cmd),
+      env: Object.fromEntries(
+        (config.Env ?? []).map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+      ),
+      labels: config.Labels ?? {},
+      user: config.User,
+      workdir: config.WorkingDir,
+      expose: Object.keys(config.ExposedPorts ?? {}),
+      volumes: Object.keys((config.Volumes as Record<string, unknown> | null) ?? {}),
+    },
+  };
+}
+
+function asWords(words: string | string[] | null | undefined): string[] {
+  return words === null || words === undefined ? [] : typeof words === "string" ? [words] : words;
+}
+
+/** Makes the engine know a built image under its tag. Quick when it does already. */
+export async function loadImage(docker: Docker, image: BuiltImage): Promise<void> {
+  if ((await imageFacts(docker, image.imageId)) === undefined) {
+    const stream = await docker
+      .loadImage(createReadStream(image.archive), { quiet: true })
+      .catch((error: unknown) => Promise.reject(engineError(error, "build", image.tag)));
+    await followed(docker, stream as Readable, image.tag, "build");
+  }
+  const known = await imageFacts(docker, image.imageId);
+  if (known === undefined) {
+    throw new ProvisionError({
+      code: "image-differs",
+      phase: "build",
+      node: image.tag,
+      seen: `the engine loaded the archive but has no image ${image.imageId}`,
+      hint: "remove the recipe's entry from the store and build again",
+    });
+  }
+  if (known.tags.includes(image.tag)) return;
+  const colon = image.tag.lastIndexOf(":");
+  await docker.getImage(image.imageId).tag({ repo: image.tag.slice(0, colon), tag: image.tag.slice(colon + 1) });
+}
+
+/** Fetches an image the engine lacks, with the credentials of the user's docker configuration. */
+export async function ensureImage(docker: Docker, reference: string, node: string): Promise<ImageFacts> {
+  const known = await imageFacts(docker, reference);
+  if (known !== undefined) return known;
+  const { getContainerRuntimeClient, ImageName } = await import("testcontainers");
+  try {
+    await (await getContainerRuntimeClient()).image.pull(ImageName.fromString(reference), {
+      force: true,
+      platform: undefined,
+    });
+  } catch (error) {
+    throw new ProvisionError({
+      code: "image-missing",
+      phase: "build",
+      node,
+      seen: `the engine has no image ${reference} and no registry gave it (${messageOf(error)})`,
+      hint: "correct the name, log in with `docker login`, or declare a recipe",
+      cause: error,
+    });
+  }
+  const fetched = await imageFacts(docker, reference);
+  if (fetched !== undefined) return fetched;
+  throw new ProvisionError({
+    code: "image-missing",
+    phase: "build",
+    node,
+    seen: `${reference} was pulled and is still not there`,
+  });
+}
+
+/** Where recipes' `fromImage` bases come from: the digest a reference stands for, and its flattened root file system. */
+export function engineImages(docker: Docker): {
+  resolve(reference: string): Promise<{ digest: string; config: ImageConfig }>;
+  export(reference: string): Promise<Readable>;
+} {
+  return {
+    async resolve(reference) {
+      const facts = await ensureImage(docker, reference, reference);
+      return { digest: facts.id, config: facts.config };
+    },
+    async export(reference) {
+      // A container that never starts is the engine's way to a flattened file system.
+      const container = await docker
+        .createContainer({
+          Image: reference,
+          Cmd: ["-"],
+          Labels: { [label.run]: "export", [label.owner]: identityOf(), [label.environment]: reference },
+        })
+        .catch((error: unknown) => Promise.reject(engineError(error, "build", reference)));
+      const remove = () => void container.remove({ v: true, force: true }).catch(() => undefined);
+      try {
+        const stream = (await container.export()) as Readable;
+        stream.once("close", remove);
+        return stream;
+      } catch (error) {
+        remove();
+        throw engineError(error, "build", reference);
+      }
+    },
+  };
+}
+
+export interface PushTarget {
+  /** `127.0.0.1:5000/vfx-studio-soe:0.1.0` */
+  readonly to: string;
+  readonly username?: string;
+  readonly password?: string | Secret;
+}
+
+/** Tags an image for a registry and pushes it; the digest the registry knows its manifest by. Rejects with `push-denied` or `push-failed`. */
+export async function pushImage(docker: Docker, reference: string, target: PushTarget): Promise<{ digest: string }> {
+  const colon = target.to.lastIndexOf(":");
+  const [repo, tag] =
+    colon > target.to.lastIndexOf("/")
+      ? [target.to.slice(0, colon), target.to.slice(colon + 1)]
+      : [target.to, "latest"];
+  await docker
+    .getImage(reference)
+    .tag({ repo, tag })
+    .catch((error: unknown) => Promise.reject(engineError(error, "build", reference)));
+  const authconfig = {
+    username: target.username ?? "",
+    password: revealed(target.password ?? ""),
+    serveraddress: repo.split("/")[0] ?? "",
+  };
+  try {
+    const stream = await docker.getImage(`${repo}:${tag}`).push({ tag, authconfig });
+    const said = await followed(docker, stream as Readable, target.to, "build");
+    const digest = said.map(({ aux }) => aux?.Digest).find((value) => value !== undefined);
+    if (digest === undefined)
+      throw new ProvisionError({
+        code: "push-failed",
+        phase: "build",
+        node: target.to,
+        seen: "the engine told no digest after the push",
+      });
+    return { digest };
+  } catch (error) {
+    const seen = messageOf(error);
+    const denied = /unauthorized|authentication required|no basic auth|denied/i.test(seen);
+    throw denied
+      ? new ProvisionError({
+          code: "push-denied",
+          phase: "build",
+          node: target.to,
+          seen: "the registry refused the login",
+          hint: "check user name and password",
+          cause: error,
+        })
+      : error;
+  } finally {
+    await docker
+      .getImage(`${repo}:${tag}`)
+      .remove({ noprune: true })
+      .catch(() => undefined);
+  }
+}
+
+interface Progress {
+  readonly aux?: { readonly Digest?: string };
+  readonly error?: string;
+}
+
+/** Reads an engine's progress stream to its end; an error told in it rejects. */
+function followed(docker: Docker, stream: Readable, node: string, phase: "build"): Promise<Progress[]> {
+  return new Promise((resolve, reject) => {
+    docker.modem.followProgress(stream, (error: Error | null, said: Progress[] | null) => {
+      const told = said?.find((line) => line.error !== undefined)?.error;
+      if (error === null && told === undefined) resolve(said ?? []);
+      else reject(engineError(error ?? new Error(told), phase, node));
+    });
+  });
+}

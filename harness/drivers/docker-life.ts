@@ -1,0 +1,216 @@
+// Decides when a container has died by itself, as against being stopped by us, and when it is ready.
+import type Docker from "dockerode";
+import type { ContainerDeclaration } from "../model/container.ts";
+import { sayMs } from "../model/duration.ts";
+import { messageOf, ProvisionError } from "../model/errors.ts";
+import type { ContainerNode, Death } from "../model/node.ts";
+import type { EngineEvent, EngineEvents } from "./docker-events.ts";
+import { readLog } from "./docker-logs.ts";
+
+/** The lives of one container: each start begins one, the engine's `die` event ends it. */
+export class ContainerLife {
+  readonly #container: Docker.Container;
+  readonly #stopListening: () => void;
+  readonly #waiting = new Set<(event: EngineEvent) => void>();
+  #expected = false;
+  #died!: Promise<Death>;
+  #die!: (death: Death) => void;
+
+  constructor(container: Docker.Container, events: EngineEvents) {
+    this.#container = container;
+    this.begin();
+    this.#stopListening = events.listen(container.id, (event) => void this.#hear(event));
+  }
+
+  /** Settles when the present life ends without our asking. */
+  get died(): Promise<Death> {
+    return this.#died;
+  }
+
+  /** A new life: called before a start. */
+  begin(): void {
+    this.#expected = false;
+    this.#died = new Promise((resolve) => {
+      this.#die = resolve;
+    });
+  }
+
+  /** What follows is our doing: the end of this life is not a death. */
+  expectEnd(): void {
+    this.#expected = true;
+  }
+
+  /** Resolves with the next event that `wanted` accepts. */
+  next(wanted: (event: EngineEvent) => boolean, signal: AbortSignal): Promise<EngineEvent> {
+    return new Promise((resolve) => {
+      const heard = (event: EngineEvent) => {
+        if (!wanted(event)) return;
+        this.#waiting.delete(heard);
+        resolve(event);
+      };
+      this.#waiting.add(heard);
+      signal.addEventListener("abort", () => this.#waiting.delete(heard), { once: true });
+    });
+  }
+
+  /** How it ended, from the engine's own record; for a container that is not running. */
+  async death(): Promise<Death> {
+    const [facts, log] = await Promise.allSettled([this.#container.inspect(), readLog(this.#container, 20)]);
+    return {
+      status: facts.status === "fulfilled" && !facts.value.State.Running ? facts.value.State.ExitCode : undefined,
+      oomKilled: facts.status === "fulfilled" && facts.value.State.OOMKilled,
+      lastLines: log.status === "fulfilled" ? log.value.trimEnd().split("\n").slice(-20) : [],
+    };
+  }
+
+  close(): void {
+    this.#stopListening();
+  }
+
+  async #hear(event: EngineEvent): Promise<void> {
+    for (const waiting of [...this.#waiting]) waiting(event);
+    if (this.#expected || (event.action !== "die" && event.action !== "engine-lost")) return;
+    this.#die(await this.death());
+  }
+}
+
+/** `exited with status 1; its last lines: …` */
+export function sayDeath(death: Death): string {
+  const how =
+    death.status === undefined
+      ? "was lost with the engine"
+      : death.oomKilled
+        ? `was killed for want of memory (status ${death.status})`
+        : `exited with status ${death.status}`;
+  const lines = death.lastLines.filter((line) => line !== "").slice(-5);
+  return lines.length === 0 ? `${how}, and its log is empty` : `${how}; its last lines: ${lines.join(" | ")}`;
+}
+
+/**
+ * Resolves when the node is ready as its declaration means it. Rejects at once with `died` when the container ends
+ * first, with `not-ready` at the deadline.
+ */
+export async function untilReady(
+  node: ContainerNode,
+  container: Docker.Container,
+  life: ContainerLife,
+  ready: ContainerDeclaration["ready"],
+): Promise<void> {
+  const over = new AbortController();
+  const wants = conditions(node, container, life, ready, over.signal);
+  if (wants.length === 0) return;
+  const left = new Set(wants.map(({ title }) => title));
+  const all = Promise.all(wants.map(({ title, met }) => met.then(() => left.delete(title))));
+  const died =
+    ready.exited === true
+      ? new Promise<never>(() => undefined)
+      : life.died.then((death) => Promise.reject(endedEarly(node, death)));
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => void notReady(node, life, [...left], ready.within).then(reject), ready.within);
+  });
+  try {
+    await Promise.race([all, died, late]);
+  } finally {
+    clearTimeout(timer);
+    over.abort();
+  }
+}
+
+function conditions(
+  node: ContainerNode,
+  container: Docker.Container,
+  life: ContainerLife,
+  ready: ContainerDeclaration["ready"],
+  signal: AbortSignal,
+): { title: string; met: Promise<unknown> }[] {
+  const wants: { title: string; met: Promise<unknown> }[] = [];
+  if (ready.log !== undefined)
+    wants.push({ title: `a log line that matches ${ready.log}`, met: logLine(container, ready.log, ready.within) });
+  if (ready.healthy === true) wants.push({ title: "healthy", met: healthy(node, life, signal) });
+  if (ready.exited === true) wants.push({ title: "exited with status 0", met: exited(node, life, signal) });
+  if (ready.port !== undefined)
+    wants.push({ title: `listening on port ${ready.port}`, met: listening(node, ready.port, signal) });
+  if (ready.check !== undefined) {
+    const { check } = ready;
+    wants.push({ title: check.title, met: repeatedly(signal, async () => check.judge(await check.observe(node))) });
+  }
+  return wants;
+}
+
+/** testcontainers' strategy follows the log stream; it wants no ports for that. */
+async function logLine(container: Docker.Container, pattern: RegExp, withinMs: number): Promise<void> {
+  const { Wait } = await import("testcontainers");
+  const noPorts = {} as Parameters<ReturnType<typeof Wait.forLogMessage>["waitUntilReady"]>[1];
+  // Its own deadline lies behind ours, which has the better message.
+  await Wait.forLogMessage(pattern)
+    .withStartupTimeout(withinMs + 5000)
+    .waitUntilReady(container, noPorts)
+    .catch(() => new Promise(() => undefined));
+}
+
+async function healthy(node: ContainerNode, life: ContainerLife, signal: AbortSignal): Promise<void> {
+  const event = life.next(({ action }) => action === "health_status: healthy", signal);
+  if ((await node.state()).health !== "healthy") await event;
+}
+
+async function exited(node: ContainerNode, life: ContainerLife, signal: AbortSignal): Promise<void> {
+  const event = life.next(({ action }) => action === "die", signal);
+  if ((await node.state()).status !== "exited") await event;
+  const death = await life.death();
+  if (death.status !== 0) throw endedEarly(node, death);
+}
+
+/** Looks in the kernel's tables, so that nothing is sent to the service and no tool is needed in the image. */
+function listening(node: ContainerNode, port: number, signal: AbortSignal): Promise<void> {
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  return repeatedly(signal, async () => {
+    const { stdout } = await node.exec(["cat", "/proc/net/tcp", "/proc/net/tcp6"]);
+    return {
+      met: new RegExp(`^\\s*\\d+: [0-9A-F]+:${hex} [0-9A-F]+:0000 0A `, "m").test(stdout),
+      expected: "",
+      seen: "",
+    };
+  });
+}
+
+/** The kernel tells nobody when a port opens or a file appears: asked again, soon at first. */
+async function repeatedly(
+  signal: AbortSignal,
+  ask: () => Promise<{ met: boolean } | { skipped: string }>,
+): Promise<void> {
+  for (let pause = 10; !signal.aborted; pause = Math.min(pause * 1.5, 250)) {
+    const judgement = await ask().catch(() => undefined);
+    if (judgement !== undefined && "met" in judgement && judgement.met) return;
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, pause);
+    });
+  }
+}
+
+function endedEarly(node: ContainerNode, death: Death): ProvisionError {
+  return new ProvisionError({
+    code: "died",
+    phase: "ready",
+    node: node.title,
+    seen: `the container ${sayDeath(death)}`,
+    hint: "the whole log is in the run's evidence",
+  });
+}
+
+async function notReady(
+  node: ContainerNode,
+  life: ContainerLife,
+  left: readonly string[],
+  withinMs: number,
+): Promise<ProvisionError> {
+  const { lastLines } = await life.death().catch((error: unknown) => ({ lastLines: [messageOf(error)] }));
+  const last = lastLines.filter((line) => line !== "").at(-1);
+  return new ProvisionError({
+    code: "not-ready",
+    phase: "ready",
+    node: node.title,
+    seen: `not ready after ${sayMs(withinMs)}: still waiting for ${left.join(" and ")}; last log line: ${last === undefined ? "none" : `"${last}"`}`,
+    hint: "the whole log is in the run's evidence",
+  });
+}

@@ -1,0 +1,241 @@
+// Decides what a container can do as a node: the common vocabulary, and the engine's verbs.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { basename, dirname } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type Docker from "dockerode";
+import type { Probe } from "../model/check.ts";
+import { DeclarationError, messageOf, ProvisionError, TransportError } from "../model/errors.ts";
+import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
+import type { ImageFacts } from "../model/image.ts";
+import type { ContainerNode, ContainerState, Death, Node } from "../model/node.ts";
+import type { Transport } from "../transports/transport.ts";
+import { engineError, statusOf } from "./docker-engine.ts";
+import { imageFacts } from "./docker-image.ts";
+import { type ContainerLife, sayDeath } from "./docker-life.ts";
+import { readLog } from "./docker-logs.ts";
+import { ShellNode } from "./shell-node.ts";
+
+export interface DockerNodeFacts {
+  readonly title: string;
+  readonly name: string;
+  readonly transport: Transport;
+  readonly user?: string | undefined;
+  readonly docker: Docker;
+  readonly container: Docker.Container;
+  readonly life: ContainerLife;
+  readonly carrier: Node;
+  /** As the engine told them when the container started last. */
+  readonly inspected: { facts: Docker.ContainerInspectInfo };
+  readonly stopTimeoutMs: number | undefined;
+  /** Network of the environment → network of the engine. */
+  readonly networks: ReadonlyMap<string, string>;
+  /** Waits until the node is ready again. */
+  readonly ready: (node: ContainerNode) => Promise<void>;
+}
+
+/** A container of a docker engine. */
+export class DockerNode extends ShellNode implements ContainerNode {
+  readonly kind = "container";
+  readonly carrier: Node;
+  readonly #facts: DockerNodeFacts;
+
+  constructor(facts: DockerNodeFacts) {
+    super(facts);
+    this.#facts = facts;
+    this.carrier = facts.carrier;
+  }
+
+  get id(): string {
+    return this.#facts.container.id;
+  }
+
+  get died(): Promise<Death> {
+    return this.#facts.life.died;
+  }
+
+  as(user: string): this {
+    return new DockerNode({ ...this.#facts, user }) as this;
+  }
+
+  override exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
+    return this.#explained(super.exec(command, options));
+  }
+
+  override observe<Subject, Answer>(probe: Probe<Subject, Answer>, subject: Subject): Promise<Answer> {
+    return this.#explained(super.observe(probe, subject));
+  }
+
+  async stop(): Promise<{ status: number; tookMs: number }> {
+    const began = performance.now();
+    this.#facts.life.expectEnd();
+    const seconds = this.#facts.stopTimeoutMs === undefined ? {} : { t: Math.ceil(this.#facts.stopTimeoutMs / 1000) };
+    await this.#verb(() => this.#facts.container.stop(seconds), [304]);
+    const { exitCode } = await this.state();
+    return { status: exitCode, tookMs: performance.now() - began };
+  }
+
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const over = new AbortController();
+    const ended = this.#facts.life.next(({ action }) => action === "die", over.signal);
+    if (signal === "SIGKILL") this.#facts.life.expectEnd();
+    await this.#verb(() => this.#facts.container.kill({ signal }));
+    if (signal === "SIGKILL") await ended;
+    over.abort();
+  }
+
+  async start(): Promise<void> {
+    this.#facts.life.begin();
+    await this.#verb(() => this.#facts.container.start(), [304]);
+    this.#facts.inspected.facts = await this.#facts.container.inspect();
+    await this.#facts.ready(this);
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  async pause(): Promise<void> {
+    await this.#verb(() => this.#facts.container.pause());
+  }
+
+  async unpause(): Promise<void> {
+    await this.#verb(() => this.#facts.container.unpause());
+  }
+
+  async copyTo(source: string, targetDirectory: string): Promise<void> {
+    const tar = spawn(
+      "tar",
+      ["--create", "--owner=0", "--group=0", "--numeric-owner", "--directory", dirname(source), "--", basename(source)],
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
+    const ended = tarEnded(tar, this.title, source);
+    await this.#verb(() => this.#facts.container.putArchive(tar.stdout, { path: targetDirectory }));
+    await ended;
+  }
+
+  async copyFrom(source: string, targetDirectory: string): Promise<void> {
+    const archive = await this.#verb(() => this.#facts.container.getArchive({ path: source }));
+    const tar = spawn("tar", ["--extract", "--no-same-owner", "--directory", targetDirectory], {
+      stdio: ["pipe", "ignore", "pipe"],
+    });
+    const ended = tarEnded(tar, this.title, targetDirectory);
+    await pipeline(archive as NodeJS.ReadableStream, tar.stdin).catch(() => undefined); // tar's own words are better
+    await ended;
+  }
+
+  async logs(): Promise<string> {
+    return this.#verb(() => readLog(this.#facts.container));
+  }
+
+  mountSource(target: string): string {
+    const mounts = this.#facts.inspected.facts.Mounts.filter((mount) => mount.Source !== "" && mount.Type !== "tmpfs");
+    const [mount] = mounts
+      .filter(({ Destination }) => target === Destination || target.startsWith(`${Destination}/`))
+      .sort((a, b) => b.Destination.length - a.Destination.length);
+    if (mount === undefined) {
+      throw new DeclarationError({
+        code: "no-mount",
+        node: this.title,
+        seen: `${this.title} has nothing with a host side mounted at ${target}`,
+        hint: `it has ${mounts.map(({ Destination }) => Destination).join(", ") || "no mounts"}`,
+      });
+    }
+    return mount.Source + target.slice(mount.Destination.length);
+  }
+
+  address(network?: string): string {
+    const known = Object.entries(this.#facts.inspected.facts.NetworkSettings.Networks);
+    const wanted = network === undefined ? known[0]?.[0] : this.#facts.networks.get(network);
+    const found = known.find(([name]) => name === wanted)?.[1].IPAddress;
+    if (found === undefined || found === "")
+      throw new DeclarationError({
+        code: "no-address",
+        node: this.title,
+        seen: `${this.title} has no address${network === undefined ? "" : ` on network "${network}"`}`,
+      });
+    return found;
+  }
+
+  port(containerPort: number): { host: string; port: number } {
+    const { Ports } = this.#facts.inspected.facts.NetworkSettings;
+    const [bound] = Ports[`${containerPort}/tcp`] ?? Ports[`${containerPort}/udp`] ?? [];
+    if (bound === undefined)
+      throw new DeclarationError({
+        code: "no-port",
+        node: this.title,
+        seen: `${this.title} publishes no port ${containerPort}`,
+        hint: `add ${containerPort} to its ports`,
+      });
+    return { host: bound.HostIp, port: Number(bound.HostPort) };
+  }
+
+  async state(): Promise<ContainerState> {
+    const { State } = await this.#verb(() => this.#facts.container.inspect());
+    return {
+      status: State.Status as ContainerState["status"],
+      exitCode: State.ExitCode,
+      oomKilled: State.OOMKilled,
+      health: (State.Health?.Status as ContainerState["health"] | undefined) ?? "none",
+    };
+  }
+
+  async image(): Promise<ImageFacts> {
+    const facts = await imageFacts(this.#facts.docker, this.#facts.inspected.facts.Image);
+    if (facts === undefined)
+      throw new ProvisionError({
+        code: "image-missing",
+        phase: "observe",
+        node: this.title,
+        seen: `the engine no longer has the image ${this.#facts.inspected.facts.Image}`,
+      });
+    return facts;
+  }
+
+  /** `fine`: answers of the engine that mean the same as success. */
+  async #verb<Answer>(call: () => Promise<Answer>, fine: readonly number[] = []): Promise<Answer> {
+    try {
+      return await call();
+    } catch (error) {
+      if (fine.includes(statusOf(error) ?? 0)) return undefined as Answer;
+      throw engineError(error, "exec", this.title);
+    }
+  }
+
+  /** A lost connection to a container that has ended says how it ended. */
+  async #explained<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (!(error instanceof TransportError) || !["shell-closed", "cannot-start"].includes(error.code)) throw error;
+      const state = await this.state().catch(() => undefined);
+      if (state === undefined || state.status === "running") throw error;
+      const seen =
+        state.status === "paused"
+          ? "the container is paused"
+          : `the container ${sayDeath(await this.#facts.life.death())}`;
+      throw new TransportError({
+        code: state.status === "paused" ? "paused" : "died",
+        phase: "exec",
+        node: this.title,
+        seen,
+        hint: "the whole log is in the run's evidence",
+        cause: error,
+      });
+    }
+  }
+}
+
+async function tarEnded(tar: ReturnType<typeof spawn>, node: string, what: string): Promise<void> {
+  const said: Buffer[] = [];
+  tar.stderr?.on("data", (chunk: Buffer) => said.push(chunk));
+  const [status] = (await once(tar, "close").catch((error: unknown) => [messageOf(error)])) as [number | string];
+  if (status !== 0)
+    throw new TransportError({
+      code: "copy-failed",
+      phase: "exec",
+      node,
+      seen: `copying ${what} failed: ${Buffer.concat(said).toString("utf8").trim() || status}`,
+    });
+}

@@ -1,0 +1,202 @@
+// Decides how a container's declaration reads in the engine's API (1.41 and newer). Pure.
+import type Docker from "dockerode";
+import type { ContainerDeclaration, Mount } from "../model/container.ts";
+import { networkNames } from "../model/environment.ts";
+import { revealed } from "../model/secret.ts";
+import { labelsOf, resourceName, scratchPath } from "./docker-names.ts";
+import type { Standing } from "./driver.ts";
+
+/** What `idle: true` runs: waits, reaps what is orphaned to it, and goes at once when asked. */
+export const idleEntrypoint = ["/bin/sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done"];
+
+/** `name:tag`, or the recipe's, that the engine knows the declared image by. */
+export function imageReference(declaration: ContainerDeclaration): string {
+  const { image } = declaration;
+  if (typeof image === "string") return image;
+  return "kind" in image ? `${image.name}:${image.version}` : image.reference;
+}
+
+/**
+ * The body of `POST /containers/create`. The engine accepts one network at creation: the others are in `laterNetworks`.
+ * @see Docker Engine API v1.41, ContainerCreate
+ */
+export function createOptions(
+  standing: Standing,
+  node: string,
+  declaration: ContainerDeclaration,
+): Docker.ContainerCreateOptions {
+  const mounts = Object.entries(declaration.mounts);
+  const entrypoint = declaration.idle === true ? idleEntrypoint : declaration.entrypoint;
+  const command = declaration.idle === true ? [] : declaration.command;
+  const [first] = networkNames(declaration);
+  const built =
+    typeof declaration.image === "object" && "kind" in declaration.image
+      ? standing.images.get(imageReference(declaration))?.imageId
+      : undefined;
+  return {
+    name: resourceName(standing, node),
+    Image: built ?? imageReference(declaration),
+    Labels: { ...declaration.labels, ...labelsOf(standing, node) },
+    Env: Object.entries(declaration.env).map(([key, value]) => `${key}=${revealed(value)}`),
+    ...(command === undefined ? {} : { Cmd: command }),
+    ...(entrypoint === undefined ? {} : { Entrypoint: entrypoint }),
+    ...(declaration.user === undefined ? {} : { User: declaration.user }),
+    ...(declaration.workdir === undefined ? {} : { WorkingDir: declaration.workdir }),
+    ...(declaration.hostname === undefined ? {} : { Hostname: declaration.hostname }),
+    ...(declaration.stopSignal === undefined ? {} : { StopSignal: declaration.stopSignal }),
+    ...(declaration.stopTimeout === undefined ? {} : { StopTimeout: Math.ceil(declaration.stopTimeout / 1000) }),
+    ...(declaration.health === undefined ? {} : { Healthcheck: healthCheck(declaration.health) }),
+    ExposedPorts: Object.fromEntries(portsOf(declaration).map((port) => [`${port.container}/${port.protocol}`, {}])),
+    HostConfig: {
+      NetworkMode: first === undefined ? "bridge" : resourceName(standing, `net-${first}`),
+      Binds: mounts.flatMap(([target, mount]) => relabelled(standing, node, target, mount)),
+      Mounts: mounts.flatMap(([target, mount]) => mountSettings(standing, node, target, mount)),
+      Tmpfs: Object.fromEntries(
+        mounts.flatMap(([target, mount]) => (mount.mount === "tmpfs" ? [[target, tmpfsFlags(mount)]] : [])),
+      ),
+      VolumesFrom: declaration.volumesFrom.map((from) =>
+        typeof from === "string"
+          ? resourceName(standing, from)
+          : `${resourceName(standing, from.node)}${from.readOnly ? ":ro" : ""}`,
+      ),
+      PortBindings: Object.fromEntries(
+        portsOf(declaration).map((port) => [
+          `${port.container}/${port.protocol}`,
+          [{ HostIp: port.address, HostPort: port.host === undefined ? "" : String(port.host) }],
+        ]),
+      ),
+      Dns: declaration.dns,
+      DnsSearch: declaration.dnsSearch,
+      DnsOptions: declaration.dnsOptions,
+      ExtraHosts: Object.entries(declaration.hosts).map(([name, address]) => `${name}:${address}`),
+      CapAdd: declaration.capabilities.add,
+      CapDrop: declaration.capabilities.drop,
+      Privileged: declaration.privileged,
+      ReadonlyRootfs: declaration.readOnlyRoot,
+      Devices: Object.entries(declaration.devices).map(([path, device]) => ({
+        PathOnHost: path,
+        PathInContainer: device.path ?? path,
+        CgroupPermissions: device.rights,
+      })),
+      Ulimits: Object.entries(declaration.ulimits).map(([Name, limit]) =>
+        typeof limit === "number" ? { Name, Soft: limit, Hard: limit } : { Name, Soft: limit.soft, Hard: limit.hard },
+      ),
+      ...(declaration.memory === undefined ? {} : { Memory: declaration.memory }),
+      ...(declaration.cpus === undefined ? {} : { NanoCpus: Math.round(declaration.cpus * 1e9) }),
+      ...(declaration.pids === undefined ? {} : { PidsLimit: declaration.pids }),
+    },
+    ...(first === undefined
+      ? {}
+      : {
+          NetworkingConfig: {
+            EndpointsConfig: { [resourceName(standing, `net-${first}`)]: endpoint(node, declaration, first) },
+          },
+        }),
+  };
+}
+
+/** Networks that a created container still has to be connected to before it starts, by engine name. */
+export function laterNetworks(
+  standing: Standing,
+  node: string,
+  declaration: ContainerDeclaration,
+): { name: string; endpoint: Docker.EndpointSettings }[] {
+  return networkNames(declaration)
+    .slice(1)
+    .map((name) => ({
+      name: resourceName(standing, `net-${name}`),
+      endpoint: endpoint(node, declaration, name) as Docker.EndpointSettings,
+    }));
+}
+
+export interface PublishedPort {
+  readonly container: number;
+  readonly host: number | undefined;
+  readonly address: string;
+  readonly protocol: "tcp" | "udp";
+}
+
+/** Declared ports with their defaults filled in. */
+export function portsOf(declaration: ContainerDeclaration): readonly PublishedPort[] {
+  return declaration.ports.map((port) =>
+    typeof port === "number"
+      ? { container: port, host: undefined, address: "127.0.0.1", protocol: "tcp" }
+      : { container: port.container, host: port.host, address: port.address, protocol: port.protocol },
+  );
+}
+
+/** Every node answers to its own name on each of its networks, beside its declared aliases. */
+function endpoint(node: string, declaration: ContainerDeclaration, network: string): Partial<Docker.EndpointSettings> {
+  const settings = Array.isArray(declaration.networks) ? undefined : declaration.networks[network];
+  return {
+    Aliases: [node, ...(settings?.aliases ?? [])],
+    ...(settings?.address === undefined ? {} : { IPAMConfig: { IPv4Address: settings.address } }),
+  };
+}
+
+function mountSettings(standing: Standing, node: string, target: string, mount: Mount): Docker.MountSettings[] {
+  if (mount.mount === "tmpfs") return [];
+  if (mount.mount === "volume") {
+    return [
+      {
+        Type: "volume",
+        Source: resourceName(standing, `vol-${mount.volume}`),
+        Target: target,
+        ReadOnly: mount.readOnly,
+        VolumeOptions: { NoCopy: mount.noCopy, Labels: {}, DriverConfig: { Name: "local", Options: {} } },
+      },
+    ];
+  }
+  if (mount.selinux !== undefined) return [];
+  const Source = mount.mount === "bind" ? mount.source : scratchPath(standing, node, target);
+  return [
+    {
+      Type: "bind",
+      Source,
+      Target: target,
+      ReadOnly: mount.readOnly,
+      ...(mount.propagation === undefined ? {} : { BindOptions: { Propagation: mount.propagation } }),
+    },
+  ];
+}
+
+/** The API's mounts know no SELinux relabelling; its older binds do. */
+function relabelled(standing: Standing, node: string, target: string, mount: Mount): string[] {
+  if ((mount.mount !== "bind" && mount.mount !== "scratch") || mount.selinux === undefined) return [];
+  const source = mount.mount === "bind" ? mount.source : scratchPath(standing, node, target);
+  return [
+    [
+      source,
+      target,
+      [
+        mount.selinux,
+        mount.readOnly ? "ro" : "rw",
+        ...(mount.propagation === undefined ? [] : [mount.propagation]),
+      ].join(","),
+    ].join(":"),
+  ];
+}
+
+/** The API's typed tmpfs mounts know no owner; its older flags do. */
+function tmpfsFlags(mount: Extract<Mount, { mount: "tmpfs" }>): string {
+  const flags = [
+    mount.readOnly ? "ro" : "rw",
+    mount.size === undefined ? "" : `size=${mount.size}`,
+    mount.mode === undefined ? "" : `mode=${mount.mode.toString(8)}`,
+    mount.uid === undefined ? "" : `uid=${mount.uid}`,
+    mount.gid === undefined ? "" : `gid=${mount.gid}`,
+  ];
+  return flags.filter((flag) => flag !== "").join(",");
+}
+
+/** The API counts in nanoseconds. */
+function healthCheck(health: NonNullable<ContainerDeclaration["health"]>): Docker.HealthConfig {
+  const nanoseconds = (ms: number) => ms * 1e6;
+  return {
+    Test: ["CMD", ...health.test],
+    ...(health.interval === undefined ? {} : { Interval: nanoseconds(health.interval) }),
+    ...(health.timeout === undefined ? {} : { Timeout: nanoseconds(health.timeout) }),
+    ...(health.startPeriod === undefined ? {} : { StartPeriod: nanoseconds(health.startPeriod) }),
+    ...(health.retries === undefined ? {} : { Retries: health.retries }),
+  };
+}

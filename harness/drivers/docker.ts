@@ -1,0 +1,315 @@
+// Decides how containers, networks, volumes and scratch directories are made, found and removed on a docker engine.
+import { access, chmod, chown, mkdir, rm, rmdir } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import type Docker from "dockerode";
+import type { ContainerDeclaration } from "../model/container.ts";
+import { type Environment, networkNames } from "../model/environment.ts";
+import { DeclarationError, messageOf, ProvisionError } from "../model/errors.ts";
+import type { BuiltImage } from "../model/image.ts";
+import type { ContainerNode } from "../model/node.ts";
+import { dockerExecTransport } from "../transports/docker-exec.ts";
+import type { Transport } from "../transports/transport.ts";
+import { engineError, engineVersion, findEngine, isGone, statusOf } from "./docker-engine.ts";
+import { EngineEvents } from "./docker-events.ts";
+import { engineImages, ensureImage, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
+import { ContainerLife, untilReady } from "./docker-life.ts";
+import { readLog } from "./docker-logs.ts";
+import { label, labelsOf, ownerOf, planOf, resourceName, scratchPath } from "./docker-names.ts";
+import { DockerNode } from "./docker-node.ts";
+import { createOptions, imageReference, laterNetworks } from "./docker-options.ts";
+import type { Driver, EvidenceFile, FoundResource, Owner, PlannedResource, ResourceRef, Standing } from "./driver.ts";
+import { type HostNode, hostNode } from "./shell-node.ts";
+
+export interface DockerDriverOptions {
+  /** `DOCKER_HOST`, where it is set. */
+  readonly dockerHost?: string | undefined;
+  /** Scratch directories are made and removed below this one and nowhere else. */
+  readonly scratch: string;
+}
+
+/** Containers on a docker engine of API 1.41 or newer. */
+export class DockerDriver implements Driver {
+  readonly kind = "docker";
+  readonly #docker: Docker;
+  readonly #scratch: string;
+  readonly #host: HostNode = hostNode();
+  readonly #events = new Map<string, EngineEvents>();
+  readonly #open = new Map<string, { transport: Transport; life: ContainerLife }>();
+
+  private constructor(docker: Docker, scratch: string) {
+    this.#docker = docker;
+    this.#scratch = resolve(scratch);
+  }
+
+  /** Finds the engine; sends nothing yet. Rejects with `engine-down`. */
+  static async open(options: DockerDriverOptions): Promise<DockerDriver> {
+    return new DockerDriver(await findEngine(options.dockerHost), options.scratch);
+  }
+
+  probe(): Promise<Readonly<Record<string, string>>> {
+    return engineVersion(this.#docker);
+  }
+
+  plan(standing: Standing): readonly PlannedResource[] {
+    return planOf(standing);
+  }
+
+  async check(standing: Standing): Promise<void> {
+    await Promise.all(
+      Object.entries(standing.environment.nodes).map(async ([node, declaration]) => {
+        const title = `${standing.environment.name}/${node}`;
+        for (const [target, mount] of Object.entries(declaration.mounts)) {
+          if (mount.mount !== "bind") continue;
+          await access(mount.source).catch((error: unknown) => {
+            throw new DeclarationError({
+              code: "mount-source-missing",
+              at: declaration.at,
+              node: title,
+              seen: `the source of the bind mount at ${target} cannot be reached: ${messageOf(error)}`,
+              hint: "make it first, or use scratch() for a fresh directory",
+              cause: error,
+            });
+          });
+        }
+        if (standing.images.has(imageReference(declaration))) return;
+        await ensureImage(this.#docker, imageReference(declaration), title);
+      }),
+    );
+  }
+
+  load(image: BuiltImage): Promise<void> {
+    return loadImage(this.#docker, image);
+  }
+
+  /** Where recipes' `fromImage` bases come from. */
+  get images(): ReturnType<typeof engineImages> {
+    return engineImages(this.#docker);
+  }
+
+  /** Pushes an image the engine has to a registry. */
+  push(reference: string, target: PushTarget): Promise<{ digest: string }> {
+    return pushImage(this.#docker, reference, target);
+  }
+
+  async create(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
+    const title = resource.node === undefined ? resource.name : `${standing.environment.name}/${resource.node}`;
+    try {
+      if (resource.kind === "network") await this.#createNetwork(resource, standing, created);
+      else if (resource.kind === "volume")
+        created((await this.#docker.createVolume({ Name: resource.name, Labels: labelsOf(standing) })).name);
+      else if (resource.kind === "directory") await this.#createDirectory(resource, standing, created);
+      else await this.#createContainer(resource, standing, created);
+    } catch (error) {
+      throw engineError(error, "create", title);
+    }
+  }
+
+  async connect(resource: PlannedResource, standing: Standing): Promise<ContainerNode> {
+    const node = resource.node ?? "";
+    const declaration = declarationOf(standing.environment, node);
+    const container = this.#docker.getContainer(resource.name);
+    const facts = await container
+      .inspect()
+      .catch((error: unknown) => Promise.reject(engineError(error, "connect", `${standing.environment.name}/${node}`)));
+    const known = this.#docker.getContainer(facts.Id);
+    const open = this.#open.get(resource.name);
+    const life = open?.life ?? new ContainerLife(known, await this.#eventsOf(standing.owner));
+    const transport = dockerExecTransport(known, `${standing.environment.name}/${node}`);
+    this.#open.set(resource.name, { transport, life });
+    const ready = (each: ContainerNode) => untilReady(each, known, life, declaration.ready);
+    const live = new DockerNode({
+      title: `${standing.environment.name}/${node}`,
+      name: node,
+      transport,
+      docker: this.#docker,
+      container: known,
+      life,
+      carrier: this.#host,
+      inspected: { facts },
+      stopTimeoutMs: declaration.stopTimeout,
+      networks: new Map(networkNames(declaration).map((name) => [name, resourceName(standing, `net-${name}`)])),
+      ready,
+    });
+    await ready(live);
+    return live;
+  }
+
+  async evidence(resource: ResourceRef): Promise<readonly EvidenceFile[]> {
+    if (resource.kind !== "container") return [];
+    const container = this.#docker.getContainer(resource.name);
+    const told = (what: Promise<string>) => what.catch((error: unknown) => `could not be had: ${messageOf(error)}\n`);
+    const [log, inspect] = await Promise.all([
+      told(readLog(container)),
+      told(container.inspect().then((facts) => `${JSON.stringify(facts, null, 2)}\n`)),
+    ]);
+    return [
+      { title: "log", name: "log.txt", content: log },
+      { title: "inspect", name: "inspect.json", content: inspect },
+    ];
+  }
+
+  async destroy(resource: ResourceRef): Promise<void> {
+    const open = this.#open.get(resource.name);
+    this.#open.delete(resource.name);
+    open?.life.expectEnd();
+    try {
+      if (resource.kind === "container")
+        await this.#docker.getContainer(resource.name).remove({ force: true, v: true });
+      else if (resource.kind === "volume") await this.#docker.getVolume(resource.name).remove({ force: true });
+      else if (resource.kind === "network") await this.#docker.getNetwork(resource.name).remove();
+      else if (resource.kind === "directory") await this.#destroyDirectory(resource.name);
+    } catch (error) {
+      // 409 "removal already in progress": somebody else is at it; the inventory has the last word.
+      if (!isGone(error) && !(statusOf(error) === 409 && /already in progress/.test(messageOf(error))))
+        throw engineError(error, "destroy", resource.name);
+    } finally {
+      open?.life.close();
+      await open?.transport.close().catch(() => undefined);
+    }
+  }
+
+  async find(run?: string): Promise<readonly FoundResource[]> {
+    const filters = { label: [run === undefined ? label.run : `${label.run}=${run}`] };
+    const [containers, volumes, networks] = await Promise.all([
+      this.#docker.listContainers({ all: true, filters }),
+      this.#docker.listVolumes({ filters }),
+      this.#docker.listNetworks({ filters }),
+    ]).catch((error: unknown) => Promise.reject(engineError(error, "destroy", "inventory")));
+    return [
+      ...containers.map((each) =>
+        found(
+          "container",
+          (each.Names[0] ?? "").replace(/^\//, ""),
+          each.Id,
+          each.Labels,
+          new Date(each.Created * 1000).toISOString(),
+          each.State,
+        ),
+      ),
+      ...(volumes.Volumes ?? []).map((each) =>
+        found("volume", each.Name, each.Name, each.Labels, String((each as { CreatedAt?: string }).CreatedAt ?? "")),
+      ),
+      ...networks.map((each) => found("network", each.Name, each.Id, each.Labels ?? {}, each.Created)),
+    ];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open.values()].map(({ transport }) => transport.close().catch(() => undefined)));
+    this.#open.clear();
+    await Promise.all([...this.#events.values()].map((events) => events.close()));
+    await this.#host.close();
+  }
+
+  /** Opened before the first container of a run starts, so that no death is missed. */
+  async #eventsOf(owner: Owner): Promise<EngineEvents> {
+    const events = this.#events.get(owner.run) ?? new EngineEvents(this.#docker, `${label.run}=${owner.run}`);
+    this.#events.set(owner.run, events);
+    await events.open();
+    return events;
+  }
+
+  async #createNetwork(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
+    const [, settings] =
+      Object.entries(standing.environment.networks).find(
+        ([name]) => resourceName(standing, `net-${name}`) === resource.name,
+      ) ?? [];
+    const network = await this.#docker.createNetwork({
+      Name: resource.name,
+      CheckDuplicate: true,
+      Driver: "bridge",
+      Internal: settings?.internal ?? false,
+      Labels: labelsOf(standing),
+      ...(settings?.subnet === undefined ? {} : { IPAM: { Driver: "default", Config: [{ Subnet: settings.subnet }] } }),
+    });
+    created(network.id);
+  }
+
+  async #createDirectory(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
+    const node = resource.node ?? "";
+    const declaration = declarationOf(standing.environment, node);
+    const [, mount] =
+      Object.entries(declaration.mounts).find(([target]) => scratchPath(standing, node, target) === resource.name) ??
+      [];
+    if (mount?.mount !== "scratch") throw new Error(`${resource.name} is no scratch mount of ${node}`);
+    this.#insideScratch(resource.name);
+    await mkdir(resource.name, { recursive: true });
+    created(resource.name);
+    await chown(resource.name, mount.owner.uid, mount.owner.gid);
+    await chmod(resource.name, mount.mode);
+  }
+
+  async #createContainer(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
+    const node = resource.node ?? "";
+    const declaration = declarationOf(standing.environment, node);
+    const [events, container] = await Promise.all([
+      this.#eventsOf(standing.owner),
+      this.#docker.createContainer(createOptions(standing, node, declaration)),
+    ]);
+    created(container.id);
+    for (const later of laterNetworks(standing, node, declaration)) {
+      await this.#docker.getNetwork(later.name).connect({ Container: container.id, EndpointConfig: later.endpoint });
+    }
+    const life = new ContainerLife(container, events);
+    this.#open.set(resource.name, {
+      transport: dockerExecTransport(container, `${standing.environment.name}/${node}`),
+      life,
+    });
+    await container.start();
+  }
+
+  async #destroyDirectory(path: string): Promise<void> {
+    this.#insideScratch(path);
+    await rm(path, { recursive: true, force: true });
+    // The run's own directories go with the last of what is in them.
+    for (
+      let parent = dirname(path);
+      parent !== this.#scratch && parent.startsWith(`${this.#scratch}/`);
+      parent = dirname(parent)
+    ) {
+      const removed = await rmdir(parent).then(
+        () => true,
+        () => false,
+      );
+      if (!removed) return;
+    }
+  }
+
+  #insideScratch(path: string): void {
+    if (resolve(path) !== path || !path.startsWith(`${this.#scratch}/`)) {
+      throw new ProvisionError({
+        code: "outside-scratch",
+        phase: "destroy",
+        node: path,
+        seen: `${path} is not below ${this.#scratch}; it is left alone`,
+      });
+    }
+  }
+}
+
+function declarationOf(environment: Environment, node: string): ContainerDeclaration {
+  const declaration = environment.nodes[node];
+  if (declaration === undefined) throw new Error(`${environment.name} declares no node "${node}"`);
+  return declaration;
+}
+
+function found(
+  kind: "container" | "volume" | "network",
+  name: string,
+  id: string,
+  labels: Readonly<Record<string, string>>,
+  createdAt: string,
+  state?: string,
+): FoundResource {
+  const node = labels[label.node];
+  return {
+    driver: "docker",
+    kind,
+    name,
+    id,
+    owner: ownerOf(labels),
+    environment: labels[label.environment] ?? "",
+    createdAt,
+    ...(node === undefined ? {} : { node }),
+    ...(state === undefined ? {} : { state }),
+  };
+}
