@@ -1,0 +1,149 @@
+// Decides which sentences can be said about users and groups, as the node's name service knows them (`getent`, `id`).
+import { type Probe, quoteWord } from "../model/check.ts";
+import type { Node } from "../model/node.ts";
+import { about, requireSubject, verdict } from "./question.ts";
+import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
+
+export interface UserEntry {
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  readonly shell: string;
+}
+
+export interface GroupEntry {
+  readonly gid: number;
+}
+
+/** Subject: a user name. Answer: its entry, `undefined` where there is no such user. */
+export const userEntry: Probe<string, UserEntry | undefined> = {
+  name: "getent passwd",
+  script: (names) => `getent passwd -- ${names.map(quoteWord).join(" ")}`,
+  parse: (output, names) =>
+    entries(output, names, "passwd", 7, ([, , uid, gid, , home = "", shell = ""]) => ({
+      uid: Number(uid),
+      gid: Number(gid),
+      home,
+      shell,
+    })),
+};
+
+/** Subject: a group name. Answer: its entry, `undefined` where there is no such group. */
+export const groupEntry: Probe<string, GroupEntry | undefined> = {
+  name: "getent group",
+  script: (names) => `getent group -- ${names.map(quoteWord).join(" ")}`,
+  parse: (output, names) => entries(output, names, "group", 4, ([, , gid]) => ({ gid: Number(gid) })),
+};
+
+/** Subject: a user name. Answer: all groups the user is in, the primary one first; `undefined` where there is no such user. */
+export const groupsOf: Probe<string, readonly string[] | undefined> = {
+  name: "id -Gn",
+  script: (names) => `export LC_ALL=C
+command -v id >/dev/null || exit 127
+for name in ${names.map(quoteWord).join(" ")}; do groups=$(id -Gn -- "$name" 2>&1); printf '%s %s\\0' "$?" "$groups"; done`,
+  parse(output, names) {
+    requireTool(output, "id", "a user's groups");
+    const records = output.stdout.toString("utf8").split("\0");
+    if (records.length !== names.length + 1) throw unreadable("id -Gn", output);
+    return names.map((name, index) => {
+      const [status, ...groups] = (records[index] ?? "").split(" ");
+      if (status === "0") return groups;
+      const said = groups.join(" ");
+      return /no such user/i.test(said) ? undefined : failedProbe(`cannot list the groups of ${name}`, said);
+    });
+  },
+};
+
+const noUser = "there is no such user";
+const noGroup = "there is no such group";
+
+/** @example await expect(soe).toMeet(all(user("ops").hasUid(1000), user("ops").isInGroup("docker"))); */
+export function user(name: string) {
+  requireName("user", name);
+  const subject = `user ${name}`;
+  const entry = about<Node, UserEntry | undefined>({
+    subject,
+    command: `getent passwd ${name}`,
+    observe: (node) => node.observe(userEntry, name),
+  });
+  const has = <Field extends keyof UserEntry>(what: string, field: Field, wanted: UserEntry[Field]) =>
+    entry(`has ${what} ${wanted}`, (seen) =>
+      verdict(seen?.[field] === wanted, String(wanted), String(seen?.[field] ?? noUser)),
+    );
+  return {
+    exists: () =>
+      entry("exists", (seen) => verdict(seen !== undefined, "a user", seen === undefined ? noUser : `uid ${seen.uid}`)),
+    hasUid: (uid: number) => has("uid", "uid", uid),
+    /** Its primary group, by id. */
+    hasGid: (gid: number) => has("gid", "gid", gid),
+    hasHome: (path: string) => has("home", "home", path),
+    hasShell: (path: string) => has("shell", "shell", path),
+    /** As primary or further group. */
+    isInGroup: (group: string) => inGroup(subject, name, group, `is in group ${group}`),
+  };
+}
+
+/** @example await expect(soe).toMeet(group("vfx").hasGid(1000)); */
+export function group(name: string) {
+  requireName("group", name);
+  const subject = `group ${name}`;
+  const entry = about<Node, GroupEntry | undefined>({
+    subject,
+    command: `getent group ${name}`,
+    observe: (node) => node.observe(groupEntry, name),
+  });
+  return {
+    exists: () =>
+      entry("exists", (seen) =>
+        verdict(seen !== undefined, "a group", seen === undefined ? noGroup : `gid ${seen.gid}`),
+      ),
+    hasGid: (gid: number) =>
+      entry(`has gid ${gid}`, (seen) => verdict(seen?.gid === gid, String(gid), String(seen?.gid ?? noGroup))),
+    /** A user is in it, as primary or further group. */
+    hasMember: (member: string) => inGroup(subject, member, name, `has member ${member}`),
+  };
+}
+
+function inGroup(subject: string, userName: string, groupName: string, predicate: string) {
+  requireName("user", userName);
+  requireName("group", groupName);
+  return about<Node, readonly string[] | undefined>({
+    subject,
+    command: `id -Gn ${userName}`,
+    observe: (node) => node.observe(groupsOf, userName),
+  })(predicate, (seen) =>
+    verdict(
+      seen?.includes(groupName) === true,
+      `user ${userName} in ${groupName}`,
+      seen === undefined ? `there is no user ${userName}` : `user ${userName} in ${seen.join(", ")}`,
+    ),
+  );
+}
+
+function requireName(what: string, name: string): void {
+  requireSubject(
+    /^[^-:\s\0][^:\s\0]*$/.test(name),
+    `"${name}" is not the name of a ${what}`,
+    "give its name; ids are compared by hasUid, hasGid and ownedBy",
+  );
+}
+
+/** Lines of `getent`, by name. Status 2 is "some key was not found"; getent has no word for a name service that is down. */
+function entries<Entry>(
+  output: Parameters<Probe<string, Entry>["parse"]>[0],
+  names: readonly string[],
+  database: string,
+  fieldCount: number,
+  read: (fields: readonly string[]) => Entry,
+): readonly (Entry | undefined)[] {
+  requireTool(output, "getent", `the ${database} database`);
+  if (output.status !== 0 && output.status !== 2) throw unreadable(`getent ${database}`, output);
+  const found = new Map<string, Entry>();
+  for (const line of output.stdout.toString("utf8").split("\n").filter(Boolean)) {
+    const fields = line.split(":");
+    if (fields.length !== fieldCount) throw unreadable(`getent ${database}`, output);
+    found.set(fields[0] ?? "", read(fields));
+  }
+  if (output.status === 0 && names.length > 0 && found.size === 0) throw unreadable(`getent ${database}`, output);
+  return names.map((name) => found.get(name));
+}

@@ -1,0 +1,114 @@
+// Decides how files are seen: any number of them with one `stat`, a symbolic link as the link itself.
+// Tells "does not exist" from "may not be seen" by the order of stat's complaints. Needs GNU stat.
+import { type Probe, type ProbeOutput, quoteWord } from "../model/check.ts";
+import type { ObservationError } from "../model/errors.ts";
+import { missingTool, pathFailure, requireTool, unreadable } from "./unanswered.ts";
+
+export type FileType =
+  | "file"
+  | "directory"
+  | "symbolic link"
+  | "socket"
+  | "fifo"
+  | "block device"
+  | "character device"
+  | "something else";
+
+export interface FileStat {
+  readonly type: FileType;
+  /** Permission bits with set-id and sticky bits: `0o4755`. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** `undefined` where the node has no name for the id. */
+  readonly user: string | undefined;
+  readonly group: string | undefined;
+  /** Bytes; of a symbolic link, the length of its target. */
+  readonly size: number;
+  /** What a symbolic link holds, as it is written there. */
+  readonly target: string | undefined;
+}
+
+const types: Record<number, FileType> = {
+  1: "fifo",
+  2: "character device",
+  4: "directory",
+  6: "block device",
+  8: "file",
+  10: "symbolic link",
+  12: "socket",
+};
+
+const format = "%n\\0%N\\0%f\\0%u\\0%g\\0%U\\0%G\\0%s\\0";
+const fieldCount = 8;
+/** Keeps a command line well below the kernel's limit of 128 KiB a word and 2 MiB a line. */
+const mostBytes = 100_000;
+
+/** Subject: an absolute path. Answer: what `stat` says of it, `undefined` where nothing is. */
+export const fileStat: Probe<string, FileStat | undefined> = {
+  name: "stat",
+  script: (paths) => statCalls(paths, format),
+  parse(output, paths) {
+    requireTool(output, "stat", "a file");
+    const fields = output.stdout.toString("utf8").split("\0");
+    if (fields.length % fieldCount !== 1) throw unreadable("stat", output);
+    const found = new Map<string, FileStat>();
+    for (let at = 0; at + fieldCount < fields.length; at += fieldCount)
+      found.set(fields[at] ?? "", readRecord(fields.slice(at, at + fieldCount)));
+    const failures = statFailures(
+      output,
+      paths.filter((path) => !found.has(path)),
+    );
+    return paths.map((path) => found.get(path) ?? failures.get(path));
+  },
+};
+
+/** `stat` for all paths, in as few processes as the kernel's limit on arguments allows: up to some thousand paths, one. */
+export function statCalls(paths: readonly string[], printf: string): string {
+  const calls: string[] = [];
+  let words: string[] = [];
+  let bytes = 0;
+  for (const path of paths) {
+    const word = quoteWord(path);
+    if (bytes + word.length > mostBytes && words.length > 0) {
+      calls.push(words.join(" "));
+      words = [];
+      bytes = 0;
+    }
+    words.push(word);
+    bytes += Buffer.byteLength(word) + 1;
+  }
+  calls.push(words.join(" "));
+  return calls.map((call) => `LC_ALL=C QUOTING_STYLE=literal stat --printf '${printf}' -- ${call}`).join("\n");
+}
+
+/**
+ * Why each of `paths`, which have no record, has none: `undefined` for one that does not exist. stat complains in the order
+ * of its arguments, one line each (it quotes line breaks), so that the lines need not be matched by name.
+ */
+export function statFailures(
+  output: ProbeOutput,
+  paths: readonly string[],
+): ReadonlyMap<string, ObservationError | undefined> {
+  if (/(unrecognized|invalid) option/i.test(output.stderr)) throw missingTool("GNU stat (coreutils)", "a file");
+  const reasons = [...output.stderr.matchAll(/^stat: cannot statx? .*: (.+)$/gm)];
+  if (reasons.length !== paths.length) throw unreadable("stat", output);
+  return new Map(paths.map((path, index) => [path, pathFailure(path, reasons[index]?.[1] ?? "")]));
+}
+
+function readRecord(fields: readonly string[]): FileStat {
+  const [name = "", quoted = "", raw = "", uid, gid, user, group, size] = fields;
+  const bits = Number.parseInt(raw, 16);
+  const type = types[bits >> 12] ?? "something else";
+  return {
+    type,
+    mode: bits & 0o7777,
+    uid: Number(uid),
+    gid: Number(gid),
+    user: user === "UNKNOWN" ? undefined : user,
+    group: group === "UNKNOWN" ? undefined : group,
+    size: Number(size),
+    // With the literal quoting style `%N` is the name, " -> " and the target, none of them escaped.
+    target: type === "symbolic link" ? quoted.slice(name.length + " -> ".length) : undefined,
+  };
+}

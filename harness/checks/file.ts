@@ -1,0 +1,183 @@
+// Decides which sentences can be said about a file, and what their messages show.
+// Type, mode, owner, size, label and link target are the path's own (a link is a link); contents and SHA-256 follow links.
+import { isAbsolute } from "node:path";
+import type { Check } from "../model/check.ts";
+import { sayCommand } from "../model/exec.ts";
+import type { Node } from "../model/node.ts";
+import type { Judgement } from "../model/outcome.ts";
+import { type Contents, contentsLimit, fileContents, fileSha256, type NoContents } from "./file-bytes.ts";
+import { type FileLabel, fileLabel, labelMatches } from "./file-label.ts";
+import { type FileStat, type FileType, fileStat } from "./file-stat.ts";
+import { about, requireSubject, sayWord, verdict } from "./question.ts";
+import { failedProbe } from "./unanswered.ts";
+import { excerpt, occurs, sayFound, sayWanted, type Wanted } from "./wanted.ts";
+
+const absent = "it does not exist";
+
+/**
+ * A file of the node, by absolute path. All sentences about any number of files asked for in one tick cost one `stat`.
+ * Where the path may not be seen, or `stat` is missing, the check rejects: that is never "it does not exist".
+ *
+ * @example
+ * await expect(soe).toMeet(file("/etc/skel/.bashrc").hasMode(0o644));
+ * await expect(soe).toMeet(all(file("/vfx").isDirectory(), file("/vfx").ownedBy(1000, 1000)));
+ */
+export function file(path: string) {
+  requireSubject(
+    isAbsolute(path) && !path.includes("\0"),
+    `"${path}" is not an absolute path`,
+    "a check has no working directory; write the path from /",
+  );
+  const subject = `file ${sayWord(path)}`;
+  const stat = about<Node, FileStat | undefined>({
+    subject,
+    command: sayCommand(["stat", path]),
+    observe: (node) => node.observe(fileStat, path),
+  });
+  const read = { subject, command: sayCommand(["head", "-c", String(contentsLimit), path]) };
+  const isA = (type: FileType, article = "a") =>
+    stat(`is ${article} ${type}`, (seen) => verdict(seen?.type === type, `${article} ${type}`, sayType(seen)));
+
+  return {
+    /** Something is there, of whatever type; a link to nothing counts. */
+    exists: () => stat("exists", (seen) => verdict(seen !== undefined, "something there", sayType(seen))),
+    /** A regular file. */
+    isFile: () => isA("file"),
+    isDirectory: () => isA("directory"),
+    isSymlink: () => isA("symbolic link"),
+    isSocket: () => isA("socket"),
+    isFifo: () => isA("fifo"),
+    isBlockDevice: () => isA("block device"),
+    isCharacterDevice: () => isA("character device"),
+
+    /** Permission bits with set-id and sticky bits, exactly. Write them in octal: `0o644`. */
+    hasMode(mode: number): Check<Node, FileStat | undefined> {
+      requireSubject(
+        Number.isInteger(mode) && mode >= 0 && mode <= 0o7777,
+        `${mode} is not a file mode`,
+        "write it in octal, as in 0o644",
+      );
+      return stat(`has mode ${sayMode(mode)}`, (seen) => {
+        const decimal = seen !== undefined && seen.mode !== mode && seen.mode.toString(8) === String(mode);
+        return verdict(
+          seen?.mode === mode,
+          `${sayMode(mode)}${decimal ? ` (${mode} in decimal; did you mean 0o${mode}?)` : ""}`,
+          seen === undefined ? absent : sayMode(seen.mode),
+        );
+      });
+    },
+
+    /**
+     * Owned by a user and, where given, a group. Numbers are compared with ids, text with names as the node knows them.
+     * @example file("/vfx/a").ownedBy(1000, 1000)
+     * @example file("/etc/shadow").ownedBy("root", "shadow")
+     */
+    ownedBy(user: number | string, group?: number | string): Check<Node, FileStat | undefined> {
+      const wanted = group === undefined ? String(user) : `${user}:${group}`;
+      return stat(`is owned by ${wanted}`, (seen) => {
+        const met =
+          seen !== undefined &&
+          (typeof user === "number" ? seen.uid : seen.user) === user &&
+          (group === undefined || (typeof group === "number" ? seen.gid : seen.group) === group);
+        return verdict(met, wanted, sayOwner(seen));
+      });
+    },
+
+    /** Size in bytes; of a symbolic link, the length of its target. */
+    hasSize: (bytes: number) =>
+      stat(`has ${bytes} bytes`, (seen) =>
+        verdict(seen?.size === bytes, `${bytes} bytes`, seen === undefined ? absent : `${seen.size} bytes`),
+      ),
+
+    /** A symbolic link that holds exactly this target, as it is written there: relative stays relative. */
+    linksTo: (target: string) =>
+      stat(`links to ${sayWord(target)}`, (seen) =>
+        verdict(seen?.target === target, `a link to ${target}`, sayType(seen)),
+      ),
+
+    /** SHA-256 of the contents, in hexadecimal. */
+    hasSha256(hex: string): Check<Node, string | NoContents> {
+      requireSubject(/^[0-9a-f]{64}$/i.test(hex), `"${hex}" is not a SHA-256`, "write its 64 hexadecimal digits");
+      return about<Node, string | NoContents>({
+        subject,
+        command: sayCommand(["sha256sum", path]),
+        observe: (node) => node.observe(fileSha256, path),
+      })(`has SHA-256 ${hex.slice(0, 12)}…`, (seen) =>
+        typeof seen === "string" ? verdict(seen === hex.toLowerCase(), hex, seen) : nothing(hex, seen),
+      );
+    },
+
+    /**
+     * A text or pattern occurs in the contents, read as UTF-8. The first 16 MiB are searched; where the file is longer and
+     * they do not have it, the check rejects.
+     * @example file("/etc/os-release").contains(/^VERSION_ID="12"$/m)
+     */
+    contains: (wanted: Wanted) =>
+      about<Node, Contents | NoContents>({
+        ...read,
+        async observe(node) {
+          const seen = await node.observe(fileContents, path);
+          if (!("nothing" in seen || seen.whole || occurs(wanted, seen.bytes.toString("utf8"))))
+            throw failedProbe(
+              `${path} is longer than the ${contentsLimit} bytes that are read, and they do not have ${sayWanted(wanted)}`,
+              "the rest was not searched",
+              "search it with command([…])",
+            );
+          return seen;
+        },
+      })(`contains ${sayWanted(wanted)}`, (seen) => {
+        if ("nothing" in seen) return nothing(sayWanted(wanted), seen);
+        const text = seen.bytes.toString("utf8");
+        return verdict(occurs(wanted, text), sayWanted(wanted), sayFound(wanted, text));
+      }),
+
+    /** The contents are exactly these, byte for byte. */
+    hasContents(exact: string | Uint8Array): Check<Node, Contents | NoContents> {
+      const wanted = Buffer.from(exact);
+      return about<Node, Contents | NoContents>({ ...read, observe: (node) => node.observe(fileContents, path) })(
+        `has exactly the contents ${excerpt(wanted.toString("utf8"), 60)}`,
+        (seen) => {
+          const expected = excerpt(wanted.toString("utf8"));
+          if ("nothing" in seen) return nothing(expected, seen);
+          return verdict(seen.whole && seen.bytes.equals(wanted), expected, excerpt(seen.bytes.toString("utf8")));
+        },
+      );
+    },
+
+    /**
+     * Has an SELinux label: its type alone, or user, role and type, with or without the level. Skipped, with the reason, where the
+     * node's kernel has no SELinux.
+     * @example file("/data").isLabelled("container_file_t")
+     */
+    isLabelled: (label: string) =>
+      about<Node, FileLabel | undefined>({
+        subject,
+        command: sayCommand(["ls", "-dZ", path]),
+        observe: (node) => node.observe(fileLabel, path),
+      })(`is labelled ${label}`, (seen) => {
+        if (seen === undefined) return verdict(false, label, absent);
+        if (!seen.selinux) return { skipped: "the node's kernel has no SELinux" };
+        return verdict(labelMatches(label, seen.label), label, seen.label === "none" ? "no label" : seen.label);
+      }),
+  };
+}
+
+function nothing(expected: string, { nothing: why }: NoContents): Judgement {
+  return verdict(false, expected, why === "absent" ? absent : "not a regular file");
+}
+
+function sayType(seen: FileStat | undefined): string {
+  if (seen === undefined) return absent;
+  return seen.target === undefined ? `a ${seen.type}` : `a link to ${seen.target}`;
+}
+
+function sayMode(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}
+
+/** `1000:1000`, with the names where the node has some: `0:42 (root:shadow)`. */
+function sayOwner(seen: FileStat | undefined): string {
+  if (seen === undefined) return absent;
+  const named = seen.user !== undefined || seen.group !== undefined;
+  return `${seen.uid}:${seen.gid}${named ? ` (${seen.user ?? "no name"}:${seen.group ?? "no name"})` : " (neither has a name)"}`;
+}

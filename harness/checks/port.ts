@@ -1,0 +1,96 @@
+// Decides which sentences can be said about ports, from the kernel's own socket tables: no tool of the image but `grep`.
+import type { Probe } from "../model/check.ts";
+import type { Node } from "../model/node.ts";
+import { about, requireSubject, verdict } from "./question.ts";
+import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
+
+export type Protocol = "tcp" | "udp";
+
+export interface Listener {
+  readonly protocol: Protocol;
+  /** As it was bound: `0.0.0.0` and `::` are every address. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Subject: `tcp/80`. Answer: what listens on that port, in the node's network namespace. */
+export const listeners: Probe<string, readonly Listener[]> = {
+  name: "socket tables",
+  // A kernel without IPv6 has no tcp6 and udp6; tcp it always has.
+  script: () => `export LC_ALL=C
+[ -r /proc/net/tcp ] || { echo "/proc/net/tcp cannot be read" >&2; exit 77; }
+command -v grep >/dev/null || exit 127
+grep -sH : /proc/net/tcp /proc/net/udp /proc/net/tcp6 /proc/net/udp6
+exit 0`,
+  parse(output, subjects) {
+    requireTool(output, "grep", "the socket tables");
+    if (output.status !== 0) throw failedProbe("cannot see what listens", output.stderr.trim());
+    const found: Listener[] = [];
+    for (const line of output.stdout.toString("utf8").split("\n").filter(Boolean)) {
+      const listener = readSocketLine(line);
+      if (listener === undefined) throw unreadable("grep : /proc/net/tcp", output);
+      if (listener !== "other") found.push(listener);
+    }
+    return subjects.map((subject) => found.filter(({ protocol, port }) => `${protocol}/${port}` === subject));
+  },
+};
+
+/** @example await expect(soe).toMeet(port(8080).isListeningOn("127.0.0.1"), { within: "10s" }); */
+export function port(number: number, protocol: Protocol = "tcp") {
+  requireSubject(
+    Number.isInteger(number) && number >= 1 && number <= 65535,
+    `${number} is not a port`,
+    "write a number from 1 to 65535",
+  );
+  const subject = `${protocol}/${number}`;
+  const ask = about<Node, readonly Listener[]>({
+    subject: `port ${subject}`,
+    command: `ss -ln${protocol === "tcp" ? "t" : "u"} 'sport = :${number}'`,
+    observe: (node) => node.observe(listeners, subject),
+  });
+  return {
+    /** On any address. */
+    isListening: () => ask("is listening", (seen) => verdict(seen.length > 0, "something listens", sayListeners(seen))),
+    /** Bound to exactly this address: `0.0.0.0` is not `127.0.0.1`, and `::` not `0.0.0.0`, though it may answer for it. */
+    isListeningOn: (address: string) =>
+      ask(`is listening on ${address}`, (seen) =>
+        verdict(
+          seen.some((each) => each.address === address),
+          `bound to ${address}`,
+          sayListeners(seen),
+        ),
+      ),
+  };
+}
+
+/**
+ * One line of a socket table, with its file's name before it; `other` for sockets that do not listen. `undefined` for anything else.
+ * The kernel prints an address as 32-bit words in the byte order of the machine, which is little-endian wherever Assay runs.
+ */
+export function readSocketLine(line: string): Listener | "other" | undefined {
+  const match =
+    /^\/proc\/net\/(tcp|udp)6?:\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2}) /.exec(
+      line,
+    );
+  if (match === null) return undefined;
+  const [, protocol, address = "", port = "", state] = match;
+  // 0A is TCP's LISTEN; a UDP socket that is not connected is in state 07 and receives from anybody.
+  const listens = protocol === "tcp" ? state === "0A" : state === "07";
+  if (!listens) return "other";
+  return { protocol: protocol as Protocol, address: readAddress(address), port: Number.parseInt(port, 16) };
+}
+
+function readAddress(hex: string): string {
+  const bytes = [...hex.matchAll(/.{8}/g)].flatMap(([word]) => [...Buffer.from(word, "hex").reverse()]);
+  if (bytes.length === 4) return bytes.join(".");
+  const groups = Array.from({ length: 8 }, (_, index) =>
+    (((bytes[index * 2] ?? 0) << 8) | (bytes[index * 2 + 1] ?? 0)).toString(16),
+  );
+  // The URL parser knows the one right way to shorten an IPv6 address.
+  return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
+}
+
+function sayListeners(seen: readonly Listener[]): string {
+  if (seen.length === 0) return "nothing listens";
+  return `bound to ${[...new Set(seen.map(({ address }) => address))].join(", ")}`;
+}

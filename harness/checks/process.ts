@@ -1,0 +1,78 @@
+// Decides which sentences can be said about processes. A process goes by the kernel's name for it or by its program's.
+import { sayCommand } from "../model/exec.ts";
+import type { Node } from "../model/node.ts";
+import { type UserEntry, userEntry } from "./account.ts";
+import { type ProcessFacts, processesNamed } from "./process-table.ts";
+import { about, requireSubject, sayWord, verdict } from "./question.ts";
+
+/**
+ * Processes of a node by name; a zombie does not run. The shells through which Assay asks are not among them.
+ * On the host, processes of containers are seen too: they run there.
+ * @example await expect(soe).toMeet(process("sshd").isRunning(), { within: "5s" });
+ */
+export function process(name: string) {
+  requireSubject(
+    name !== "" && !name.includes("/") && !name.includes("\0"),
+    `"${name}" is not a process name`,
+    "give the program's name without its directory",
+  );
+  const subject = `process ${sayWord(name)}`;
+  const command = sayCommand(["pgrep", "-a", "-x", name.slice(0, 15)]);
+  const ask = about<Node, readonly ProcessFacts[]>({
+    subject,
+    command,
+    observe: (node) => node.observe(processesNamed, name),
+  });
+  return {
+    isRunning: () => ask("is running", (seen) => verdict(seen.length > 0, "at least one", sayProcesses(seen))),
+    hasCount: (count: number) =>
+      ask(`has count ${count}`, (seen) => verdict(seen.length === count, `${count} running`, sayProcesses(seen))),
+    /**
+     * At least one runs, and all that do have this effective user. A number is compared with the id; a name is looked up on
+     * the node.
+     */
+    runsAs(user: string | number) {
+      return about<Node, { processes: readonly ProcessFacts[]; user: UserEntry | undefined }>({
+        subject,
+        command: `ps -o euser,euid,args -C ${sayWord(name)}`,
+        async observe(node) {
+          const [processes, entry] = await Promise.all([
+            node.observe(processesNamed, name),
+            typeof user === "string" ? node.observe(userEntry, user) : undefined,
+          ]);
+          return { processes, user: entry };
+        },
+      })(`runs as ${user}`, ({ processes, user: entry }) => {
+        const uid = typeof user === "number" ? user : entry?.uid;
+        return verdict(
+          processes.length > 0 && uid !== undefined && processes.every((each) => each.uid === uid),
+          typeof user === "number" || uid === undefined ? `user ${user}` : `user ${user} (uid ${uid})`,
+          `${uid === undefined ? `there is no user ${user}; ` : ""}${sayProcesses(processes)}`,
+        );
+      });
+    },
+    /** One of them has these arguments, in this order, next to each other. */
+    hasArguments: (...wanted: readonly string[]) =>
+      ask(`has arguments ${wanted.map(sayWord).join(" ")}`, (seen) =>
+        verdict(
+          seen.some(({ args }) => hasRun(args.slice(1), wanted)),
+          wanted.map(sayWord).join(" "),
+          sayProcesses(seen),
+        ),
+      ),
+  };
+}
+
+function hasRun(args: readonly string[], wanted: readonly string[]): boolean {
+  return args.some((_, start) => wanted.length > 0 && wanted.every((word, index) => args[start + index] === word));
+}
+
+function sayProcesses(seen: readonly ProcessFacts[]): string {
+  if (seen.length === 0) return "none runs";
+  const most = 5;
+  const told = seen.slice(0, most).map(({ pid, uid, args, name }) => {
+    const [program, ...rest] = args;
+    return `pid ${pid}, uid ${uid}: ${(program === undefined ? `[${name}]` : sayCommand([program, ...rest])).slice(0, 120)}`;
+  });
+  return `${seen.length} running (${told.join("; ")}${seen.length > most ? "; …" : ""})`;
+}
