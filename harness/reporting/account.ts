@@ -1,0 +1,84 @@
+// Decides how a test that did not pass is accounted for: what was wanted, what was seen, where, by which command, for
+// how long. The formats only lay it out.
+import { sayMs } from "../model/duration.ts";
+import { plain, sayPair } from "./escape.ts";
+import type { CheckReport, Report, TestReport } from "./report.ts";
+
+/** Plain text: still to be escaped for the format it goes into. */
+export interface Account {
+  readonly heading: string;
+  readonly facts: readonly (readonly [label: string, text: string])[];
+}
+
+/** The sentence of a check, as the test wanted it. */
+export function sayCheck({ title, negated }: CheckReport): string {
+  return negated ? `not: ${title}` : title;
+}
+
+/** `3 times over 2.0s`; `once` is said as such. */
+export function sayTries({ tries, ms }: CheckReport): string {
+  return tries <= 1 ? `once, ${sayMs(ms)}` : `${tries} times over ${sayMs(ms)}`;
+}
+
+/** One account for each check that did not pass, and one for each error that no such check explains already. */
+export function accountsOf(test: TestReport, limit = 4000): Account[] {
+  const wrong = test.checks.filter(({ outcome }) => outcome === "failed" || outcome === "errored");
+  // The error of a check repeats its title or its reason; its code and its place in the spec are all that it adds.
+  const explained = (message: string) =>
+    wrong.find(
+      ({ title, reason }) =>
+        message.includes(title) || (reason !== undefined && reason !== "" && message.includes(reason)),
+    );
+  const accounts = wrong.map((check) => ({
+    heading: plain(sayCheck(check), limit),
+    facts: [
+      ...factsOf(check, limit),
+      ...test.errors.filter(({ message }) => explained(message) === check).flatMap(placeOf),
+    ],
+  }));
+  const others = test.errors
+    .filter(({ message }) => explained(message) === undefined)
+    .map((error) => ({
+      heading: plain(error.message === "" ? error.name : error.message, limit),
+      facts: placeOf(error),
+    }));
+  const silent = accounts.length + others.length === 0 && test.reason !== undefined;
+  return [...accounts, ...others, ...(silent ? [{ heading: plain(test.reason ?? "", limit), facts: [] }] : [])];
+}
+
+/** The account of something that went wrong outside any test. */
+export function troubleOf({ file, error }: Report["troubles"][number], limit = 4000): Account {
+  return {
+    heading: plain(error.message === "" ? error.name : error.message, limit),
+    facts: [...placeOf(error), ...(file === undefined ? [] : [["file", plain(file)] as const])],
+  };
+}
+
+/** An account as lines of plain text; what runs over several lines stays under its label. */
+export function sayAccount({ heading, facts }: Account, indent = ""): string[] {
+  const under = (text: string, by: string) => text.trimEnd().split("\n").join(`\n${by}`);
+  const lines = [
+    `${indent}${under(heading, `${indent}  `)}`,
+    ...facts.map(([label, text]) => `${indent}  ${label.padEnd(9)}${under(text, `${indent}${" ".repeat(11)}`)}`),
+  ];
+  return lines.flatMap((line) => line.split("\n"));
+}
+
+function placeOf({ code, at }: TestReport["errors"][number]): (readonly [string, string])[] {
+  return [
+    ...(code === undefined ? [] : [["code", plain(code)] as const]),
+    ...(at === undefined ? [] : [["at", plain(at)] as const]),
+  ];
+}
+
+function factsOf(check: CheckReport, limit: number): (readonly [string, string])[] {
+  const [expected, seen] = sayPair(check.expected ?? "", check.seen ?? "", limit);
+  return [
+    ...(check.expected === undefined ? [] : [["expected", expected] as const]),
+    ...(check.seen === undefined ? [] : [["seen", seen] as const]),
+    ...(check.reason === undefined ? [] : [["reason", plain(check.reason, limit)] as const]),
+    ["node", plain(check.node, limit)],
+    ["command", plain(check.command, limit)],
+    ["tried", sayTries(check)],
+  ];
+}

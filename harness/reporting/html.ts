@@ -1,0 +1,146 @@
+// Decides the page a person opens: verdict first, then plan, tests, environments, images, evidence, teardown.
+// One file that fetches nothing, runs nothing and can be mailed; foreign text enters by `markup` alone.
+import { sayMs } from "../model/duration.ts";
+import { Markup, markup, oneLine } from "./escape.ts";
+import { style } from "./html-style.ts";
+import { mark, said, testsSection, wrongSection } from "./html-tests.ts";
+import { timelineSection } from "./html-timeline.ts";
+import type { Report } from "./report.ts";
+import { sayVerdict } from "./verdict.ts";
+
+const outcomes = ["passed", "failed", "errored", "skipped"] as const;
+
+/** `index.html` of a report. Links to evidence are relative to the run's directory. */
+export function htmlOf(report: Report): string {
+  const wrong = wrongSection(report);
+  const page = markup`<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer"><meta name="color-scheme" content="light dark">
+<title>${sayVerdict(report.verdict)}: ${report.counts.tests.passed} of ${report.tests.length} tests passed, Assay run ${oneLine(report.run)}</title>
+<style>${new Markup(style)}</style></head>
+<body>${top(report, wrong !== undefined)}
+<main>
+${tiles(report)}
+${wrong}
+${planSection(report)}
+${testsSection(report)}
+${timelineSection(report)}
+${imagesSection(report)}
+${evidenceSection(report)}
+${teardownSection(report)}
+<footer>Assay ${oneLine(report.version)}. The same facts for programs: <a href="report.json">report.json</a>, <a href="junit.xml">junit.xml</a>, <a href="summary.md">summary.md</a>.</footer>
+</main></body></html>
+`;
+  return page.text;
+}
+
+function tone({ verdict }: Report): string {
+  return verdict === "met" ? "passed" : verdict === "failed" || verdict === "leaked" ? "failed" : "errored";
+}
+
+function top(report: Report, wrong: boolean): Markup {
+  const { host } = report;
+  const gib = (host.memoryBytes / 1024 ** 3).toFixed(1);
+  const facts: [string, string][] = [
+    ["run", report.run],
+    ["started", report.startedAt.replace("T", " ").replace(/\.\d+Z$/, " UTC")],
+    ["took", sayMs(report.ms)],
+    ["exit code", String(report.exitCode)],
+    ["host", `${host.hostname}, Linux ${host.kernel}, ${host.cpus} CPUs, ${gib} GiB, Node ${host.node}`],
+    ...Object.entries(host.engines),
+    ["command", report.command.join(" ")],
+  ];
+  return markup`<header class="top tone-${tone(report)}"><div>
+<h1>${sayVerdict(report.verdict)}</h1><p>${report.reason}.</p>
+<dl class="facts">${facts.map(([name, text]) => markup`<div><dt>${oneLine(name)}</dt><dd>${oneLine(text)}</dd></div>\n`)}</dl>
+<nav>${wrong && markup`<a href="#wrong">What went wrong</a>`}<a href="#plan">Plan</a><a href="#tests">Tests</a><a href="#environments">Environments</a><a href="#images">Images</a><a href="#evidence">Evidence</a><a href="#teardown">Teardown</a></nav>
+</div></header>`;
+}
+
+function tiles(report: Report): Markup {
+  const { counts, teardown } = report;
+  const tile = (count: number, label: string, look: string) =>
+    markup`<div class="tile ${count === 0 ? "none" : look}"><b>${count}</b>${label}</div>`;
+  const checks = outcomes.reduce((sum, outcome) => sum + counts.checks[outcome], 0);
+  const share = outcomes
+    .filter((outcome) => counts.tests[outcome] > 0)
+    .map(
+      (outcome) =>
+        markup`<i class="tone-${outcome}" style="flex:${counts.tests[outcome]}" title="${`${counts.tests[outcome]} ${outcome}`}"></i>`,
+    );
+  return markup`<div class="tiles">${outcomes.map((outcome) => tile(counts.tests[outcome], `tests ${outcome}`, `tone-${outcome}`))}${tile(
+    checks,
+    "checks made",
+    "",
+  )}${tile(teardown.leaked.length, "resources leaked", "tone-failed")}</div>
+<div class="share" role="img" aria-label="share of tests by outcome">${share}</div>`;
+}
+
+function planSection(report: Report): Markup {
+  const files = [...new Set(report.tests.map(({ file }) => file))].map((file) => {
+    const tests = report.tests.filter((test) => test.file === file);
+    return { file, tests, planned: tests.filter(({ planned }) => planned).length };
+  });
+  const cell = (count: number) => markup`<td class="n ${count === 0 ? "zero" : ""}">${count}</td>`;
+  const { counts } = report;
+  return markup`<section id="plan"><h2>Plan</h2>
+<p>${said(counts.planned, "test")} planned in ${said(counts.files, "spec file")}; ${counts.ran} ran, ${counts.tests.skipped} skipped.</p>
+${
+  files.length > 0 &&
+  markup`<div class="card scroll"><table><thead><tr><th>spec file</th><th class="n">planned</th>${outcomes.map((outcome) => markup`<th class="n">${outcome}</th>`)}<th class="n">checks</th><th class="n">test time</th></tr></thead>
+<tbody>${files.map(
+    ({ file, tests, planned }) =>
+      markup`<tr><td>${mark(worst(tests))} ${oneLine(file)}</td>${cell(planned)}${outcomes.map((outcome) => cell(tests.filter((test) => test.outcome === outcome).length))}${cell(tests.reduce((sum, { checks }) => sum + checks.length, 0))}<td class="n">${sayMs(tests.reduce((sum, { ms }) => sum + ms, 0))}</td></tr>\n`,
+  )}</tbody></table></div>`
+}</section>`;
+}
+
+function worst(tests: Report["tests"]): (typeof outcomes)[number] {
+  const order = ["failed", "errored", "passed"] as const;
+  return order.find((outcome) => tests.some((test) => test.outcome === outcome)) ?? "skipped";
+}
+
+function imagesSection({ images }: Report): Markup {
+  return markup`<section id="images"><h2>Images</h2>
+${
+  images.length === 0
+    ? markup`<p class="soft">No image came from a recipe.</p>`
+    : markup`<div class="card scroll"><table><thead><tr><th>image</th><th>digests</th><th>where from</th></tr></thead><tbody>${images.map(
+        (image) =>
+          markup`<tr><td><b>${oneLine(image.tag)}</b><br><span class="soft">recipe ${oneLine(image.recipe)}</span></td><td><code>${oneLine(image.imageId)}</code> <span class="soft small">image</span><br><code>${oneLine(image.recipeDigest)}</code> <span class="soft small">recipe: what went in</span><br><code>${oneLine(image.treeDigest)}</code> <span class="soft small">files: what came out</span></td><td>${image.built ? `built now in ${sayMs(image.ms)}` : `found in the store in ${sayMs(image.ms)}`}</td></tr>\n`,
+      )}</tbody></table></div>`
+}</section>`;
+}
+
+function evidenceSection({ evidence }: Report): Markup {
+  const href = (path: string) => path.split("/").map(encodeURIComponent).join("/");
+  return markup`<section id="evidence"><h2>Evidence</h2>
+${
+  evidence.length === 0
+    ? markup`<p class="soft">None was collected: it is kept of nodes that were part of something that went wrong.</p>`
+    : markup`<div class="card scroll"><table><thead><tr><th>node</th><th>what</th><th>file</th></tr></thead><tbody>${evidence.map(
+        ({ environment, node, scope, title, path }) =>
+          markup`<tr><td>${oneLine(`${environment}/${node}`)}${scope !== undefined && markup` <span class="soft small">${oneLine(scope)}</span>`}</td><td>${oneLine(title)}</td><td><a href="${href(path)}">${oneLine(path)}</a></td></tr>\n`,
+      )}</tbody></table></div>`
+}</section>`;
+}
+
+function teardownSection({ teardown, resources, startedAt }: Report): Markup {
+  const from = Date.parse(startedAt);
+  const at = (time: string | undefined) => (time === undefined ? "" : sayMs(Math.max(0, Date.parse(time) - from)));
+  return markup`<section id="teardown"><h2>Teardown</h2>
+<p>${said(teardown.created, "resource")} created, ${teardown.destroyed} destroyed, <b>${teardown.leaked.length} leaked</b>. ${
+    teardown.inventoried
+      ? "Counted by an inventory of the engine after teardown."
+      : "No inventory was taken: the run never said its end."
+  }</p>
+${teardown.leaked.length > 0 && markup`<div class="account tone-failed"><b>Still there</b><ul class="plain">${teardown.leaked.map((each) => markup`<li><code>${oneLine(each)}</code></li>`)}</ul></div>`}
+${
+  resources.length > 0 &&
+  markup`<details class="card"><summary>${said(resources.length, "resource")}, each with its end</summary><div class="scroll"><table><thead><tr><th>kind</th><th>name</th><th>environment</th><th>last said to be</th><th class="n">created at</th><th class="n">gone at</th></tr></thead><tbody>${resources.map(
+    ({ kind, name, environment, state, createdAt, goneAt }) =>
+      markup`<tr><td>${kind}</td><td><code>${oneLine(name)}</code></td><td>${oneLine(environment)}</td><td>${state}</td><td class="n">${at(createdAt)}</td><td class="n">${at(goneAt)}</td></tr>\n`,
+  )}</tbody></table></div></details>`
+}</section>`;
+}

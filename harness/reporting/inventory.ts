@@ -1,0 +1,62 @@
+// Decides what a run used and left: images by digest, resources by their last state, and whether all of them are gone.
+import type { RunEvent, TeardownTotals } from "../model/event.ts";
+import { told } from "./escape.ts";
+import type { Report } from "./report.ts";
+
+type Resource = Report["resources"][number];
+
+/** Each image once, however many spec files used it; `built` if any of them built it. */
+export function imagesIn(events: readonly RunEvent[]): Report["images"] {
+  const images = new Map<string, Report["images"][number]>();
+  for (const event of events) {
+    if (event.event !== "image") continue;
+    const { recipe, tag, recipeDigest, treeDigest, imageId, built, ms } = event;
+    const key = JSON.stringify([recipe, tag, imageId]);
+    const known = images.get(key);
+    if (known === undefined || (built && !known.built)) {
+      images.set(key, {
+        recipe: told(recipe),
+        tag: told(tag),
+        recipeDigest: told(recipeDigest),
+        treeDigest: told(treeDigest),
+        imageId: told(imageId),
+        built,
+        ms: Math.max(0, ms),
+      });
+    }
+  }
+  return [...images.values()];
+}
+
+/** Each resource once, by kind and name, with the last that was said of it. */
+export function resourcesIn(events: readonly RunEvent[]): Resource[] {
+  const resources = new Map<string, Resource>();
+  for (const event of events) {
+    if (event.event !== "resource") continue;
+    const key = JSON.stringify([event.kind, event.name]);
+    const known: Resource = resources.get(key) ?? {
+      environment: told(event.environment),
+      ...(event.scope === undefined ? {} : { scope: told(event.scope) }),
+      kind: event.kind,
+      name: told(event.name),
+      state: event.state,
+    };
+    resources.set(key, known);
+    known.state = event.state;
+    if (event.id !== undefined) known.id = told(event.id);
+    if (event.state === "live") known.createdAt ??= new Date(event.at).toISOString();
+    if (event.state === "gone") known.goneAt = new Date(event.at).toISOString();
+  }
+  return [...resources.values()];
+}
+
+/** What the inventory after teardown said; without one, what the events alone tell, marked as not inventoried. */
+export function teardownOf(totals: TeardownTotals | undefined, resources: readonly Resource[]): Report["teardown"] {
+  const leaked = resources.filter(({ state }) => state === "leaked").map(({ kind, name }) => `${kind} ${name}`);
+  return {
+    inventoried: totals !== undefined,
+    created: totals?.created ?? resources.filter(({ createdAt }) => createdAt !== undefined).length,
+    destroyed: totals?.destroyed ?? resources.filter(({ goneAt }) => goneAt !== undefined).length,
+    leaked: [...new Set([...(totals?.leaked ?? []).map((each) => told(each)), ...leaked])],
+  };
+}

@@ -1,0 +1,240 @@
+// Decides what a report is, once: every other format is rendered from it, and its JSON Schema is made of it.
+// A report is a function of the run's events and of nothing else.
+import { z } from "zod";
+import { ReportError } from "../model/errors.ts";
+import type { RunEvent } from "../model/event.ts";
+import { countOutcomes } from "../model/outcome.ts";
+import { conclude, exitCodes, type Verdict, verdicts } from "./conclusion.ts";
+import { told } from "./escape.ts";
+import { imagesIn, resourcesIn, teardownOf } from "./inventory.ts";
+import { evidenceIn, standUpsIn } from "./stand-ups.ts";
+import { errorOf, testsIn } from "./tests.ts";
+
+const time = z.iso.datetime().meta({ id: "Time", description: "UTC, with milliseconds" });
+const ms = z.number().min(0).describe("milliseconds");
+const count = z.int().min(0);
+const digest = z.string().describe("algorithm:hex");
+const outcome = z
+  .enum(["passed", "failed", "errored", "skipped"])
+  .describe("Only `failed` blames the image; `errored` means it could not be asked.");
+const counts = z.strictObject({ passed: count, failed: count, errored: count, skipped: count });
+
+const toldError = z
+  .strictObject({
+    name: z.string(),
+    message: z.string(),
+    code: z.string().optional().describe("stable, kebab-case; absent for failed assertions and foreign errors"),
+    at: z.string().optional().describe("file:line:column"),
+    stack: z.string().optional(),
+  })
+  .meta({ id: "Error" });
+
+const check = z
+  .strictObject({
+    title: z.string().describe("a sentence that is true when the check is met"),
+    negated: z.boolean().describe("the test wanted it not to be met"),
+    node: z.string(),
+    outcome,
+    expected: z.string().optional(),
+    seen: z.string().optional(),
+    command: z.string().describe("what a person would run on the node to see the same"),
+    reason: z.string().optional().describe("why it was skipped or could not be asked"),
+    tries: count,
+    ms,
+  })
+  .meta({ id: "Check" });
+
+const test = z
+  .strictObject({
+    file: z.string(),
+    name: z.string(),
+    environment: z.string().optional(),
+    planned: z.boolean().describe("it was in the plan before anything ran"),
+    outcome,
+    reason: z.string().optional().describe("why it was skipped, or errored without an error"),
+    startedAt: time.optional(),
+    ms,
+    checks: z.array(check),
+    errors: z.array(toldError),
+  })
+  .meta({ id: "Test" });
+
+const phase = z
+  .strictObject({
+    phase: z.string().describe("declare, setup, build, create, start, connect, ready, observe, exec, destroy"),
+    state: z.enum(["done", "failed", "unfinished"]),
+    startedAt: time,
+    ms,
+    detail: z.string().optional(),
+  })
+  .meta({ id: "Phase" });
+
+const standUp = z
+  .strictObject({
+    environment: z.string(),
+    scope: z.string().optional().describe("tells several stand-ups of one environment apart"),
+    file: z.string().optional().describe("the spec file it was stood up for"),
+    phases: z.array(phase).describe("of the environment as a whole"),
+    nodes: z.array(z.strictObject({ node: z.string(), phases: z.array(phase) })),
+  })
+  .meta({ id: "StandUp" });
+
+const image = z
+  .strictObject({
+    recipe: z.string(),
+    tag: z.string(),
+    recipeDigest: digest.describe("of what went in"),
+    treeDigest: digest.describe("of the file system that came out"),
+    imageId: digest.describe("of the image configuration: the engine's image id"),
+    built: z.boolean().describe("built in this run; else found in the store"),
+    ms,
+  })
+  .meta({ id: "Image" });
+
+const resource = z
+  .strictObject({
+    environment: z.string(),
+    scope: z.string().optional(),
+    kind: z.enum(["container", "network", "volume", "directory", "domain", "process"]),
+    name: z.string(),
+    id: z.string().optional(),
+    state: z
+      .enum(["intent", "live", "deleting", "gone", "leaked"])
+      .describe("the last that was said of it; intent: written down, and never seen to exist"),
+    createdAt: time.optional(),
+    goneAt: time.optional(),
+  })
+  .meta({ id: "Resource" });
+
+/** The published shape of `report.json`. Foreign texts in it are redacted and at most 16,384 characters long. */
+export const reportSchema = z
+  .strictObject({
+    schemaVersion: z.literal(1),
+    run: z.string(),
+    version: z.string().describe("of Assay"),
+    command: z.array(z.string()),
+    startedAt: time,
+    endedAt: time,
+    ms,
+    host: z.strictObject({
+      hostname: z.string(),
+      kernel: z.string(),
+      cpus: count,
+      memoryBytes: count,
+      node: z.string(),
+      engines: z.record(z.string(), z.string()),
+    }),
+    verdict: z.enum(verdicts),
+    exitCode: z.literal(exitCodes),
+    reason: z.string().describe("the verdict in a sentence"),
+    cancelled: z.enum(["SIGINT", "SIGTERM", "SIGHUP"]).optional(),
+    counts: z.strictObject({
+      files: count.describe("spec files with at least one test"),
+      planned: count.describe("tests that were in the plan"),
+      ran: count.describe("tests that ran to an outcome other than skipped"),
+      tests: counts,
+      checks: counts,
+      troubles: count,
+    }),
+    tests: z.array(test),
+    troubles: z
+      .array(
+        z.strictObject({
+          file: z.string().optional(),
+          outcome: z.enum(["errored", "failed"]),
+          exitCode: z.literal([1, 2, 3]),
+          error: toldError,
+        }),
+      )
+      .describe("what went wrong outside any test"),
+    images: z.array(image),
+    environments: z.array(standUp),
+    evidence: z.array(
+      z.strictObject({
+        environment: z.string(),
+        scope: z.string().optional(),
+        node: z.string(),
+        title: z.string(),
+        path: z.string().describe("relative to this file"),
+      }),
+    ),
+    teardown: z.strictObject({
+      inventoried: z.boolean().describe("an inventory was taken after teardown; else nothing is known to be gone"),
+      created: count,
+      destroyed: count,
+      leaked: z.array(z.string()).describe("kind and name of each"),
+    }),
+    resources: z.array(resource),
+  })
+  .meta({ title: "Assay report", description: "What one run concluded, and what it saw to conclude it." });
+
+export type Report = z.output<typeof reportSchema>;
+export type TestReport = Report["tests"][number];
+export type CheckReport = TestReport["checks"][number];
+export type StandUp = Report["environments"][number];
+export type PhaseReport = StandUp["phases"][number];
+export type { Verdict };
+
+/**
+ * The report of a run. A `ReportError` (code `no-run`) when the events hold no `run-started`; every other hole is
+ * reported as what it is: a planned test without an end is errored, a run without an end could not ask.
+ *
+ * @example
+ * const report = reportOf(events);
+ * process.exitCode = report.exitCode;
+ */
+export function reportOf(events: readonly RunEvent[]): Report {
+  const started = events.find((event) => event.event === "run-started");
+  if (started === undefined) {
+    throw new ReportError({ code: "no-run", phase: "report", seen: "the events hold no run-started" });
+  }
+  const ended = events.findLast((event) => event.event === "run-ended");
+  const endedAt = Math.max(started.at, ended?.at ?? events.reduce((latest, { at }) => Math.max(latest, at), 0));
+  const tests = testsIn(events);
+  const troubles = events
+    .filter((event) => event.event === "trouble")
+    .map(({ file, outcome, exitCode, error }) => ({
+      ...(file === undefined ? {} : { file: told(file) }),
+      outcome,
+      exitCode,
+      error: errorOf(error),
+    }));
+  const resources = resourcesIn(events);
+  const teardown = teardownOf(ended?.totals, resources);
+  return {
+    schemaVersion: 1,
+    run: told(started.run),
+    version: told(started.version),
+    command: started.command.map((word) => told(word)),
+    startedAt: new Date(started.at).toISOString(),
+    endedAt: new Date(endedAt).toISOString(),
+    ms: endedAt - started.at,
+    host: {
+      hostname: told(started.host.hostname),
+      kernel: told(started.host.kernel),
+      cpus: started.host.cpus,
+      memoryBytes: started.host.memoryBytes,
+      node: told(started.host.node),
+      engines: Object.fromEntries(
+        Object.entries(started.host.engines).map(([name, version]) => [told(name), told(version)]),
+      ),
+    },
+    ...conclude({ tests, troubles, teardown, cancelled: ended?.cancelled }),
+    ...(ended?.cancelled === undefined ? {} : { cancelled: ended.cancelled }),
+    counts: {
+      files: new Set(tests.map(({ file }) => file)).size,
+      planned: tests.filter(({ planned }) => planned).length,
+      ran: tests.filter((each) => each.outcome !== "skipped" && each.startedAt !== undefined).length,
+      tests: countOutcomes(tests.map((each) => each.outcome)),
+      checks: countOutcomes(tests.flatMap(({ checks }) => checks.map((each) => each.outcome))),
+      troubles: troubles.length,
+    },
+    tests,
+    troubles,
+    images: imagesIn(events),
+    environments: standUpsIn(events, endedAt),
+    evidence: evidenceIn(events),
+    teardown,
+    resources,
+  };
+}

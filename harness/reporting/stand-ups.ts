@@ -1,0 +1,104 @@
+// Decides the time line: which environments were stood up, and when each of their nodes went through which phase.
+import type { Instant, RunEvent } from "../model/event.ts";
+import { told } from "./escape.ts";
+import type { PhaseReport, Report, StandUp } from "./report.ts";
+
+type PhaseEvent = Extract<RunEvent, { event: "phase" }>;
+
+interface Open {
+  readonly phase: string;
+  readonly from: Instant;
+  readonly entry: PhaseReport;
+}
+
+interface Line {
+  readonly open: Open[];
+  readonly phases: PhaseReport[];
+}
+
+/** The stand-ups in the order they began. A phase that never ended is `unfinished` and lasts until `endedAt`. */
+export function standUpsIn(events: readonly RunEvent[], endedAt: Instant): StandUp[] {
+  const all = new Map<string, { about: Omit<StandUp, "nodes" | "phases">; whole: Line; nodes: Map<string, Line> }>();
+  for (const event of events) {
+    if (event.event !== "phase") continue;
+    const key = JSON.stringify([event.environment, event.scope]);
+    const known = all.get(key) ?? { about: aboutOf(event), whole: newLine(), nodes: new Map<string, Line>() };
+    all.set(key, known);
+    if (event.file !== undefined) known.about.file ??= told(event.file);
+    if (event.node === undefined) record(known.whole, event);
+    else {
+      const line = known.nodes.get(event.node) ?? newLine();
+      known.nodes.set(event.node, line);
+      record(line, event);
+    }
+  }
+  return [...all.values()].map(({ about, whole, nodes }) => ({
+    ...about,
+    phases: closed(whole, endedAt),
+    nodes: [...nodes].map(([node, line]) => ({ node: told(node), phases: closed(line, endedAt) })),
+  }));
+}
+
+/** Evidence files; their paths relative to the report, with no way out of its directory. */
+export function evidenceIn(events: readonly RunEvent[]): Report["evidence"] {
+  return events
+    .filter((event) => event.event === "evidence")
+    .map(({ environment, scope, node, title, path }) => ({
+      environment: told(environment),
+      ...(scope === undefined ? {} : { scope: told(scope) }),
+      node: told(node),
+      title: told(title),
+      path: belowEvidence(told(path)),
+    }));
+}
+
+function belowEvidence(path: string): string {
+  const parts = path.split("/").filter((part) => part !== "" && part !== "." && part !== "..");
+  const from = parts.lastIndexOf("evidence");
+  return ["evidence", ...parts.slice(from + 1)].join("/");
+}
+
+function aboutOf({ environment, scope, file }: PhaseEvent): Omit<StandUp, "nodes" | "phases"> {
+  return {
+    environment: told(environment),
+    ...(scope === undefined ? {} : { scope: told(scope) }),
+    ...(file === undefined ? {} : { file: told(file) }),
+  };
+}
+
+function newLine(): Line {
+  return { open: [], phases: [] };
+}
+
+function record(line: Line, event: PhaseEvent): void {
+  if (event.state === "started") {
+    const entry: PhaseReport = {
+      phase: event.phase,
+      state: "unfinished",
+      startedAt: new Date(event.at).toISOString(),
+      ms: 0,
+      ...(event.detail === undefined ? {} : { detail: told(event.detail) }),
+    };
+    line.phases.push(entry);
+    line.open.push({ phase: event.phase, from: event.at, entry });
+    return;
+  }
+  const index = line.open.findIndex(({ phase }) => phase === event.phase);
+  const [open] = index < 0 ? [] : line.open.splice(index, 1);
+  const from = open?.from ?? event.at - (event.ms ?? 0);
+  const entry: PhaseReport = open?.entry ?? {
+    phase: event.phase,
+    state: event.state,
+    startedAt: new Date(from).toISOString(),
+    ms: 0,
+  };
+  entry.state = event.state;
+  entry.ms = Math.max(0, event.ms ?? event.at - from);
+  if (event.detail !== undefined) entry.detail = told(event.detail);
+  if (open === undefined) line.phases.push(entry);
+}
+
+function closed(line: Line, endedAt: Instant): PhaseReport[] {
+  for (const { from, entry } of line.open) entry.ms = Math.max(0, endedAt - from);
+  return line.phases;
+}
