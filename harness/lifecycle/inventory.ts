@@ -4,13 +4,18 @@ import type { Driver, FoundResource, Owner, ResourceRef } from "../drivers/drive
 import type { Ledger, LedgerEntry } from "./ledger.ts";
 
 /** One resource, from both views. At least one of `entries` and `found` is there. */
-export interface Item extends ResourceRef {
-  readonly run: string;
+export interface Releasable extends ResourceRef {
   readonly environment: string;
   readonly node?: string;
   /** What the ledger says; several when one name was intended more than once. */
   readonly entries: readonly LedgerEntry[];
-  readonly found?: FoundResource;
+  /** What the engine shows. */
+  readonly found?: FoundResource | undefined;
+}
+
+/** A resource with whose it is. */
+export interface Item extends Releasable {
+  readonly run: string;
   /** Who owns it, from its label or the ledger's run. */
   readonly owner: Owner;
   /** Milliseconds since the epoch. */

@@ -38,9 +38,10 @@ const schema = `
   CREATE TABLE claims (
     claim INTEGER PRIMARY KEY AUTOINCREMENT,
     run TEXT NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+    scope TEXT NOT NULL,
+    holder TEXT NOT NULL,
     name TEXT NOT NULL,
-    amount INTEGER,
-    made_at INTEGER NOT NULL
+    amount INTEGER
   ) STRICT;
 `;
 

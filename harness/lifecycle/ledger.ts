@@ -45,6 +45,11 @@ export interface Claim {
 
 export interface HeldClaim extends Claim {
   readonly run: string;
+  /** Which stand-up of the run holds it. */
+  readonly scope: string;
+  /** Identity of the process that took it. */
+  readonly holder: string;
+  /** Identity of the run's supervisor. */
   readonly identity: string;
   readonly command: string;
 }
@@ -213,48 +218,48 @@ export class Ledger {
   }
 
   /**
-   * Takes claims, all or none, in one transaction: `objection` sees what others hold and says why not, or nothing.
-   * Answers the objection; `undefined` when the claims are taken. What the run holds already under a name is replaced.
+   * Takes claims, all or none, in one transaction: `objection` sees what is held and says why not, or nothing. Answers
+   * the objection; `undefined` when the claims are taken. `holder` is the identity of the process that asks.
    */
   claim(
     run: string,
+    scope: string,
+    holder: string,
     wanted: readonly Claim[],
     objection: (held: readonly HeldClaim[]) => string | undefined,
   ): string | undefined {
     return this.#commit(`claim ${wanted.map((claim) => claim.name).join(" ")}`, () => {
-      const reason = objection(
-        this.claims().filter((held) => held.run !== run || !wanted.some(({ name }) => name === held.name)),
-      );
+      const reason = objection(this.claims());
       if (reason !== undefined) return reason;
+      this.#run("DELETE FROM claims WHERE run = ? AND scope = ?", run, scope);
       for (const { name, amount } of wanted) {
-        this.#run("DELETE FROM claims WHERE run = ? AND name = ?", run, name);
         this.#run(
-          "INSERT INTO claims (run, name, amount, made_at) VALUES (?, ?, ?, ?)",
+          "INSERT INTO claims (run, scope, holder, name, amount) VALUES (?, ?, ?, ?, ?)",
           run,
+          scope,
+          holder,
           name,
           amount ?? null,
-          Date.now(),
         );
       }
       return undefined;
     });
   }
 
-  /** Gives claims back; all of the run's when no names are given. Idempotent. */
-  release(run: string, names?: readonly string[]): void {
-    this.#commit(`release ${names?.join(" ") ?? "all"}`, () => {
-      if (names === undefined) this.#run("DELETE FROM claims WHERE run = ?", run);
-      else for (const name of names) this.#run("DELETE FROM claims WHERE run = ? AND name = ?", run, name);
-    });
+  /** Gives back what one stand-up of a run holds. Idempotent. */
+  release(run: string, scope: string): void {
+    this.#commit(`release ${scope}`, () => this.#run("DELETE FROM claims WHERE run = ? AND scope = ?", run, scope));
   }
 
   /** Everything claimed, oldest first, whoever holds it. */
   claims(): HeldClaim[] {
     return this.#all(
-      "SELECT claims.name, claims.amount, claims.run, runs.identity, runs.command FROM claims JOIN runs USING (run) ORDER BY claim",
+      "SELECT claims.*, runs.identity, runs.command FROM claims JOIN runs USING (run) ORDER BY claim",
     ).map((row) => ({
       name: String(row["name"]),
       run: String(row["run"]),
+      scope: String(row["scope"]),
+      holder: String(row["holder"]),
       identity: String(row["identity"]),
       command: String(row["command"]),
       ...optional("amount", row["amount"], Number),

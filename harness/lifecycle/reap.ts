@@ -1,6 +1,7 @@
 // Decides when a run is over for good: everything of it is removed, looked for again, and what is still there is told.
 // Refuses to judge whether the run may be reaped: the caller knows that its owner is dead, or is the owner.
 import { setTimeout as pause } from "node:timers/promises";
+import type { ResourceRef } from "../drivers/driver.ts";
 import { messageOf, TeardownError } from "../model/errors.ts";
 import type { TeardownTotals } from "../model/event.ts";
 import { type Inventory, type Item, takeInventory } from "./inventory.ts";
@@ -53,7 +54,7 @@ function isAwaited(item: Item): boolean {
   return item.found === undefined && item.entries.every((entry) => !entry.existed);
 }
 
-function nameOf(item: Item): string {
+function nameOf(item: ResourceRef): string {
   return `${item.kind} ${item.name}`;
 }
 

@@ -4,7 +4,7 @@ import type { Driver } from "../drivers/driver.ts";
 import { sayMs } from "../model/duration.ts";
 import { messageOf, TeardownError } from "../model/errors.ts";
 import type { ResourceKind, RunEvent } from "../model/event.ts";
-import type { Item } from "./inventory.ts";
+import type { Releasable } from "./inventory.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** What uses others goes before what is used: processes, containers, domains, volumes, networks, directories. */
@@ -27,7 +27,7 @@ export interface Releasing {
 }
 
 export interface ReleaseFailure {
-  readonly item: Item;
+  readonly item: Releasable;
   readonly error: TeardownError;
 }
 
@@ -36,7 +36,7 @@ export interface ReleaseFailure {
  * removed; rejects only when the ledger cannot be written. What was never seen to exist is removed by name and left
  * standing in the ledger, as `deleting`: its create may still land, and only the caller knows when enough was waited.
  */
-export async function release(items: readonly Item[], releasing: Releasing): Promise<readonly ReleaseFailure[]> {
+export async function release(items: readonly Releasable[], releasing: Releasing): Promise<readonly ReleaseFailure[]> {
   const failures: ReleaseFailure[] = [];
   for (const kind of releaseOrder) {
     const now = items.filter((item) => item.kind === kind);
@@ -51,7 +51,7 @@ export async function release(items: readonly Item[], releasing: Releasing): Pro
   return failures;
 }
 
-async function releaseOne(item: Item, { ledger, drivers, say, eachMs = 60_000 }: Releasing): Promise<void> {
+async function releaseOne(item: Releasable, { ledger, drivers, say, eachMs = 60_000 }: Releasing): Promise<void> {
   const driver = drivers.find(({ kind }) => kind === item.driver);
   const told = (state: "deleting" | "gone") =>
     say?.({

@@ -1,0 +1,52 @@
+// Decides what the reaper does: nothing while the supervisor's end of a pipe is open, and everything when it closes without
+// a farewell. Refuses to act while the supervisor's process lives.
+import type { Readable } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Driver } from "../drivers/driver.ts";
+import { liveness } from "../model/identity.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Places, vacate } from "./places.ts";
+import { endProcesses } from "./processes.ts";
+import { type Reaped, reap } from "./reap.ts";
+
+/** What the supervisor writes before it closes the pipe, when nothing is left to do. */
+export const farewell = "done\n";
+
+export interface StandingBy {
+  readonly run: string;
+  /** Identity of the supervisor. */
+  readonly identity: string;
+  /** The read end of the pipe. */
+  readonly pipe: Readable;
+  /** Opened only when there is something to do: starting a run must not cost an engine's client twice. */
+  readonly open: () => Promise<{ readonly ledger: Ledger | undefined; readonly drivers: readonly Driver[] }>;
+  readonly places?: Places | undefined;
+  /** For how long an owner that closed its pipe may go on living; default 10 000. */
+  readonly exitMs?: number;
+}
+
+/** `dismissed`: the supervisor said farewell. `owner-lives`: it closed the pipe and did not end. Else what reaping did. */
+export type Reaction = "dismissed" | "owner-lives" | Reaped;
+
+/** Waits for the supervisor's end, however it comes, and then takes its run down. */
+export async function standBy(options: StandingBy): Promise<Reaction> {
+  const { run, identity, pipe, open, places, exitMs = 10_000 } = options;
+  let heard = "";
+  pipe.setEncoding("utf8");
+  try {
+    for await (const chunk of pipe) heard += String(chunk);
+  } catch {
+    // A pipe that breaks says the same as one that closes.
+  }
+  if (heard.includes(farewell)) return "dismissed";
+  const began = performance.now();
+  while (liveness(identity) === "alive") {
+    if (performance.now() - began > exitMs) return "owner-lives";
+    await pause(20);
+  }
+  await endProcesses(run);
+  const { ledger, drivers } = await open();
+  const reaped = await reap(run, { ledger, drivers });
+  if (reaped.error === undefined && places !== undefined) vacate(places, run);
+  return reaped;
+}
