@@ -1,0 +1,83 @@
+// Decides how a command line is read, and which exit code and which words an error becomes. Refuses to know what commands do.
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { type CommandEntry, commandTable, exitMeanings } from "./commands/table.ts";
+import { DeclarationError, ExitCode, HarnessError, messageOf } from "./model/errors.ts";
+
+/** The `assay` command line; `ended` is told the exit code of the command that was run. */
+export function commandLine(ended: (code: number) => void): Command {
+  const program = new Command("assay")
+    .description("Proves that golden images are what they claim to be: build, stand up, check, tear down, report.")
+    .version(version(), "-V, --version")
+    .helpCommand("help [command]", "teach a command")
+    .addHelpText("after", `\n${exitLines([0, 1, 2, 3, 4, 130, 143])}\n\nBegin with: assay doctor, then assay start.`);
+  program.exitOverride();
+  for (const entry of commandTable) add(program, entry, ended);
+  return program;
+}
+
+function add(program: Command, entry: CommandEntry, ended: (code: number) => void): void {
+  const command = program
+    .command(entry.usage, { hidden: entry.hidden === true })
+    .description(entry.does)
+    .exitOverride();
+  for (const [flags, text] of entry.options ?? []) command.option(flags, text);
+  command.addHelpText("after", `\n${lesson(entry)}`);
+  const { length } = command.registeredArguments;
+  command.action(async (...given: unknown[]) => {
+    // commander hands over one value an argument, a list for a variadic one, then the options.
+    const words = given
+      .slice(0, length)
+      .flat()
+      .filter((word) => word !== undefined) as string[];
+    ended(await entry.act(words, command.opts()));
+  });
+}
+
+function lesson({ teaches, examples = [], exits }: CommandEntry): string {
+  const width = Math.max(0, ...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, why]) => `  ${line.padEnd(width)}  ${why}`);
+  const shown = lines.length === 0 ? [] : [`Examples:\n${lines.join("\n")}`];
+  return [...(teaches === undefined ? [] : [teaches]), ...shown, exitLines(exits)].join("\n\n");
+}
+
+function exitLines(exits: CommandEntry["exits"]): string {
+  return `Exit codes:\n${exits.map((code) => `  ${String(code).padEnd(3)}  ${exitMeanings[code]}`).join("\n")}`;
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return String(version);
+}
+
+/** The exit code for what a command threw, and the words for it; commander's own errors have been printed by it. */
+export function verdictOn(thrown: unknown, debug: boolean): { readonly code: number; readonly words?: string } {
+  if (thrown instanceof CommanderError)
+    return { code: /^commander\.(helpDisplayed|version)$/.test(thrown.code) ? ExitCode.met : ExitCode.usage };
+  const stack = thrown instanceof Error ? thrown.stack : undefined;
+  const code = thrown instanceof DeclarationError ? ExitCode.usage : ExitCode.couldNotAsk;
+  // An error that is none of ours is a fault of Assay: its stack is what a report of it needs.
+  const plain = thrown instanceof HarnessError && !debug;
+  return { code, words: `assay: ${plain ? messageOf(thrown) : (stack ?? messageOf(thrown))}` };
+}
+
+async function main(): Promise<never> {
+  let code: number = ExitCode.met;
+  // A reader that went away (`assay list | head`) is no reason to end before what was begun is torn down.
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  try {
+    await commandLine((ended) => {
+      code = ended;
+    }).parseAsync(process.argv);
+  } catch (thrown) {
+    const verdict = verdictOn(thrown, (process.env["ASSAY_DEBUG"] ?? "") !== "");
+    code = verdict.code;
+    if (verdict.words !== undefined) console.error(verdict.words);
+  }
+  process.exit(code);
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,39 @@
+// Decides how `assay doctor` tells what this host can do. Refuses to change anything.
+import { type Config, readConfig } from "../config.ts";
+import { canRunContainers, examineHost, type Surroundings } from "../host/examine.ts";
+import type { Finding } from "../model/capabilities.ts";
+import { ExitCode } from "../model/errors.ts";
+
+/** Prints the table, or with `json` one document `{ containers, findings }`. 0 when container specs can be run, else 3. */
+export async function doctorCommand(options: { readonly json?: boolean }): Promise<number> {
+  const config = readConfig();
+  const findings = await examineHost(surroundings(config));
+  const able = canRunContainers(findings);
+  if (options.json === true) console.log(JSON.stringify({ containers: able, findings }, null, 2));
+  else console.log(doctorTable(findings, config.color).join("\n"));
+  return able ? ExitCode.met : ExitCode.couldNotAsk;
+}
+
+/** What probes need to know of this process. */
+export function surroundings({ dockerHost, state }: Config): Surroundings {
+  return { path: process.env["PATH"] ?? "", dockerHost, state, uid: process.getuid?.() ?? -1 };
+}
+
+/** The findings as lines of text, each "no" with its cause and its remedy, and the verdict at the end. */
+export function doctorTable(findings: readonly Finding[], color: boolean): readonly string[] {
+  const paint = (code: number, text: string) => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
+  const colors = { yes: 32, no: 31, unknown: 33 } as const;
+  const width = Math.max(...findings.map(({ what }) => what.length));
+  const indent = " ".repeat(width + 11);
+  const lines = findings.flatMap(({ what, can, detail, cause, remedy, needed }) => [
+    // A "no" to what is not needed is no alarm.
+    `${what.padEnd(width)}  ${paint(can === "no" && !needed ? 33 : colors[can], can.padEnd(7))}  ${detail}`,
+    ...(cause === undefined ? [] : [`${indent}why: ${cause}`]),
+    ...(remedy === undefined ? [] : [`${indent}do:  ${remedy}`]),
+  ]);
+  const wanting = findings.filter(({ needed, can }) => needed && can !== "yes").map(({ what }) => what);
+  const verdict = canRunContainers(findings)
+    ? paint(32, "Containers can be run here.")
+    : paint(31, `Containers cannot be run here yet: ${wanting.join(", ")}.`);
+  return [...lines, "", verdict];
+}

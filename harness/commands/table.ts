@@ -1,0 +1,162 @@
+// Decides which commands there are, what each one's help teaches, and where its work is done. Loads a command only when it is
+// used, so that help stays quick. Refuses to do any of the work.
+
+export interface CommandEntry {
+  /** Name and arguments as commander reads them: `run [pattern...]`. */
+  readonly usage: string;
+  /** One line for the list of commands. */
+  readonly does: string;
+  /** Paragraphs after the options. */
+  readonly teaches?: string;
+  /** Command lines with what each is for. */
+  readonly examples?: readonly (readonly [line: string, why: string])[];
+  readonly options?: readonly (readonly [flags: string, text: string])[];
+  /** Exit codes it can end with, beside 2 for a wrong command line. */
+  readonly exits: readonly ExitMeaning[];
+  readonly hidden?: true;
+  /** `words` are the arguments in order. Resolves with the exit code. */
+  act(words: readonly string[], options: Readonly<Record<string, unknown>>): Promise<number>;
+}
+
+export type ExitMeaning = keyof typeof exitMeanings;
+
+/** What each exit code tells a script. */
+export const exitMeanings = {
+  0: "met: everything that was asked is so",
+  1: "a check failed: the image is not what it claims to be",
+  2: "the command line or a declaration is wrong",
+  3: "could not ask: engine, build or connection; says nothing about the image",
+  4: "something of this run could not be removed",
+  130: "interrupted (Ctrl-C), and torn down",
+  143: "terminated, and torn down",
+} as const;
+
+const running: readonly ExitMeaning[] = [0, 1, 2, 3, 4, 130, 143];
+const asking: readonly ExitMeaning[] = [0, 2, 3];
+const everyProject = ["unit", "contract", "specs", "crash"];
+
+export const commandTable: readonly CommandEntry[] = [
+  {
+    usage: "start [pattern...]",
+    does: "set up this machine, then run the specs: what `npm start` does",
+    exits: running,
+    async act(patterns) {
+      const { setUpFirst } = await import("./setup.ts");
+      const stop = await setUpFirst("npm start");
+      return stop === 0 ? run(patterns, ["specs"]) : stop;
+    },
+  },
+  {
+    usage: "run [pattern...]",
+    does: "run specs: build images, stand environments up, check, tear down, report",
+    teaches:
+      "A pattern is a part of a spec file's path; several mean any of them, none means all.\n" +
+      "The report is written to reports/runs/<run>/.",
+    examples: [
+      ["assay run", "all specs"],
+      ["assay run docker-soe", "the specs whose file name holds docker-soe"],
+      ["NO_COLOR=1 assay run | tee log", "plain lines"],
+    ],
+    exits: running,
+    act: (patterns) => run(patterns, ["specs"]),
+  },
+  {
+    usage: "test [pattern...]",
+    does: "set up this machine, then run every test of the project: what `npm test` does",
+    teaches: "Unit tests, contracts on the real engine, the specs, and the tests that kill a run at every step.",
+    examples: [
+      ["assay test", "everything"],
+      ["assay test ledger", "the tests whose file name holds ledger"],
+    ],
+    exits: running,
+    async act(patterns) {
+      const { setUpFirst } = await import("./setup.ts");
+      const stop = await setUpFirst("npm test");
+      return stop === 0 ? run(patterns, everyProject) : stop;
+    },
+  },
+  {
+    usage: "build <recipe...>",
+    does: "build the images of recipes, or find them built",
+    teaches: "An unchanged recipe is recognised by its digest and not built again.",
+    examples: [["assay build vfx-studio-soe", "one image"]],
+    options: [["--json", "print digests and paths as JSON"]],
+    exits: asking,
+    act: (names, options) => lazily("build", (command) => command(names, options)),
+  },
+  {
+    usage: "why <recipe>",
+    does: "tell what changed in a recipe since its image was built",
+    examples: [["assay why vfx-studio-soe", "file by file, variable by variable"]],
+    exits: asking,
+    act: ([name]) => lazily("why", (command) => command(name)),
+  },
+  {
+    usage: "list",
+    does: "list what is alive: runs, their owners and resources",
+    options: [["--json", "print it as JSON"]],
+    exits: asking,
+    act: (_words, options) => lazily("list", (command) => command(options)),
+  },
+  {
+    usage: "gc",
+    does: "remove what dead runs left; a live run's resources are never touched",
+    teaches: "Each run does this at its start. By hand it is of use after a crash.",
+    options: [["--json", "print what was removed and what was left alone as JSON"]],
+    exits: [0, 2, 3, 4],
+    act: (_words, options) => lazily("gc", (command) => command(options)),
+  },
+  {
+    usage: "doctor",
+    does: "tell what this machine can do; each no with its cause and its remedy",
+    examples: [
+      ["assay doctor", "a table"],
+      ["assay doctor --json | jq .containers", "for a script"],
+    ],
+    options: [["--json", "print { containers, findings } as JSON"]],
+    exits: asking,
+    act: async (_words, options) => (await import("./doctor.ts")).doctorCommand(options),
+  },
+  {
+    usage: "setup",
+    does: "install and start what is missing; says each step first",
+    teaches:
+      "Installs Debian packages by apt-get and starts the engine: by systemd where that runs, else by hand.\n" +
+      "What runs already is not touched. Where nobody can be asked and without --yes, it prints the commands and stops.",
+    examples: [
+      ["assay setup", "say what is to do, and ask"],
+      ["sudo npx assay setup --yes", "do it without asking"],
+    ],
+    options: [["--yes", "do not ask"]],
+    exits: asking,
+    act: async (_words, options) => (await import("./setup.ts")).setupCommand(options),
+  },
+  {
+    usage: "bench [pattern...]",
+    does: "measure Assay against the same work done by shell",
+    exits: asking,
+    act: (patterns) => lazily("bench", (command) => command(patterns)),
+  },
+  {
+    usage: "reaper <run>",
+    does: "remove a run's resources once its supervisor is gone; started by it",
+    exits: [0, 3, 4],
+    hidden: true,
+    act: ([name]) => lazily("reaper", (command) => command(name)),
+  },
+];
+
+function run(patterns: readonly string[], projects: readonly string[]): Promise<number> {
+  return lazily("run", (command) => command(patterns, { projects }));
+}
+
+/** Loads `commands/<name>.ts` and calls its `<name>Command`. */
+async function lazily(
+  name: string,
+  call: (command: (...args: unknown[]) => Promise<number>) => Promise<number>,
+): Promise<number> {
+  const module: Record<string, (...args: unknown[]) => Promise<number>> = await import(`./${name}.ts`);
+  const command = module[`${name}Command`];
+  if (command === undefined) throw new Error(`commands/${name}.ts has no ${name}Command`);
+  return call(command);
+}

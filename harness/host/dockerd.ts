@@ -1,0 +1,89 @@
+// Decides how dockerd is started by hand where no init system does it, and when it counts as up: when it answers.
+import { spawn } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  type FSWatcher,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  watch,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { ProvisionError } from "../model/errors.ts";
+import { askEngine, defaultSocket } from "./engine.ts";
+
+/** Where the output of a dockerd that setup started goes. */
+export function dockerdLog(state: string): string {
+  return join(state, "dockerd.log");
+}
+
+/** The last lines of a text that are not empty; a line that was overwritten by carriage returns counts as its last state. */
+export function lastLines(text: string, count: number): readonly string[] {
+  const lines = text.split("\n").map((line) => line.replace(/\r$/, "").replace(/^.*\r/, ""));
+  return lines.filter((line) => line.trim() !== "").slice(-count);
+}
+
+/**
+ * Starts dockerd in a session of its own, so that it outlives this process, and waits until it answers. Its output goes
+ * to `dockerdLog`, its pid to `dockerd.pid` beside it. Rejects with a `ProvisionError` (code `engine-not-started`) and its
+ * last words when it ends first, or does not answer in time; then it is ended.
+ */
+export async function startDockerd(program: string, state: string, timeoutMs = 60_000): Promise<number> {
+  mkdirSync(state, { recursive: true });
+  const log = dockerdLog(state);
+  const output = openSync(log, "a");
+  const before = statSync(log).size;
+  const child = spawn(program, [], { detached: true, cwd: "/", stdio: ["ignore", output, output] });
+  closeSync(output);
+  if (child.pid !== undefined) writeFileSync(join(state, "dockerd.pid"), `${child.pid}\n`);
+  const { promise, reject } = Promise.withResolvers<never>();
+  child.on("error", (error) => reject(error));
+  child.on("exit", (status, signal) => reject(new Error(`it ended with ${status ?? signal}`)));
+  try {
+    await Promise.race([promise, answered(timeoutMs, [dirname(defaultSocket), log])]);
+  } catch (cause) {
+    child.kill("SIGTERM");
+    const words = lastLines(readFileSync(log).subarray(before).toString("utf8"), 8).map((line) => `  ${line}`);
+    throw new ProvisionError({
+      code: "engine-not-started",
+      phase: "setup",
+      seen: `${program} was started and is not up: ${cause instanceof Error ? cause.message : cause}\n${words.join("\n")}\n`,
+      hint: `the whole log is ${log}; mend what it names, then try: setsid ${program}`,
+      cause,
+    });
+  }
+  child.removeAllListeners();
+  child.unref();
+  return child.pid ?? 0;
+}
+
+/**
+ * Waits until the engine answers at the default socket. Asks when something happens in `watched`, files or directories;
+ * rejects when it has not answered after `timeoutMs`.
+ */
+export async function answered(timeoutMs: number, watched: readonly string[]): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let [asking, again] = [false, false];
+  const ask = async (): Promise<void> => {
+    again = asking;
+    if (asking) return;
+    asking = true;
+    const { state } = await askEngine(undefined, timeoutMs);
+    asking = false;
+    if (state === "answers") resolve();
+    else if (again) await ask();
+  };
+  const watchers = watched.filter((path) => existsSync(path)).map((path): FSWatcher => watch(path, () => void ask()));
+  const timer = setTimeout(() => reject(new Error(`no answer at ${defaultSocket} within ${timeoutMs} ms`)), timeoutMs);
+  // It may have answered before the watching began.
+  void ask();
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    for (const watcher of watchers) watcher.close();
+  }
+}

@@ -1,0 +1,67 @@
+// Decides what `assay doctor` looks at, and when a host can run containers.
+import type { Finding } from "../model/capabilities.ts";
+import { messageOf } from "../model/errors.ts";
+import { probeCgroups } from "./cgroups.ts";
+import { askEngine, engineFinding, engineGet } from "./engine.ts";
+import { probeLibvirt } from "./libvirt.ts";
+import { readSelinux, selinuxFinding } from "./selinux.ts";
+import { socketFindings } from "./socket.ts";
+import { diskFinding, probeMemory } from "./space.ts";
+import { missingTools, toolFindings } from "./tools.ts";
+import { userFinding } from "./user.ts";
+import { probeVirtualisation } from "./virtualisation.ts";
+
+/** What examining needs to know of the surroundings. */
+export interface Surroundings {
+  /** `PATH` */
+  readonly path: string;
+  readonly dockerHost: string | undefined;
+  /** Where Assay's own files lie; need not exist. */
+  readonly state: string;
+  /** Effective user id. */
+  readonly uid: number;
+}
+
+/** Everything that is asked of this host, in the order it is told. Never rejects; changes nothing. */
+export async function examineHost({ path, dockerHost, state, uid }: Surroundings): Promise<readonly Finding[]> {
+  const [engine, info, libvirt, virtualisation] = await Promise.all([
+    askEngine(dockerHost),
+    engineGet(dockerHost, "/info").catch(() => undefined) as Promise<EngineInfo | undefined>,
+    probeLibvirt(path),
+    probeVirtualisation(path),
+  ]);
+  const missing = missingTools(path);
+  const root = info?.DockerRootDir;
+  return [
+    engineFinding(engine),
+    ...socketFindings(dockerHost),
+    ...toolFindings(missing),
+    userFinding(uid),
+    probeCgroups(),
+    diskFinding("disk for Assay", state),
+    // A remote engine's disk is not this machine's.
+    ...(root === undefined || /^tcp|^http/.test(dockerHost ?? "") ? [] : [diskFinding("disk for the engine", root)]),
+    probeMemory(),
+    probeSelinux(info?.SecurityOptions),
+    libvirt,
+    virtualisation,
+  ];
+}
+
+interface EngineInfo {
+  readonly DockerRootDir?: string;
+  readonly SecurityOptions?: readonly string[];
+}
+
+function probeSelinux(engine: readonly string[] | undefined): Finding {
+  try {
+    return selinuxFinding(readSelinux(engine));
+  } catch (error) {
+    return { what: "SELinux", needed: false, can: "unknown", detail: messageOf(error), cause: "it could not be read" };
+  }
+}
+
+/** Whether container specs can be run: everything needed is there. */
+export function canRunContainers(findings: readonly Finding[]): boolean {
+  return findings.every(({ needed, can }) => !needed || can === "yes");
+}

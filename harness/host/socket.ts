@@ -1,0 +1,32 @@
+// Decides what is told of the engine's socket file: whose it is and whether this user may open it.
+import { accessSync, constants, type Stats, statSync } from "node:fs";
+import type { Finding } from "../model/capabilities.ts";
+import { messageOf } from "../model/errors.ts";
+import { defaultSocket, engineAddress } from "./engine.ts";
+
+/** Looks at the socket that `DOCKER_HOST` or the default names; nothing to say where the engine is not on a socket. */
+export function socketFindings(dockerHost: string | undefined): readonly Finding[] {
+  const address = engineAddress(dockerHost);
+  const path = address?.socketPath;
+  if (typeof path !== "string") return [];
+  const about = { what: "docker socket", needed: true } as const;
+  const start = path === defaultSocket ? "assay setup --yes" : `start the engine that DOCKER_HOST=${dockerHost} means`;
+  let seen: Stats;
+  try {
+    seen = statSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT")
+      return [{ ...about, can: "no", detail: path, cause: "there is no such file", remedy: start }];
+    return [{ ...about, can: "unknown", detail: messageOf(error), cause: "it could not be looked at" }];
+  }
+  const detail = `${path}, mode ${(seen.mode & 0o7777).toString(8).padStart(4, "0")}, owner ${seen.uid}:${seen.gid}`;
+  if (!seen.isSocket())
+    return [{ ...about, can: "no", detail, cause: "it is not a socket", remedy: `remove ${path}, then ${start}` }];
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return [{ ...about, can: "yes", detail }];
+  } catch {
+    const remedy = "become root, or: sudo usermod -aG docker $USER, then log in again";
+    return [{ ...about, can: "no", detail, cause: "this user may not write to it", remedy }];
+  }
+}
