@@ -1,5 +1,11 @@
 // Decides which tests are which project. Modules load natively (Node strips the types), so that lines in errors are true.
 import { defineConfig } from "vitest/config";
+import { EventReporter } from "./vitest/reporter.ts";
+import type { RunSettings } from "./vitest/session.ts";
+
+/** Given by the supervisor; without it vitest runs by itself, which is enough for unit tests. */
+const given = process.env["ASSAY_SETTINGS"];
+const settings = given === undefined ? undefined : (JSON.parse(given) as RunSettings);
 
 const project = (
   name: string,
@@ -24,6 +30,8 @@ export default defineConfig({
     experimental: { viteModuleRunner: false },
     pool: "forks",
     retry: 0,
+    provide: { assay: settings },
+    ...(settings === undefined ? {} : { reporters: [new EventReporter(settings)] }),
     projects: [
       project("unit", ["harness/**/*.test.ts"], {
         exclude: ["harness/**/*.{contract,crash}.test.ts"],

@@ -4,10 +4,11 @@ import type { Readable } from "node:stream";
 import type Docker from "dockerode";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import { identityOf } from "../model/identity.ts";
-import type { BuiltImage, ImageConfig, ImageFacts } from "../model/image.ts";
+import type { BuiltImage, ImageFacts } from "../model/image.ts";
 import { revealed, type Secret } from "../model/secret.ts";
 import { engineError, isGone } from "./docker-engine.ts";
 import { label } from "./docker-names.ts";
+import type { Driver } from "./driver.ts";
 
 /** What the engine has under a tag or id; `undefined` when it has nothing. */
 export async function imageFacts(docker: Docker, reference: string): Promise<ImageFacts | undefined> {
@@ -94,14 +95,11 @@ export async function ensureImage(docker: Docker, reference: string, node: strin
 }
 
 /** Where recipes' `fromImage` bases come from: the digest a reference stands for, and its flattened root file system. */
-export function engineImages(docker: Docker): {
-  resolve(reference: string): Promise<{ digest: string; config: ImageConfig }>;
-  export(reference: string): Promise<Readable>;
-} {
+export function engineImages(docker: Docker): Driver["images"] {
   return {
     async resolve(reference) {
       const facts = await ensureImage(docker, reference, reference);
-      return { digest: facts.id, config: facts.config };
+      return { digest: facts.id as `sha256:${string}`, config: facts.config };
     },
     async export(reference) {
       // A container that never starts is the engine's way to a flattened file system.

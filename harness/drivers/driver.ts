@@ -2,7 +2,8 @@
 
 import type { Environment } from "../model/environment.ts";
 import type { ResourceKind } from "../model/event.ts";
-import type { BuiltImage } from "../model/image.ts";
+import type { Readable } from "node:stream";
+import type { BuiltImage, ImageConfig } from "../model/image.ts";
 import type { Node } from "../model/node.ts";
 
 /** Everything that says whose a resource is. Written on each resource as labels, so that it is found without a ledger. */
@@ -77,6 +78,11 @@ export interface Driver {
    * has. Rejects before anything is created.
    */
   check(standing: Standing): Promise<void>;
+  /** Where recipes' `fromImage` bases come from: what a reference stands for, and its flattened root file system as a tar. */
+  readonly images: {
+    resolve(reference: string): Promise<{ readonly digest: `sha256:${string}`; readonly config: ImageConfig; readonly created?: string }>;
+    export(reference: string): Promise<Readable>;
+  };
   /** Makes the engine know a built image. Idempotent: quick when it is there already. */
   load(image: BuiltImage): Promise<void>;
   /** Creates, and for a node starts, one planned resource; `created` is told the id as soon as the engine says it. Rejects when the name exists. */

@@ -116,10 +116,12 @@ export class LiveShell {
     return answers;
   }
 
-  /** Ends the shell and everything that was started from it; what is under way is rejected with `reason`. */
+  /** Ends the shell and everything that was started from it; then what is under way is rejected with `reason`. */
   async kill(reason: TransportError): Promise<void> {
-    this.#close(reason);
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
     if (this.pid > 0) await this.#opener.killTree(this.pid, this.#options);
+    this.#rejectAll(reason);
     this.#channel.destroy();
   }
 
@@ -142,6 +144,10 @@ export class LiveShell {
   #close(reason: TransportError): void {
     if (this.#closed !== undefined) return;
     this.#closed = reason;
+    this.#rejectAll(reason);
+  }
+
+  #rejectAll(reason: TransportError): void {
     for (const frame of this.#frames.splice(0)) frame.reject(reason);
   }
 

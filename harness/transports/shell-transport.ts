@@ -36,7 +36,7 @@ export class ShellTransport implements Transport {
       return this.#alone(argv, command, options, !(await pool.lacksShell()));
     const lease = await pool.take();
     const { shell } = lease;
-    const guard = this.#guard(command, options, (reason) => void shell.kill(reason));
+    const guard = this.#guard(command, options, (reason) => shell.kill(reason));
     try {
       const [answer] = shell.send([script(argv, options)]);
       return resultOf(await (answer as Promise<FrameResult>));
@@ -90,7 +90,7 @@ export class ShellTransport implements Transport {
       }
       const lease = await pool.take();
       const names = [...byProbe.keys()].map((probe) => probe.name).join(", ");
-      const guard = this.#guard({ shell: `observe ${names}` }, {}, (reason) => void lease.shell.kill(reason));
+      const guard = this.#guard({ shell: `observe ${names}` }, {}, (reason) => lease.shell.kill(reason));
       try {
         const probes = [...byProbe];
         const answers = lease.shell.send(
@@ -131,14 +131,17 @@ export class ShellTransport implements Transport {
     const stopped = new Promise<never>((_, reject) => {
       stop = reject;
     });
-    const guard = this.#guard(command, options, (reason) => {
-      stop(reason);
-      if (pid > 0) void this.#opener.killTree(pid, open);
+    let late: TransportError | undefined;
+    const guard = this.#guard(command, options, async (reason) => {
+      late = reason;
+      if (pid > 0) await this.#opener.killTree(pid, open);
       channel.destroy();
+      stop(reason);
     });
     try {
       const answered = collect(channel, options.stdin, hasShell ? (seen) => (pid = seen) : undefined);
       const { status, stdout, stderr } = await Promise.race([answered, stopped]);
+      if (late !== undefined) throw late; // it ended because it was killed
       if (status === undefined)
         throw this.#error(
           "shell-closed",
@@ -151,7 +154,7 @@ export class ShellTransport implements Transport {
   }
 
   /** Calls `stop` at the deadline or abort; gives the function that calls the guard off. */
-  #guard(command: Command, options: ExecOptions, stop: (reason: TransportError) => void): () => void {
+  #guard(command: Command, options: ExecOptions, stop: (reason: TransportError) => unknown): () => void {
     const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
     const timer = setTimeout(
       () =>

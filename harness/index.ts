@@ -1,0 +1,26 @@
+// READ FIRST: all that a spec, an environment or a recipe may use, in the order in which one meets it.
+
+// 3. A spec gets the live nodes of an environment, and holds checks against them.
+export { describe } from "vitest";
+// 4. Checks: each is a sentence about a node, that a person could have asked it.
+export type { Check, Probe } from "./model/check.ts";
+// 2. An environment is declared by its nodes, networks and volumes. Data: nothing is created by it.
+export { bind, type ContainerOptions, container, scratch, tmpfs, volume } from "./model/container.ts";
+export type { Duration, Size } from "./model/duration.ts";
+export { defineEnvironment, type Environment } from "./model/environment.ts";
+// 5. Errors: all of them mean "I could not ask". A check that is not met is an ordinary assertion.
+export {
+  DeclarationError,
+  HarnessError,
+  ObservationError,
+  ProvisionError,
+  TeardownError,
+  TransportError,
+} from "./model/errors.ts";
+export { type Command, type ExecOptions, type ExecResult, shell } from "./model/exec.ts";
+export type { ContainerNode, ContainerState, Death, Node } from "./model/node.ts";
+// 1. An image is declared by a recipe: a base, steps, metadata.
+export { ansible, copy, debianRootfs, fromImage, fromRecipe, type Recipe, recipe, run } from "./model/recipe.ts";
+export { type Secret, secret } from "./model/secret.ts";
+export { type TestInOptions, testIn } from "./vitest/test-in.ts";
+export { expect, type MeetOptions } from "./vitest/to-meet.ts";

@@ -1,0 +1,207 @@
+// Decides how one environment is stood up and taken down: images, admission, creation in order, evidence, release.
+// Every step is in the ledger before it is done. Refuses to know what an engine is.
+import { mkdir, writeFile } from "node:fs/promises";
+import { totalmem } from "node:os";
+import { join } from "node:path";
+import type { Driver, Owner, PlannedResource, Standing } from "../drivers/driver.ts";
+import type { NodeDeclaration, Environment } from "../model/environment.ts";
+import { messageOf, type Phase } from "../model/errors.ts";
+import type { EventSink } from "../model/event.ts";
+import type { BuiltImage } from "../model/image.ts";
+import type { Node } from "../model/node.ts";
+import type { Recipe } from "../model/recipe.ts";
+import { redact } from "../model/secret.ts";
+import { admit } from "./admission.ts";
+import type { Claim, Ledger } from "./ledger.ts";
+import { release } from "./release.ts";
+
+/** What makes images of recipes: the store. */
+export interface ImageBuilder {
+  build(recipe: Recipe, options: { say(line: string): void; source: Driver["images"]; signal?: AbortSignal }): Promise<{ image: BuiltImage; built: boolean; ms: number }>;
+}
+
+export interface StandingUp {
+  readonly environment: Environment;
+  readonly owner: Owner;
+  /** Lower-case letters and digits; one of its kind in the run. */
+  readonly scope: string;
+  /** The spec file it is for; told in events. */
+  readonly file?: string | undefined;
+  readonly driver: Driver;
+  readonly ledger: Ledger;
+  readonly images: ImageBuilder;
+  readonly events: EventSink;
+  /** Directory for scratch mounts of this stand-up. */
+  readonly directory: string;
+  /** The run's report directory; evidence is written below it. */
+  readonly report: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface LiveEnvironment {
+  readonly nodes: ReadonlyMap<string, Node>;
+  readonly images: ReadonlyMap<string, BuiltImage>;
+  /** Evidence first, then everything is removed, in reverse. Idempotent. Rejects with a `TeardownError` when something could not be. */
+  takeDown(): Promise<void>;
+}
+
+/**
+ * Stands an environment up: nodes that do not wait for each other start at the same time. When anything fails, what was
+ * made is taken down again, with evidence, before this rejects.
+ */
+export async function standUp(wanted: StandingUp): Promise<LiveEnvironment> {
+  const stand = new Stand(wanted);
+  try {
+    return await stand.up();
+  } catch (error) {
+    await stand.down().catch(() => undefined); // the ledger still has what is left; the supervisor takes it
+    throw error;
+  }
+}
+
+class Stand {
+  readonly #wanted: StandingUp;
+  readonly #nodes = new Map<string, Node>();
+  readonly #created: PlannedResource[] = [];
+  readonly #entries = new Set<number>();
+  #down: Promise<void> | undefined;
+
+  constructor(wanted: StandingUp) {
+    this.#wanted = wanted;
+  }
+
+  async up(): Promise<LiveEnvironment> {
+    const { environment, owner, scope, directory, driver } = this.#wanted;
+    const images = await this.#images();
+    const standing: Standing = { owner, environment, scope, directory, images };
+    await this.#phase("declare", undefined, () => driver.check(standing));
+    await this.#admit();
+    const started = new Map<string, Promise<void>>();
+    for (const resource of driver.plan(standing)) {
+      const needs = resource.needs.map((name) => started.get(name));
+      started.set(resource.name, this.#one(resource, standing, needs));
+    }
+    const ended = await Promise.allSettled(started.values());
+    const failed = ended.find((each) => each.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+    return { nodes: this.#nodes, images, takeDown: () => this.down() };
+  }
+
+  down(): Promise<void> {
+    this.#down ??= this.#takeDown();
+    return this.#down;
+  }
+
+  async #images(): Promise<ReadonlyMap<string, BuiltImage>> {
+    const { environment, images, driver, events, signal } = this.#wanted;
+    const recipes = new Map<string, Recipe>();
+    for (const { image } of Object.values<NodeDeclaration>(environment.nodes)) {
+      if (typeof image === "object" && "kind" in image) recipes.set(`${image.name}:${image.version}`, image);
+    }
+    const built = new Map<string, BuiltImage>();
+    for (const [tag, recipe] of recipes) {
+      await this.#phase("build", undefined, async () => {
+        const say = (line: string) => this.#say("build", "started", undefined, line);
+        const made = await images.build(recipe, { say, source: driver.images, ...(signal === undefined ? {} : { signal }) });
+        await driver.load(made.image);
+        const { recipeDigest, treeDigest, imageId } = made.image;
+        events.say({ event: "image", at: Date.now(), recipe: recipe.name, tag, recipeDigest, treeDigest, imageId, built: made.built, ms: made.ms });
+        built.set(tag, made.image);
+      });
+    }
+    return built;
+  }
+
+  async #admit(): Promise<void> {
+    const { environment, owner, scope, ledger, signal } = this.#wanted;
+    const nodes = Object.values<NodeDeclaration>(environment.nodes);
+    const memory = nodes.reduce((sum, node) => sum + (node.memory ?? 0), 0);
+    const ports = nodes.flatMap((node) => node.ports.flatMap((port) => (typeof port === "object" && port.host !== undefined ? [{ name: `port:${port.address}:${port.host}/${port.protocol}` }] : [])));
+    const claims: Claim[] = [...ports, ...(memory === 0 ? [] : [{ name: "memory", amount: memory }])];
+    if (claims.length === 0) return;
+    const onWait = (reason: string) => this.#say("create", "started", undefined, `waiting: ${reason}`);
+    await admit(ledger, { run: owner.run, scope, claims, capacity: { memory: totalmem() }, onWait, ...(signal === undefined ? {} : { signal }) });
+  }
+
+  async #one(resource: PlannedResource, standing: Standing, needs: readonly (Promise<void> | undefined)[]): Promise<void> {
+    const { ledger, driver, owner, environment, signal } = this.#wanted;
+    await Promise.all(needs);
+    signal?.throwIfAborted();
+    const tell = (state: "intent" | "live", id?: string) => this.#wanted.events.say({ event: "resource", at: Date.now(), environment: environment.name, kind: resource.kind, name: resource.name, state, ...(id === undefined ? {} : { id }) });
+    const entry = ledger.intend(owner.run, { ...resource, environment: environment.name });
+    this.#entries.add(entry);
+    this.#created.push(resource);
+    tell("intent");
+    await this.#phase("create", resource.node, () =>
+      driver.create(resource, standing, (id) => {
+        ledger.live(entry, id);
+        tell("live", id);
+      }),
+    );
+    if (resource.kind === "directory" || resource.node === undefined) return;
+    const { node } = resource;
+    this.#nodes.set(node, await this.#phase("ready", node, () => driver.connect(resource, standing)));
+  }
+
+  async #takeDown(): Promise<void> {
+    const { driver, ledger, owner, scope, events } = this.#wanted;
+    if (this.#created.length === 0) return ledger.release(owner.run, scope);
+    await this.#evidence();
+        const items = ledger
+      .standing(owner.run)
+      .filter(({ entry }) => this.#entries.has(entry))
+      .map((entry) => ({ ...entry, entries: [entry], owner }));
+    await this.#phase("destroy", undefined, async () => {
+      const failures = await release(items, { ledger, drivers: [driver], say: (event) => events.say(event) });
+      ledger.release(owner.run, scope);
+      const [first] = failures;
+      if (first !== undefined) throw first.error;
+    });
+  }
+
+  async #evidence(): Promise<void> {
+    const { driver, environment, scope, report, events } = this.#wanted;
+    const nodes = this.#created.filter((resource) => resource.node !== undefined && resource.kind !== "directory");
+    await Promise.all(
+      nodes.map(async (resource) => {
+        const files = await driver.evidence(resource);
+        const folder = join("evidence", `${environment.name}-${scope}`);
+        await mkdir(join(report, folder), { recursive: true });
+        for (const { title, name, content } of files) {
+          const path = join(folder, `${resource.node}.${name}`);
+          await writeFile(join(report, path), typeof content === "string" ? redact(content) : content);
+          events.say({ event: "evidence", at: Date.now(), environment: environment.name, node: resource.node ?? "", title, path });
+        }
+      }),
+    );
+  }
+
+  async #phase<Result>(phase: Phase, node: string | undefined, work: () => Promise<Result>): Promise<Result> {
+    const began = performance.now();
+    this.#say(phase, "started", node);
+    try {
+      const result = await work();
+      this.#say(phase, "done", node, undefined, performance.now() - began);
+      return result;
+    } catch (error) {
+      this.#say(phase, "failed", node, redact(messageOf(error)), performance.now() - began);
+      throw error;
+    }
+  }
+
+  #say(phase: Phase, state: "started" | "done" | "failed", node?: string, detail?: string, ms?: number): void {
+    const { environment, scope, file, events } = this.#wanted;
+    events.say({
+      event: "phase",
+      at: Date.now(),
+      environment: environment.name,
+      scope,
+      phase,
+      state,
+      ...(file === undefined ? {} : { file }),
+      ...(node === undefined ? {} : { node }),
+      ...(detail === undefined ? {} : { detail }),
+      ...(ms === undefined ? {} : { ms }),
+    });
+  }
+}

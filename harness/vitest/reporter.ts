@@ -1,0 +1,102 @@
+// Decides what vitest's own process tells the supervisor: what was planned, each test's start and outcome, what went wrong
+// outside of tests. Prints nothing: the supervisor owns the terminal.
+import { relative } from "node:path";
+import type { Reporter, TestCase, TestModule } from "vitest/node";
+import { connectEvents } from "../lifecycle/event-socket.ts";
+import { messageOf } from "../model/errors.ts";
+import type { EventSink, ToldError } from "../model/event.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { RunSettings } from "./session.ts";
+
+type TestError = NonNullable<ReturnType<TestCase["result"]>["errors"]>[number];
+
+/** Vitest's reporter for supervised runs. */
+export class EventReporter implements Reporter {
+  readonly #events: EventSink;
+  readonly #project: string;
+  readonly #troubled = new Set<string>();
+
+  constructor(settings: RunSettings) {
+    this.#events = connectEvents(settings.socket);
+    this.#project = settings.project;
+  }
+
+  onTestModuleCollected(module: TestModule): void {
+    const tests = [...module.children.allTests()].map((test) => test.fullName);
+    this.#events.say({ event: "planned", at: Date.now(), file: this.#file(module), tests });
+  }
+
+  onTestCaseReady(test: TestCase): void {
+    this.#events.say({ event: "test-started", at: Date.now(), file: this.#file(test.module), test: test.fullName, ...environmentOf(test) });
+  }
+
+  onTestCaseResult(test: TestCase): void {
+    const result = test.result();
+    const errors = (result.errors ?? []).map((error) => this.#told(error));
+    const outcome = result.state === "passed" ? "passed" : result.state === "skipped" ? "skipped" : outcomeOf(result.errors ?? []);
+    const reason = result.state === "skipped" ? (result.note ?? "the spec skips it and gives no reason") : undefined;
+    this.#events.say({
+      event: "test-ended",
+      at: Date.now(),
+      file: this.#file(test.module),
+      test: test.fullName,
+      ...environmentOf(test),
+      outcome,
+      errors,
+      ms: test.diagnostic()?.duration ?? 0,
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
+
+  onTestModuleEnd(module: TestModule): void {
+    const suites = [...module.children.allSuites()];
+    for (const error of [...module.errors(), ...suites.flatMap((suite) => suite.errors())]) this.#trouble(error, this.#file(module));
+  }
+
+  async onTestRunEnd(_modules: readonly TestModule[], unhandled: readonly unknown[]): Promise<void> {
+    for (const error of unhandled) this.#trouble(error as unknown as TestError);
+    await this.#events.flushed();
+  }
+
+  #trouble(error: TestError, file?: string): void {
+    const told = this.#told(error);
+    const key = `${file} ${told.message}`;
+    if (this.#troubled.has(key)) return;
+    this.#troubled.add(key);
+    // A file that cannot be read as a spec is the author's to mend; what a harness says is not.
+    const exitCode = told.name === "DeclarationError" ? 2 : told.code !== undefined ? 3 : isAssertion(error) ? 1 : file === undefined ? 3 : 2;
+    this.#events.say({ event: "trouble", at: Date.now(), outcome: exitCode === 1 ? "failed" : "errored", exitCode, error: told, ...(file === undefined ? {} : { file }) });
+  }
+
+  #told(error: TestError): ToldError {
+    const site = error.stacks?.find(({ file }) => file.startsWith(this.#project) && !file.includes("/node_modules/") && !file.includes("/harness/vitest/"));
+    const code: unknown = (error as { code?: unknown }).code;
+    return {
+      name: error.name ?? "Error",
+      message: error.message ?? messageOf(error),
+      ...(typeof code === "string" ? { code } : {}),
+      ...(site === undefined ? {} : { at: `${relative(this.#project, site.file)}:${site.line}:${site.column}` }),
+      ...(error.stack === undefined ? {} : { stack: error.stack }),
+    };
+  }
+
+  #file(module: TestModule): string {
+    return relative(this.#project, module.moduleId);
+  }
+}
+
+/** Only an assertion blames the image. A time-out, a TypeError in a spec, an engine that is down: could not ask. */
+function outcomeOf(errors: readonly TestError[]): Outcome {
+  return errors.some(isAssertion) ? "failed" : "errored";
+}
+
+/** vitest's and node's assertions carry what they compared; errors of the harness say what they are. */
+function isAssertion(error: TestError): boolean {
+  if ((error as { outcome?: unknown }).outcome === "errored") return false;
+  return error.name === "AssertionError" || "actual" in error || "expected" in error;
+}
+
+function environmentOf(test: TestCase): { environment?: string } {
+  const { environment } = test.meta();
+  return environment === undefined ? {} : { environment };
+}

@@ -1,0 +1,89 @@
+// Decides what a test process shares with its supervisor: the run it belongs to, the ledger, the engine, the events.
+import { join, relative } from "node:path";
+import { inject } from "vitest";
+import { openDockerDriver } from "../drivers/by-kind.ts";
+import type { DockerDriver } from "../drivers/docker.ts";
+import { connectEvents } from "../lifecycle/event-socket.ts";
+import { Ledger } from "../lifecycle/ledger.ts";
+import { DeclarationError } from "../model/errors.ts";
+import type { EventSink } from "../model/event.ts";
+import { onSecret } from "../model/secret.ts";
+import { Store } from "../store/store.ts";
+
+/** What the supervisor hands to the test processes: plain data, by vitest's `provide`. */
+export interface RunSettings {
+  readonly run: string;
+  /** The supervisor's, see `identityOf`. */
+  readonly identity: string;
+  /** Unix socket for events. */
+  readonly socket: string;
+  readonly ledger: string;
+  readonly store: string;
+  /** Directory of this run's scratch mounts. */
+  readonly scratch: string;
+  /** Root of all runs' scratch directories. */
+  readonly scratchRoot: string;
+  /** The run's report directory. */
+  readonly report: string;
+  readonly project: string;
+  readonly dockerHost?: string | undefined;
+  /** Crash tests: see `harness/README.md`, fault injection. */
+  readonly fault?: string | undefined;
+}
+
+declare module "vitest" {
+  interface ProvidedContext {
+    assay: RunSettings | undefined;
+  }
+}
+
+export interface Session {
+  readonly settings: RunSettings;
+  readonly events: EventSink;
+  readonly ledger: Ledger;
+  readonly store: Store;
+  driver(): Promise<DockerDriver>;
+  /** A scope no other stand-up of the run has. */
+  scope(): string;
+  /** Path relative to the project, for people. */
+  said(path: string): string;
+}
+
+let current: Session | undefined;
+let stands = 0;
+
+/** The session of this test process. A `DeclarationError` when vitest was started without a supervisor. */
+export function session(): Session {
+  current ??= open();
+  return current;
+}
+
+function open(): Session {
+  const settings = inject("assay");
+  if (settings === undefined) {
+    throw new DeclarationError({ code: "no-supervisor", seen: "vitest was started by itself: nobody would tear down after it", hint: "run `npm test` or `assay run`" });
+  }
+  const events = connectEvents(settings.socket);
+  onSecret((name, value) => events.secret(name, value));
+  let driver: Promise<DockerDriver> | undefined;
+  return {
+    settings,
+    events,
+    ledger: Ledger.open(settings.ledger),
+    store: new Store({ directory: settings.store }),
+    driver: () => {
+      driver ??= openDockerDriver({ dockerHost: settings.dockerHost, scratch: settings.scratchRoot });
+      return driver;
+    },
+    scope: () => {
+      stands += 1;
+      return `p${process.pid}n${stands}`;
+    },
+    said: (path) => relative(settings.project, path),
+  };
+}
+
+/** Directory for the scratch mounts of one stand-up. */
+export function scratchOf(settings: RunSettings, scope: string): string {
+  return join(settings.scratch, scope);
+}

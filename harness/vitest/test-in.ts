@@ -1,0 +1,134 @@
+// Decides how an environment becomes fixtures of a test: stood up once a file, or once a test, and always taken down.
+import { afterAll, beforeAll, test as base, type TestAPI } from "vitest";
+import { standUp, type LiveEnvironment } from "../lifecycle/run.ts";
+import type { Environment, NodeOf } from "../model/environment.ts";
+import { ProvisionError } from "../model/errors.ts";
+import type { Node } from "../model/node.ts";
+import { redact } from "../model/secret.ts";
+import { hostNode } from "../drivers/shell-node.ts";
+import { missingCapability } from "./capabilities.ts";
+import { scratchOf, session } from "./session.ts";
+
+export interface TestInOptions {
+  /** `file`: the tests of a file share one environment, in order. `test`: each test has a clean one. Default `file`. */
+  readonly isolation?: "file" | "test";
+}
+
+export type NodesOf<E extends Environment> = { [Name in keyof E["nodes"]]: NodeOf<E["nodes"][Name]> } & { readonly host: Node };
+
+/**
+ * A `test` whose fixtures are the environment's nodes, and `host`. Standing up is not charged to any test's time.
+ * When it fails, every test is `errored` with the reason; where the host lacks a capability that the environment
+ * requires, every test is skipped with the reason.
+ *
+ * @example
+ * const test = testIn(dockerSoe);
+ * test("the SOE has bash", async ({ soe }) => expect(soe).toMeet(pkg("bash").isInstalled()));
+ */
+export function testIn<E extends Environment>(environment: E, options: TestInOptions = {}): TestAPI<NodesOf<E>> {
+  const perTest = options.isolation === "test";
+  const host = hostNode();
+  let shared: Promise<LiveEnvironment> | undefined;
+  const skipped = missingCapability(environment);
+
+  // Failures are kept: thrown here, they would be told of the file and of no test.
+  beforeAll(async () => {
+    if (perTest || (await skipped) !== undefined) return;
+    shared = stand(environment);
+    await shared.catch(() => undefined);
+  });
+  afterAll(async () => {
+    try {
+      if (shared !== undefined) await shared.then((live) => live.takeDown(), () => undefined);
+    } finally {
+      await host.close();
+      await session().events.flushed();
+    }
+  });
+
+  const nodes = Object.keys(environment.nodes);
+  const fixtures: Record<string, unknown> = {
+    assayEnvironment: [
+      async ({ task, skip, onTestFinished }: Hooks, use: (live: LiveEnvironment) => Promise<void>) => {
+        task.meta.environment = environment.name;
+        onTestFinished(() => hideSecrets(task.result?.errors));
+        const reason = await skipped;
+        if (reason !== undefined) skip(reason);
+        if (!perTest) return use(await (shared ?? notStarted(environment)));
+        const live = await stand(environment);
+        try {
+          await use(live);
+        } finally {
+          await live.takeDown();
+        }
+      },
+      { auto: true },
+    ],
+    host: [async ({ assayEnvironment: _ }: Fixtures, use: (node: Node) => Promise<void>) => use(host), {}],
+  };
+  for (const name of nodes) {
+    fixtures[name] = [async ({ assayEnvironment }: Fixtures, use: (node: Node | undefined) => Promise<void>) => use(assayEnvironment.nodes.get(name)), {}];
+  }
+  return base.extend(fixtures as never) as unknown as TestAPI<NodesOf<E>>;
+}
+
+declare module "vitest" {
+  interface TaskMeta {
+    /** The environment the test ran in. */
+    environment?: string;
+  }
+}
+
+interface Hooks {
+  readonly task: { meta: { environment?: string }; result?: { errors?: ErrorTexts[] | undefined } | undefined };
+  readonly skip: (reason: string) => void;
+  readonly onTestFinished: (then: () => void) => void;
+}
+
+interface Fixtures {
+  readonly assayEnvironment: LiveEnvironment;
+}
+
+interface ErrorTexts {
+  message?: string;
+  stack?: string | undefined;
+  diff?: string | undefined;
+  cause?: unknown;
+}
+
+async function stand(environment: Environment): Promise<LiveEnvironment> {
+  const { settings, driver, ledger, store, events, scope, said } = session();
+  const name = scope();
+  return standUp({
+    environment,
+    owner: { run: settings.run, identity: settings.identity },
+    scope: name,
+    file: fileOf(said),
+    driver: await driver(),
+    ledger,
+    images: store,
+    events,
+    directory: scratchOf(settings, name),
+    report: settings.report,
+  });
+}
+
+/** The spec file that runs in this process. */
+function fileOf(said: (path: string) => string): string | undefined {
+  const { filepath } = (globalThis as { __vitest_worker__?: { filepath?: string } }).__vitest_worker__ ?? {};
+  return filepath === undefined ? undefined : said(filepath);
+}
+
+function notStarted(environment: Environment): never {
+  throw new ProvisionError({ code: "not-stood-up", phase: "create", node: environment.name, seen: "the environment was not stood up before the test", hint: "call testIn at the top of the spec file" });
+}
+
+/** What leaves this process about a failure has no secret in it. */
+function hideSecrets(errors: ErrorTexts[] | undefined): void {
+  for (const error of errors ?? []) {
+    if (typeof error.message === "string") error.message = redact(error.message);
+    if (typeof error.stack === "string") error.stack = redact(error.stack);
+    if (typeof error.diff === "string") error.diff = redact(error.diff);
+    if (error.cause !== undefined) error.cause = redact(String(error.cause));
+  }
+}
