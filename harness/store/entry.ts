@@ -1,0 +1,89 @@
+// Decides what is kept of a base or an image beside its tree, and whether what lies in the store is whole.
+import { readFileSync, statSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { BuiltImage, ImageConfig } from "../model/image.ts";
+import { canonicalJson, type Digest } from "./canonical.ts";
+import { type Listing, listingText, parseListing } from "./entry-listing.ts";
+import type { Layer } from "./layer.ts";
+import type { Manifest } from "./manifest.ts";
+
+/** A layer by its file's path below the store. */
+export interface StoredLayer extends Layer {
+  readonly file: string;
+}
+
+/** What another image can be made on: `entry.json` of a base, and of an image. */
+export interface Foundation {
+  readonly treeDigest: Digest;
+  /** Newer times than this are dated back to it in layers. Seconds. */
+  readonly epochSeconds: number;
+  /** Lowest first. */
+  readonly layers: readonly StoredLayer[];
+  readonly config: ImageConfig;
+}
+
+/** `entry.json` of an image. */
+export interface ImageEntry extends Foundation {
+  readonly recipe: string;
+  readonly tag: string;
+  readonly recipeDigest: Digest;
+  readonly imageId: Digest;
+  readonly archiveBytes: number;
+  /** ISO time. */
+  readonly builtAt: string;
+  /** Why it was built, as `why` says it. */
+  readonly because: readonly string[];
+}
+
+/** What lies in a directory of the store, or `undefined` when it is not there or not whole. */
+export function readEntry(directory: string): Foundation | undefined {
+  const text = orMissing(() => readFileSync(join(directory, "entry.json"), "utf8"));
+  if (text === undefined) return undefined;
+  try {
+    const entry = JSON.parse(text) as Foundation & Partial<ImageEntry>;
+    const archive = entry.archiveBytes === undefined ? undefined : statSync(join(directory, "image.tar")).size;
+    return archive === entry.archiveBytes && statSync(join(directory, "tree")).isDirectory() ? entry : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The manifest beside an image; `undefined` when there is none. */
+export function readManifest(directory: string): Manifest | undefined {
+  const text = orMissing(() => readFileSync(join(directory, "manifest.json"), "utf8"));
+  return text === undefined ? undefined : (JSON.parse(text) as Manifest);
+}
+
+export async function writeEntry(directory: string, entry: Foundation, listing: Listing): Promise<void> {
+  await writeFile(join(directory, "tree.txt"), listingText(listing));
+  // Last, and on disk: an entry without it is none.
+  await writeFile(join(directory, "entry.json"), `${canonicalJson(entry, "  ")}\n`, { flush: true });
+}
+
+export async function readTreeListing(directory: string): Promise<Listing> {
+  return parseListing(await readFile(join(directory, "tree.txt"), "utf8"));
+}
+
+/** An image of the store as the rest of Assay knows it. */
+export function builtImage(directory: string, entry: ImageEntry): BuiltImage {
+  return {
+    recipe: entry.recipe,
+    tag: entry.tag,
+    recipeDigest: entry.recipeDigest,
+    treeDigest: entry.treeDigest,
+    imageId: entry.imageId,
+    tree: join(directory, "tree"),
+    archive: join(directory, "image.tar"),
+    config: entry.config,
+  };
+}
+
+function orMissing<Result>(read: () => Result): Result | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

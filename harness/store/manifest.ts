@@ -1,0 +1,126 @@
+// Decides what goes into a recipe's digest: everything that changes the result and nothing else. File contents, not times;
+// digests, not tags; secrets by keyed hash, so that the manifest can lie open beside the image.
+import { createHmac } from "node:crypto";
+import { DeclarationError } from "../model/errors.ts";
+import type { Recipe, RecipeImage, Step } from "../model/recipe.ts";
+import { isSecret } from "../model/secret.ts";
+import { canonicalJson, type Digest, digestOf } from "./canonical.ts";
+import { type ContextFiles, contextFiles } from "./context-files.ts";
+import type { ImageSource, ResolvedImage } from "./image-source.ts";
+
+/** Raised when the same recipe would give another result: every image is then built anew. */
+export const builderVersion = 1;
+
+export type BaseManifest =
+  | {
+      readonly kind: "debian-rootfs";
+      readonly architecture: string;
+      readonly suite: string;
+      readonly variant: string;
+      readonly components: readonly string[];
+      readonly include: readonly string[];
+    }
+  | { readonly kind: "image"; readonly digest: Digest }
+  | { readonly kind: "recipe"; readonly recipe: string; readonly digest: Digest };
+
+/** What a recipe's digest is taken over. Kept as `manifest.json` beside the image. */
+export interface Manifest {
+  readonly builder: number;
+  readonly name: string;
+  readonly version: string;
+  readonly base: BaseManifest;
+  readonly steps: readonly unknown[];
+  readonly files: ContextFiles;
+  readonly image: RecipeImage;
+}
+
+/** A recipe read together with its files, at one moment. */
+export interface Described {
+  readonly recipe: Recipe;
+  readonly manifest: Manifest;
+  readonly digest: Digest;
+  /** Of the base alone: what base trees are kept by. For a recipe as base, that recipe's digest. */
+  readonly baseDigest: Digest;
+  /** The recipe it starts from, where it does. */
+  readonly parent: Described | undefined;
+  /** The image it starts from, where it does. */
+  readonly image: ResolvedImage | undefined;
+}
+
+/** The architecture as OCI and Debian call it. */
+export const architecture = { x64: "amd64", arm64: "arm64" }[process.arch as string] ?? process.arch;
+
+export interface Describing {
+  /** Keys the hash of secrets, asked for when there is one; the store's own, so that digests of recipes with secrets hold on one machine only. */
+  readonly salt: () => string;
+  readonly source?: ImageSource | undefined;
+}
+
+/**
+ * Reads what a recipe and its files say now. Touches no engine, except to resolve `fromImage`. A missing file or a path out
+ * of the context is a `DeclarationError`.
+ */
+export async function describeRecipe(recipe: Recipe, describing: Describing): Promise<Described> {
+  const files = await contextFiles(recipe);
+  const parent = recipe.from.base === "recipe" ? await describeRecipe(recipe.from.recipe, describing) : undefined;
+  const image =
+    recipe.from.base === "image" ? await resolveImage(recipe, recipe.from.reference, describing) : undefined;
+  const base = baseManifest(recipe, parent, image);
+  const manifest: Manifest = {
+    builder: builderVersion,
+    name: recipe.name,
+    version: recipe.version,
+    base,
+    steps: recipe.steps.map((step) => withoutSecrets(stepFacts(step), describing.salt)),
+    files,
+    image: recipe.image,
+  };
+  return {
+    recipe,
+    manifest,
+    digest: digestOf(canonicalJson(manifest)),
+    baseDigest: parent?.digest ?? digestOf(canonicalJson({ builder: builderVersion, base })),
+    parent,
+    image,
+  };
+}
+
+function baseManifest(recipe: Recipe, parent: Described | undefined, image: ResolvedImage | undefined): BaseManifest {
+  const { from } = recipe;
+  if (parent !== undefined)
+    return { kind: "recipe", recipe: `${parent.recipe.name}:${parent.recipe.version}`, digest: parent.digest };
+  if (image !== undefined) return { kind: "image", digest: image.digest };
+  if (from.base !== "debian-rootfs") throw new TypeError(`base ${from.base} was not resolved`);
+  return {
+    kind: "debian-rootfs",
+    architecture,
+    suite: from.suite,
+    variant: from.variant,
+    components: from.components,
+    // The order in which packages are named changes nothing.
+    include: [...new Set(from.include)].sort(),
+  };
+}
+
+async function resolveImage(recipe: Recipe, reference: string, { source }: Describing): Promise<ResolvedImage> {
+  if (source !== undefined) return source.resolve(reference);
+  throw new DeclarationError({
+    code: "no-image-source",
+    at: recipe.at,
+    seen: `recipe ${recipe.name} starts from image ${reference}, and no engine can be asked for it`,
+    hint: 'start one ("assay setup"), or start from debianRootfs',
+  });
+}
+
+function stepFacts(step: Step): unknown {
+  if (step.step === "copy" && step.mode !== undefined) return { ...step, mode: `0${step.mode.toString(8)}` };
+  return step;
+}
+
+function withoutSecrets(value: unknown, salt: () => string): unknown {
+  if (isSecret(value))
+    return { secret: value.name, hmac: createHmac("sha256", salt()).update(value.reveal()).digest("hex") };
+  if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, salt));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutSecrets(item, salt)]));
+}

@@ -1,0 +1,100 @@
+// Decides how a playbook is applied to a tree: ansible on this machine, tasks in the tree through chroot, no engine.
+// Variables and the vault's password travel in files that only root can read and that are gone afterwards.
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { AnsibleStep } from "../model/recipe.ts";
+import { isSecret } from "../model/secret.ts";
+import { inNamespace } from "./steps-run.ts";
+import { findTool, runTool, stepFailed, type Workplace } from "./steps-tool.ts";
+
+/** Applies the playbook. Rejects with a `ProvisionError`, code `ansible-failed`, that names the task and what it said. */
+export async function applyPlaybook(place: Workplace, step: AnsibleStep): Promise<void> {
+  const program = findTool("ansible-playbook", place.recipe);
+  const home = join(place.scratch, "ansible");
+  await mkdir(home, { mode: 0o700 });
+  try {
+    const keep = (name: string, content: string) => writeFile(join(home, name), content, { mode: 0o600 });
+    await keep("ansible.cfg", "");
+    await keep("inventory.json", JSON.stringify(inventory(place)));
+    await keep("vars.json", JSON.stringify(plain(step.vars)));
+    if (step.vault !== undefined) await keep("vault", step.vault.reveal());
+    const args = [
+      ...["--inventory", join(home, "inventory.json")],
+      ...["--extra-vars", `@${join(home, "vars.json")}`],
+      ...(step.vault === undefined ? [] : ["--vault-password-file", join(home, "vault")]),
+      join(place.context, step.playbook),
+    ];
+    const status = await inNamespace(place, (script) =>
+      runTool(place, ["sh", script, place.tree, program, ...args], {
+        cwd: place.context,
+        environment: settings(place, step, home),
+      }),
+    );
+    if (status !== 0)
+      throw stepFailed(place, { code: "ansible-failed", seen: ansibleFailure(place.log.lines, status) });
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+/** One host, called like the recipe, which is the tree. */
+function inventory(place: Workplace): unknown {
+  const host = {
+    ansible_connection: "community.general.chroot",
+    ansible_host: place.tree,
+    ansible_python_interpreter: "/usr/bin/python3",
+  };
+  return { all: { hosts: { [place.recipe]: host } } };
+}
+
+/** Ansible's own settings, all given, so that no configuration of this machine or user plays a part. */
+function settings(place: Workplace, step: AnsibleStep, home: string): Record<string, string> {
+  return {
+    HOME: home,
+    ANSIBLE_CONFIG: join(home, "ansible.cfg"),
+    ANSIBLE_HOME: home,
+    ANSIBLE_LOCAL_TEMP: join(home, "tmp"),
+    ANSIBLE_REMOTE_TMP: "/root/.ansible/tmp",
+    ANSIBLE_RETRY_FILES_ENABLED: "0",
+    ANSIBLE_CACHE_PLUGIN: "memory",
+    ANSIBLE_NOCOLOR: "1",
+    ANSIBLE_NOCOWS: "1",
+    ANSIBLE_STDOUT_CALLBACK: "default",
+    ANSIBLE_PIPELINING: "1",
+    ...(step.roles === undefined ? {} : { ANSIBLE_ROLES_PATH: join(place.context, step.roles) }),
+  };
+}
+
+function plain(value: unknown): unknown {
+  if (isSecret(value)) return value.reveal();
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+}
+
+/** The task that failed and what it said, from ansible's output. Pure. */
+export function ansibleFailure(lines: readonly string[], status: number): string {
+  const fatal = lines.findIndex((line) => /^(fatal|failed): \[/.test(line));
+  if (fatal < 0) {
+    const said = lines.filter((line) => line.trim() !== "" && !line.startsWith("$ ")).slice(-5);
+    return `ansible-playbook ended with status ${status}: ${said.join(" / ")}`;
+  }
+  const task = lines
+    .slice(0, fatal)
+    .findLast((line) => /^(TASK|RUNNING HANDLER) \[/.test(line))
+    ?.replace(/^[A-Z ]+\[(.*)\][ *]*$/, "$1");
+  return `task "${task ?? "unknown"}" failed: ${fatalMessage(lines[fatal] ?? "")}`;
+}
+
+function fatalMessage(line: string): string {
+  const json = /=> (\{.*\})\s*$/.exec(line)?.[1];
+  try {
+    const facts = JSON.parse(json ?? "") as Record<string, unknown>;
+    const said = ["msg", "stderr", "module_stderr", "stdout", "module_stdout"]
+      .map((key) => facts[key])
+      .filter((text): text is string => typeof text === "string" && text.trim() !== "");
+    return said.slice(0, 2).join(" / ").trim().split("\n").slice(-8).join("\n");
+  } catch {
+    return line;
+  }
+}

@@ -1,0 +1,261 @@
+// Decides when an image is built and when it is only found: by the digest of its recipe. Owns the directory of bases and
+// images; never talks to an engine.
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
+import { sayMs } from "../model/duration.ts";
+import { HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
+import type { BuiltImage } from "../model/image.ts";
+import type { Recipe } from "../model/recipe.ts";
+import { BuildLog } from "./build-log.ts";
+import type { Digest } from "./canonical.ts";
+import { builtImage, type Foundation, type ImageEntry, readEntry, readManifest } from "./entry.ts";
+import type { ImageSource } from "./image-source.ts";
+import { takeLock } from "./lock.ts";
+import { makeBase } from "./make-base.ts";
+import { makeImage } from "./make-image.ts";
+import { type Described, describeRecipe } from "./manifest.ts";
+import { type Room, Rooms } from "./rooms.ts";
+import { findTool, type Workplace } from "./steps-tool.ts";
+import { manifestDifference } from "./why.ts";
+
+export interface StoreOptions {
+  /** Where everything lies: `config.store`. */
+  readonly directory: string;
+  /** Who is asked for `fromImage`; without one such recipes are refused. */
+  readonly source?: ImageSource;
+  /** Variables for programs of a build: proxies. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface BuildOptions {
+  /** Told a line as each part of the work ends, and when another process is waited for. */
+  readonly say?: (line: string) => void;
+  /** Aborting ends the build with a `ProvisionError` (code `cancelled`) and leaves nothing. */
+  readonly signal?: AbortSignal;
+}
+
+export interface BuildResult {
+  readonly image: BuiltImage;
+  /** `false`: it was in the store, or another process built it meanwhile. */
+  readonly built: boolean;
+  readonly ms: number;
+}
+
+/**
+ * Bases and images by digest. Any number of processes may use one directory at the same time: what one builds, the others
+ * wait for and find. Building needs root; finding does not.
+ *
+ * @example
+ * const store = new Store({ directory: config.store });
+ * const { image, built, ms } = await store.build(soe, { say: console.log });
+ */
+export class Store {
+  readonly #rooms: Rooms;
+  readonly #options: StoreOptions;
+
+  constructor(options: StoreOptions) {
+    this.#options = options;
+    this.#rooms = new Rooms(options.directory);
+  }
+
+  /** The image of a recipe as its files are now, if it is in the store. Reads the context; asks no engine but for `fromImage`. */
+  async find(recipe: Recipe): Promise<BuiltImage | undefined> {
+    return this.#find(await this.#describe(recipe));
+  }
+
+  /** Finds the image or builds it. Rejects with a `DeclarationError` before anything is made, else with a `ProvisionError`. */
+  async build(recipe: Recipe, options: BuildOptions = {}): Promise<BuildResult> {
+    const started = performance.now();
+    const described = await this.#describe(recipe);
+    const result = (image: BuiltImage, built: boolean) => ({ image, built, ms: performance.now() - started });
+    const found = this.#find(described);
+    if (found !== undefined) {
+      this.#rooms.setNewest(recipe.name, described.digest);
+      return result(found, false);
+    }
+    try {
+      checkHost(recipe);
+      this.#rooms.prepare();
+      await this.#rooms.sweep();
+      const { entry, built } = await this.#image(described, options);
+      return result(builtImage(this.#rooms.image(described.digest), entry), built);
+    } catch (error) {
+      throw this.#asProvisionError(recipe, error);
+    }
+  }
+
+  /** What differs between the recipe as it is now and as it was last built, in lines; and why the present image was built. */
+  async why(recipe: Recipe): Promise<string[]> {
+    const now = await this.#describe(recipe);
+    const last = this.#rooms.newest(recipe.name);
+    if (last === undefined) return [`${recipe.name} was never built here`];
+    const entry = readEntry(this.#rooms.image(now.digest)) as ImageEntry | undefined;
+    if (last !== now.digest || entry === undefined) {
+      const lines = this.#difference(last, now);
+      const found = entry === undefined ? "a build would make it anew" : "the store has it as it is now";
+      return [`${recipe.name} is not what was last built; ${found}:`, ...lines];
+    }
+    return [
+      `${recipe.name}: nothing has changed since it was built at ${entry.builtAt}, which was because:`,
+      ...entry.because,
+    ];
+  }
+
+  /** Removes what builds that were killed left behind. Resolves with how many there were. Never touches a living build's. */
+  sweep(): Promise<number> {
+    return this.#rooms.sweep();
+  }
+
+  #describe(recipe: Recipe): Promise<Described> {
+    return describeRecipe(recipe, { salt: () => this.#rooms.salt(), source: this.#options.source });
+  }
+
+  #find(described: Described): BuiltImage | undefined {
+    const directory = this.#rooms.image(described.digest);
+    const entry = readEntry(directory);
+    return entry === undefined ? undefined : builtImage(directory, entry as ImageEntry);
+  }
+
+  /** The image's entry, built where it is missing: by this process, or by the one that it waited for. */
+  async #image(described: Described, options: BuildOptions): Promise<{ entry: ImageEntry; built: boolean }> {
+    const directory = this.#rooms.image(described.digest);
+    const known = readEntry(directory);
+    if (known !== undefined) return { entry: known as ImageEntry, built: false };
+    await using _lock = await this.#lock(described.recipe, described.digest, options);
+    const meanwhile = readEntry(directory);
+    if (meanwhile !== undefined) return { entry: meanwhile as ImageEntry, built: false };
+
+    checkTools(described.recipe);
+    const { foundation, below } = await this.#foundation(described, options);
+    await using room = this.#rooms.open();
+    const entry = await this.#logged(described, described.digest, room, options, (place) =>
+      makeImage({
+        described,
+        place,
+        directory: room.entry,
+        foundation,
+        below,
+        store: this.#rooms.directory,
+        because: this.#because(described),
+        say: options.say ?? (() => {}),
+      }),
+    );
+    await room.finish(directory);
+    this.#rooms.setNewest(described.recipe.name, described.digest);
+    return { entry, built: true };
+  }
+
+  /** What the recipe is made on: another recipe's image, or a base of its own in the store. */
+  async #foundation(described: Described, options: BuildOptions): Promise<{ foundation: Foundation; below: string }> {
+    if (described.parent !== undefined) {
+      const { recipe, digest } = described.parent;
+      const say = (line: string) => options.say?.(`${recipe.name}: ${line}`);
+      const { entry } = await this.#image(described.parent, { ...options, say });
+      return { foundation: entry, below: this.#rooms.image(digest) };
+    }
+    const below = this.#rooms.base(described.baseDigest);
+    const known = readEntry(below);
+    if (known !== undefined) return { foundation: known, below };
+    await using _lock = await this.#lock(described.recipe, described.baseDigest, options);
+    const meanwhile = readEntry(below);
+    if (meanwhile !== undefined) return { foundation: meanwhile, below };
+    if (described.recipe.from.base === "debian-rootfs") findTool("mmdebstrap", described.recipe.name);
+    const started = performance.now();
+    await using room = this.#rooms.open();
+    const foundation = await this.#logged(described, described.baseDigest, room, options, (place) =>
+      makeBase(described, place, room.entry, this.#options.source),
+    );
+    await room.finish(below);
+    options.say?.(`base ${baseTitle(described.recipe)}: ${sayMs(performance.now() - started)}`);
+    return { foundation, below };
+  }
+
+  #lock(recipe: Recipe, digest: Digest, { say, signal }: BuildOptions) {
+    const waiting = (holder: string) => {
+      const pid = holder.split(" ")[3];
+      say?.(`${recipe.name} is being built by process ${pid ?? "unknown"}; waiting for it`);
+    };
+    return takeLock(this.#rooms.lock(digest), { waiting, signal });
+  }
+
+  /** Does the work with a log, which goes into the entry; after a failure it stays where the message says. */
+  async #logged<Result>(
+    described: Described,
+    digest: Digest,
+    room: Room,
+    { signal }: BuildOptions,
+    work: (place: Workplace) => Promise<Result>,
+  ): Promise<Result> {
+    const log = new BuildLog(this.#rooms.log(described.recipe.name, digest));
+    const place: Workplace = {
+      recipe: described.recipe.name,
+      tree: join(room.entry, "tree"),
+      scratch: room.scratch,
+      context: join(room.scratch, "context"),
+      log,
+      signal,
+      environment: this.#options.environment ?? {},
+    };
+    try {
+      const result = await work(place);
+      await log.close();
+      await rename(log.path, join(room.entry, "build.log"));
+      return result;
+    } finally {
+      await log.close();
+    }
+  }
+
+  #because(described: Described): string[] {
+    const last = this.#rooms.newest(described.recipe.name);
+    if (last === undefined) return ["it had never been built here"];
+    const lines = this.#difference(last, described);
+    return lines.length === 0 ? ["its entry in the store was gone or damaged"] : lines;
+  }
+
+  #difference(before: Digest, now: Described): string[] {
+    const manifest = readManifest(this.#rooms.image(before));
+    if (manifest === undefined) return [`the manifest of the last build, ${before}, is gone`];
+    const own = manifestDifference(manifest, now.manifest);
+    const base = manifest.base;
+    if (now.parent === undefined || base.kind !== "recipe" || base.digest === now.parent.digest) return own;
+    return [...own, ...this.#difference(base.digest, now.parent).map((line) => `${base.recipe}: ${line}`)];
+  }
+
+  #asProvisionError(recipe: Recipe, error: unknown): unknown {
+    if (error instanceof HarnessError) return error;
+    const full = (error as NodeJS.ErrnoException).code === "ENOSPC";
+    return new ProvisionError({
+      code: full ? "disk-full" : "build-failed",
+      phase: "build",
+      node: recipe.name,
+      seen: full ? `no space left on the disk of ${this.#rooms.directory}` : messageOf(error),
+      ...(full ? { hint: "free some, then build again" } : {}),
+      cause: error,
+    });
+  }
+}
+
+function baseTitle({ from }: Recipe): string {
+  if (from.base === "image") return from.reference;
+  return from.base === "recipe" ? from.recipe.name : `debian ${from.suite}`;
+}
+
+/** Refuses before anything is made what could not be finished. */
+function checkHost(recipe: Recipe): void {
+  if (process.getuid?.() !== 0) {
+    throw new ProvisionError({
+      code: "not-root",
+      phase: "build",
+      node: recipe.name,
+      seen: "building an image needs root: it makes files of other owners",
+      hint: `sudo npm run assay -- build ${recipe.name}`,
+    });
+  }
+}
+
+/** Refuses for want of a program before the base is made, not after. */
+function checkTools({ name, steps }: Recipe): void {
+  for (const tool of ["tar", "unshare", "setpriv", "flock", "cp"]) findTool(tool, name);
+  if (steps.some((step) => step.step === "ansible")) findTool("ansible-playbook", name);
+}
