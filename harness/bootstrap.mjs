@@ -89,7 +89,9 @@ function onTerminal() {
 }
 
 function handOver(args) {
-  const child = spawn(node, [join(project, "harness", "cli.ts"), ...args], { stdio: "inherit" });
+  // Node strips types anew at every start unless told where to keep the result: half of the start-up time.
+  const env = { NODE_COMPILE_CACHE: join(modules, ".cache", "node"), ...process.env };
+  const child = spawn(node, [join(project, "harness", "cli.ts"), ...args], { stdio: "inherit", env });
   const last = {};
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {

@@ -1,6 +1,5 @@
 // Decides who is asked and what is said before anything of the machine is changed; the steps themselves are in host/.
 import { join } from "node:path";
-import { createInterface } from "node:readline/promises";
 import { type Config, readConfig } from "../config.ts";
 import type { Telling } from "../host/carry-out.ts";
 import { dockerdLog } from "../host/dockerd.ts";
@@ -65,6 +64,7 @@ async function agreed(): Promise<boolean> {
     console.error("Nothing was changed. To have it done: assay setup --yes");
     return false;
   }
+  const { createInterface } = await import("node:readline/promises");
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
     const answer = await terminal.question("Do this now? [y/N] ");
