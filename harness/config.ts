@@ -1,8 +1,11 @@
 // Decides where things lie and what the surroundings ask for. The one place beside the CLI that reads the environment.
+import { readFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 export interface Config {
+  /** Of Assay itself, from package.json. */
+  readonly version: string;
   /** The project's top level: where `specs/` and `fixtures/` are. */
   readonly project: string;
   /** What must outlive a checkout: ledger, image store, scratch directories, the log of a daemon that setup started. */
@@ -11,6 +14,8 @@ export interface Config {
   readonly store: string;
   /** Scratch directories of live environments, one directory a run. */
   readonly scratch: string;
+  /** Event sockets of live runs. */
+  readonly sockets: string;
   /** `reports/runs` of the project. */
   readonly runs: string;
   /** Terminal colours wanted: no `NO_COLOR`, and standard output is a terminal or `FORCE_COLOR` is set. */
@@ -30,12 +35,15 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const user = join(env["XDG_STATE_HOME"] ?? join(homedir() || tmpdir(), ".local", "state"), "assay");
   const state = resolve(env["ASSAY_STATE"] ?? (process.getuid?.() === 0 ? "/var/lib/assay" : user));
   const terminal = process.stdout.isTTY === true && env["TERM"] !== "dumb";
+  const { version } = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as { version: string };
   return {
+    version,
     project,
     state,
     ledger: join(state, "ledger.db"),
     store: join(state, "store"),
     scratch: join(state, "scratch"),
+    sockets: join(state, "sockets"),
     runs: join(project, "reports", "runs"),
     color: (env["NO_COLOR"] ?? "") === "" && (terminal || (env["FORCE_COLOR"] ?? "") !== ""),
     live: terminal && env["CI"] === undefined,

@@ -27,8 +27,6 @@ export interface RunSettings {
   readonly report: string;
   readonly project: string;
   readonly dockerHost?: string | undefined;
-  /** Crash tests: see `harness/README.md`, fault injection. */
-  readonly fault?: string | undefined;
 }
 
 declare module "vitest" {

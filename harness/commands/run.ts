@@ -1,0 +1,109 @@
+// Decides how the parts make a run: supervisor, vitest, progress, report. The composition root of `assay run` and `assay test`.
+import { randomBytes } from "node:crypto";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, hostname, release, totalmem } from "node:os";
+import { join, relative } from "node:path";
+import { readConfig } from "../config.ts";
+import { Ledger } from "../lifecycle/ledger.ts";
+import { supervise, type Supervised } from "../lifecycle/supervisor.ts";
+import type { RunEvent } from "../model/event.ts";
+import { identityOf } from "../model/identity.ts";
+import { redact, register } from "../model/secret.ts";
+import { Progress } from "../reporting/progress.ts";
+import { reportOf } from "../reporting/report.ts";
+import { verdictLines } from "../reporting/verdict.ts";
+import { writeReport } from "../reporting/write.ts";
+import { openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
+import type { RunSettings } from "../vitest/session.ts";
+
+export interface RunOptions {
+  /** Vitest projects: `specs`, `unit`, `contract`, `crash`. */
+  readonly projects: readonly string[];
+}
+
+/**
+ * Runs spec files whose path contains a pattern; all without patterns. The exit code is the report's.
+ * The report lies in `reports/runs/<run>/`, and `reports/runs/latest` names the newest.
+ */
+export async function runCommand(patterns: readonly string[], { projects }: RunOptions): Promise<number> {
+  const config = readConfig();
+  const run = newRunId();
+  const report = join(config.runs, run);
+  mkdirSync(join(report, "evidence"), { recursive: true });
+  const events: RunEvent[] = [];
+  const progress = new Progress({ stream: process.stdout, color: config.color, live: config.live });
+  const say = (event: RunEvent) => {
+    events.push(event);
+    appendFileSync(join(report, "events.ndjson"), `${redact(JSON.stringify(event))}\n`);
+    progress.see(event);
+  };
+  const ledger = Ledger.open(config.ledger);
+  const places = placesOf(config);
+  const command = ["assay", projects.length === 1 ? "run" : "test", ...patterns];
+  const settings: RunSettings = {
+    run,
+    identity: identityOf(),
+    socket: places.socket(run),
+    ledger: config.ledger,
+    store: config.store,
+    scratch: join(config.scratch, run),
+    scratchRoot: config.scratch,
+    report,
+    project: config.project,
+    dockerHost: config.dockerHost,
+  };
+  const drivers = await openDrivers(config);
+  const engines = Object.assign({}, ...(await Promise.all(drivers.map((driver) => driver.probe()))));
+  say({
+    event: "run-started",
+    at: Date.now(),
+    run,
+    version: config.version,
+    command,
+    host: { hostname: hostname(), kernel: release(), cpus: cpus().length, memoryBytes: totalmem(), node: process.version, engines },
+  });
+  const log = join(report, "evidence", "vitest.log");
+  let ended: Supervised | undefined;
+  try {
+    ended = await supervise({
+      run,
+      command: command.join(" "),
+      ledger,
+      drivers: async () => drivers,
+      child: {
+        command: [process.execPath, join(config.project, "node_modules/vitest/vitest.mjs"), "run", "--config", "harness/vitest.config.ts", ...projects.flatMap((project) => ["--project", project]), ...patterns],
+        env: { ...process.env, ASSAY_SETTINGS: JSON.stringify(settings), NO_COLOR: "1" },
+        cwd: config.project,
+        log,
+      },
+      reaper: reaperProgram(config, run),
+      places,
+      event: say,
+      secret: register,
+    });
+  } finally {
+    progress.close();
+    ledger.close();
+  }
+  const child = readFileSync(log, "utf8");
+  writeFileSync(log, redact(child));
+  if (ended.cancelled === undefined && ended.childStatus !== 0 && !events.some(({ event }) => event === "test-ended" || event === "trouble")) {
+    say({ event: "trouble", at: Date.now(), outcome: "errored", exitCode: /No test files found/.test(child) ? 2 : 3, error: { name: "Error", message: redact(lastWords(child, patterns)) } });
+  }
+  const { created, destroyed, leaked } = ended.totals;
+  say({ event: "run-ended", at: Date.now(), ...(ended.cancelled === undefined ? {} : { cancelled: ended.cancelled }), totals: { created, destroyed, leaked } });
+  const concluded = reportOf(events);
+  const paths = await writeReport(report, concluded);
+  process.stdout.write(`${verdictLines(concluded, { color: config.color, where: relative(process.cwd(), paths.html) }).join("\n")}\n`);
+  return concluded.exitCode;
+}
+
+/** Eleven letters and digits that sort by time; four random ones keep runs of one second apart. */
+function newRunId(): string {
+  return `${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(3).toString("hex").slice(0, 4)}`;
+}
+
+function lastWords(log: string, patterns: readonly string[]): string {
+  if (/No test files found/.test(log)) return patterns.length === 0 ? "there are no spec files" : `no spec file's path contains ${patterns.map((pattern) => `"${pattern}"`).join(" or ")}`;
+  return `vitest ended before any test did; its last words: ${log.trim().split("\n").slice(-10).join("\n")}`;
+}

@@ -1,0 +1,27 @@
+// Decides what commands that touch runs have in common: the engines, where runs keep their files, how a reaper is started.
+import { join } from "node:path";
+import type { Config } from "../config.ts";
+import { openDockerDriver } from "../drivers/by-kind.ts";
+import type { Driver } from "../drivers/driver.ts";
+import { eventSocketPath } from "../lifecycle/event-socket.ts";
+import type { Places } from "../lifecycle/places.ts";
+import type { Program } from "../lifecycle/supervisor.ts";
+
+/** Every engine that a run of this configuration may use. Rejects with `engine-down` when one cannot be found. */
+export async function openDrivers(config: Config): Promise<readonly Driver[]> {
+  return [await openDockerDriver({ dockerHost: config.dockerHost, scratch: config.scratch })];
+}
+
+export function placesOf(config: Config): Places {
+  return { scratch: config.scratch, socket: (run) => eventSocketPath(config.sockets, run) };
+}
+
+/** The detached process that takes a run down when its supervisor cannot. */
+export function reaperProgram(config: Config, run: string): Program {
+  return {
+    command: [process.execPath, join(config.project, "harness/cli.ts"), "reaper", run],
+    env: process.env,
+    cwd: config.project,
+    log: join(config.state, "reaper.log"),
+  };
+}
