@@ -74,7 +74,7 @@ function placeOf({ code, at }: TestReport["errors"][number]): (readonly [string,
 function factsOf(check: CheckReport, limit: number): (readonly [string, string])[] {
   const [expected, seen] = sayPair(check.expected ?? "", check.seen ?? "", limit);
   return [
-    ...(check.expected === undefined ? [] : [["expected", expected] as const]),
+    ...(check.expected === undefined ? [] : [["expected", check.negated ? `not ${expected}` : expected] as const]),
     ...(check.seen === undefined ? [] : [["seen", seen] as const]),
     ...(check.reason === undefined ? [] : [["reason", plain(check.reason, limit)] as const]),
     ["node", plain(check.node, limit)],

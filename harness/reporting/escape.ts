@@ -5,14 +5,21 @@ import { redact } from "../model/secret.ts";
 
 /**
  * Foreign text as the report keeps it: secrets out first (a clipped secret would not be recognised), then clipped to
- * `limit` characters, lone surrogates replaced.
+ * `limit` characters, lone surrogates replaced. Terminal escapes stay, because a check may be about them, unless they
+ * hide a secret.
  */
 export function told(text: string, limit = 16_384): string {
-  const whole = redact(text.toWellFormed());
-  if (whole.length <= limit) return whole;
-  const last = whole.charCodeAt(limit - 1);
+  const kept = clip(redact(text.toWellFormed()), limit);
+  const bare = stripVTControlCharacters(kept);
+  const redacted = redact(bare);
+  return redacted === bare ? kept : redacted;
+}
+
+function clip(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  const last = text.charCodeAt(limit - 1);
   const end = last >= 0xd800 && last <= 0xdbff ? limit - 1 : limit;
-  return `${whole.slice(0, end)}… (${whole.length - end} more characters)`;
+  return `${text.slice(0, end)}… (${text.length - end} more characters)`;
 }
 
 /**
@@ -98,9 +105,9 @@ export function markdown(text: string, limit?: number): string {
     .replace(/:(?=\/\/)/g, "&#58;");
 }
 
-/** Foreign text as a Markdown code span, also inside a table. Backticks in it cannot end it. */
+/** Foreign text as a Markdown code span, not inside a table. Backticks in it cannot end it. */
 export function codeSpan(text: string, limit?: number): string {
-  const inner = oneLine(text, limit).replaceAll("|", "\\|");
+  const inner = oneLine(text, limit);
   if (inner === "") return "(empty)";
   const longest = Math.max(0, ...[...inner.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = "`".repeat(longest + 1);

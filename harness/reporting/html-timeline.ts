@@ -36,7 +36,7 @@ function standUpRows(report: Report, standUp: StandUp, scale: Scale): Markup {
   const about = oneLine(standUp.scope ?? standUp.file ?? "");
   const name = markup`<span title="${`${title} ${about} ${standUp.file ?? ""}`}">${title} <span class="soft small">${about}</span></span>`;
   return markup`<div class="line env">${name}<div class="track">${standUp.phases.map((phase) => phaseBar(phase, scale))}</div></div>
-${standUp.nodes.map(({ node, phases }) => row("node", oneLine(node), markup`${inUse(phases, scale, report.endedAt)}${phases.map((phase) => phaseBar(phase, scale))}`))}${
+${standUp.nodes.map(({ node, phases }) => row("node", oneLine(node), markup`${inUse(phases, standUp.phases, scale, report.endedAt)}${phases.map((phase) => phaseBar(phase, scale))}`))}${
   standUp.file !== undefined && row("node", "tests", testBars(report, standUp.file, scale))
 }`;
 }
@@ -63,11 +63,18 @@ function phaseBar(phase: PhaseReport, scale: Scale): Markup {
 }
 
 /** The stretch between a node's last step up and its first step down. */
-function inUse(phases: readonly PhaseReport[], scale: Scale, endedAt: string): Markup | undefined {
+function inUse(
+  phases: readonly PhaseReport[],
+  whole: readonly PhaseReport[],
+  scale: Scale,
+  endedAt: string,
+): Markup | undefined {
   const ups = phases.filter(({ phase }) => phase !== "destroy");
   if (ups.length === 0 || ups.some(({ state }) => state === "failed")) return undefined;
   const from = Math.max(...ups.map(({ startedAt, ms }) => Date.parse(startedAt) + ms));
-  const downs = phases.filter(({ phase }) => phase === "destroy").map(({ startedAt }) => Date.parse(startedAt));
+  const downs = [...phases, ...whole]
+    .filter(({ phase }) => phase === "destroy")
+    .map(({ startedAt }) => Date.parse(startedAt));
   const ms = Math.min(...downs, Date.parse(endedAt)) - from;
   return ms <= 0 ? undefined : bar(from, ms, scale, { tone: "use", title: `in use ${sayMs(ms)}`, kind: "thin" });
 }

@@ -9,6 +9,7 @@ interface Open {
   readonly phase: string;
   readonly from: Instant;
   readonly entry: PhaseReport;
+  readonly wait: boolean;
 }
 
 interface Line {
@@ -25,6 +26,7 @@ export function standUpsIn(events: readonly RunEvent[], endedAt: Instant): Stand
     const known = all.get(key) ?? { about: aboutOf(event), whole: newLine(), nodes: new Map<string, Line>() };
     all.set(key, known);
     if (event.file !== undefined) known.about.file ??= told(event.file);
+    endWaits(known.whole, event);
     if (event.node === undefined) record(known.whole, event);
     else {
       const line = known.nodes.get(event.node) ?? newLine();
@@ -71,21 +73,29 @@ function newLine(): Line {
 }
 
 function record(line: Line, event: PhaseEvent): void {
+  const detail = event.detail === undefined ? undefined : told(event.detail);
   if (event.state === "started") {
+    const running = line.open.findLast(({ phase }) => phase === event.phase);
+    // Said again with a detail: how far a phase is, not another one.
+    if (detail !== undefined && running !== undefined) {
+      running.entry.detail = detail;
+      return;
+    }
     const entry: PhaseReport = {
       phase: event.phase,
       state: "unfinished",
       startedAt: new Date(event.at).toISOString(),
       ms: 0,
-      ...(event.detail === undefined ? {} : { detail: told(event.detail) }),
+      ...(detail === undefined ? {} : { detail }),
     };
     line.phases.push(entry);
-    line.open.push({ phase: event.phase, from: event.at, entry });
+    // A phase that begins with a detail, while none of its kind runs, is a wait: nobody says its end.
+    line.open.push({ phase: event.phase, from: event.at, entry, wait: detail !== undefined });
     return;
   }
-  const index = line.open.findIndex(({ phase }) => phase === event.phase);
-  const [open] = index < 0 ? [] : line.open.splice(index, 1);
-  const from = open?.from ?? event.at - (event.ms ?? 0);
+  const began = event.ms === undefined ? undefined : event.at - event.ms;
+  const open = takeOpen(line, event.phase, began);
+  const from = open?.from ?? began ?? event.at;
   const entry: PhaseReport = open?.entry ?? {
     phase: event.phase,
     state: event.state,
@@ -94,8 +104,30 @@ function record(line: Line, event: PhaseEvent): void {
   };
   entry.state = event.state;
   entry.ms = Math.max(0, event.ms ?? event.at - from);
-  if (event.detail !== undefined) entry.detail = told(event.detail);
+  if (detail !== undefined) entry.detail = detail;
   if (open === undefined) line.phases.push(entry);
+}
+
+/** Several of one phase may run at once (two networks are created): the one that began when this one says it did. */
+function takeOpen(line: Line, phase: string, began: Instant | undefined): Open | undefined {
+  const candidates = line.open.filter((each) => each.phase === phase);
+  const far = ({ from }: Open) => (began === undefined ? 0 : Math.abs(from - began));
+  const best = candidates.reduce<Open | undefined>(
+    (near, each) => (near === undefined || far(each) < far(near) ? each : near),
+    undefined,
+  );
+  if (best !== undefined) line.open.splice(line.open.indexOf(best), 1);
+  return best;
+}
+
+/** A wait is over when the next thing happens in its stand-up. */
+function endWaits(line: Line, event: PhaseEvent): void {
+  if (event.state === "started" && event.detail !== undefined) return;
+  for (const open of line.open.filter(({ wait }) => wait)) {
+    open.entry.state = "done";
+    open.entry.ms = Math.max(0, event.at - open.from);
+    line.open.splice(line.open.indexOf(open), 1);
+  }
 }
 
 function closed(line: Line, endedAt: Instant): PhaseReport[] {

@@ -79,11 +79,9 @@ function imagesOf({ images }: Report): string[] {
     "",
     "## Images",
     "",
-    "| image | id | recipe | |",
-    "|---|---|---|---|",
     ...images.map(
       ({ tag, imageId, recipeDigest, built }) =>
-        `| ${codeSpan(tag)} | ${codeSpan(imageId)} | ${codeSpan(recipeDigest)} | ${built ? "built now" : "from the store"} |`,
+        `- ${codeSpan(tag)}, ${built ? "built now" : "from the store"}: image ${codeSpan(imageId)}, recipe ${codeSpan(recipeDigest)}`,
     ),
   ];
 }

@@ -1,0 +1,190 @@
+// Decides that no foreign text, whatever it holds, changes the shape of what is written, and that files are whole.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { ReportError } from "../model/errors.ts";
+import type { RunEvent } from "../model/event.ts";
+import { htmlOf } from "./html.ts";
+import { junitOf } from "./junit.ts";
+import { reportOf } from "./report.ts";
+import { began, check, ranTest, runEnded, runStarted, sampleRun, stoodUp } from "./sample.ts";
+import { summaryOf } from "./summary.ts";
+import { writeReport } from "./write.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "assay-report-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** A run in which every text that others can choose is `text`. */
+function saying(text: string): RunEvent[] {
+  const error = { name: text, message: text, code: text, at: text, stack: text };
+  const about = { node: text, title: text, expected: text, seen: text, command: text, reason: text };
+  const host = { hostname: text, kernel: text, cpus: 1, memoryBytes: 1, node: text, engines: { [text]: text } };
+  const image = { recipe: text, tag: text, recipeDigest: text, treeDigest: text, imageId: text };
+  return [
+    runStarted({ run: text, version: text, command: [text], host }),
+    { event: "image", at: began, ...image, built: true, ms: 1 },
+    ...stoodUp(text, text, 0, 100),
+    {
+      event: "phase",
+      at: began,
+      environment: text,
+      scope: text,
+      file: text,
+      node: text,
+      phase: "ready",
+      state: "failed",
+      detail: text,
+    },
+    { event: "resource", at: began, environment: text, kind: "volume", name: text, id: text, state: "leaked" },
+    ...ranTest(text, `${text}1`, "failed", {
+      checks: [check(text, `${text}1`, { ...about, outcome: "failed" }), check(text, `${text}1`, about)],
+      ended: { errors: [error], environment: text },
+    }),
+    ...ranTest(text, `${text}2`, "errored", { ended: { errors: [error] } }),
+    ...ranTest(text, `${text}3`, "skipped", { ended: { reason: text } }),
+    { event: "evidence", at: began, environment: text, scope: text, node: text, title: text, path: text },
+    { event: "trouble", at: began, file: text, outcome: "errored", exitCode: 3, error },
+    runEnded({ leaked: [text] }),
+  ];
+}
+
+const hostile = {
+  script: "<script>alert(1)</script>",
+  attribute: `"'><img src=x onerror=alert(1)> ' onload='x`,
+  cdata: "]]><!-- --><![CDATA[ <?php &amp; &lt; &#0;",
+  escapes: "a\u001b[31mred\u001b[0m\u001b]0;title\u0007\u009b2J",
+  control: "a\u0000\u0001\b\u000b\u007f\u0085z",
+  noncharacter: "a\uffff\ufffez",
+  surrogates: "a\ud800z\udc00 \u{1f600}",
+  direction: "a\u202etxt.exe\u2066z",
+  markdown: "`` ` | [x](javascript:alert(1)) ![y](http://192.0.2.1/z) **b** <b>\n# h\n```\n- l",
+  megabyte: `<b>"'&]]>`.repeat(120_000),
+};
+
+/** Element names in order with their attributes' names, as Python's expat reads the document; throws where it cannot. */
+function xmlShape(xml: string): string {
+  const program =
+    "import sys,xml.etree.ElementTree as e\nfor n in e.parse(sys.stdin.buffer).iter(): print(n.tag, sorted(n.attrib))";
+  return execFileSync("python3", ["-c", program], { input: xml, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
+}
+
+/** Tags in order without their attributes' values. Sound because no text may hold `<` or a quote unescaped. */
+function htmlShape(html: string): string[] {
+  return [...html.matchAll(/<[^>]*>?/g)].map(([tag]) => tag.replace(/"[^"]*"/g, '""'));
+}
+
+describe("hostile text", () => {
+  const harmless = reportOf(saying("harmless"));
+
+  test.each(Object.entries(hostile))("%s cannot change a document's shape", (_, text) => {
+    const report = reportOf(saying(text));
+    expect(xmlShape(junitOf(report))).toBe(xmlShape(junitOf(harmless)));
+    const html = htmlOf(report);
+    expect(htmlShape(html)).toEqual(htmlShape(htmlOf(harmless)));
+    for (const [, target] of html.matchAll(/href="([^"]*)"/g)) {
+      expect(target).toMatch(/^(#|evidence\/|report\.json$|junit\.xml$|summary\.md$)/);
+    }
+    for (const out of [html, junitOf(report), summaryOf(report)]) {
+      expect(out).not.toMatch(/[^\P{Cc}\t\n]/u);
+      expect(out.isWellFormed()).toBe(true);
+    }
+    // What Markdown does not show as code.
+    const prose = summaryOf(report).replace(/(?<![\\`])(`+)(?!`).*?(?<!`)\1(?!`)/g, "");
+    expect(prose).not.toMatch(/<|^# h|^```|(?<!\\)[[\]`]|https?:/m);
+  });
+
+  test("a megabyte in every field leaves documents that can be opened", () => {
+    const report = reportOf(saying(hostile.megabyte));
+    expect(JSON.stringify(report).length).toBeLessThan(4_000_000);
+    expect(htmlOf(report).length).toBeLessThan(4_000_000);
+    expect(summaryOf(report).length).toBeLessThan(1_048_576);
+  });
+
+  test("the page fetches nothing and runs nothing", () => {
+    const html = htmlOf(reportOf(sampleRun()));
+    expect(html).toContain(`content="default-src 'none'; style-src 'unsafe-inline'`);
+    expect(html).not.toMatch(/<(script|link|img|iframe|object|embed|form)\b|url\(|@import|https?:/i);
+  });
+});
+
+describe("junit", () => {
+  test("counts what it lists, and blames the image only for failures", () => {
+    const xml = junitOf(reportOf(sampleRun()));
+    expect(xml).toContain('<testsuites name="assay" tests="5" failures="1" errors="1" skipped="1" time="14.000">');
+    expect(xml.match(/<testcase /g)).toHaveLength(5);
+    expect(xml.match(/<failure /g)).toHaveLength(1);
+    expect(xml).toContain('<error type="tool-missing" message="the name registry.example resolves to 192.0.2.7">');
+    expect(xml).toContain('<skipped message="the host has no SELinux"/>');
+    expect(xml).toContain(`<property name="image.vfx-studio-soe:0.1.0.id" value="sha256:${"c".repeat(64)}"/>`);
+  });
+
+  test("a leak and a trouble are errors there too", () => {
+    const xml = junitOf(
+      reportOf([
+        runStarted(),
+        ...ranTest("a", "a", "passed"),
+        {
+          event: "trouble",
+          at: began,
+          outcome: "errored",
+          exitCode: 3,
+          error: { name: "Error", message: "vitest died" },
+        },
+        runEnded({ leaked: ["volume v"] }),
+      ]),
+    );
+    expect(xml).toContain('tests="3" failures="0" errors="2"');
+  });
+});
+
+describe("writeReport", () => {
+  test("writes four whole files and nothing else, again and again", async () => {
+    const target = join(directory, "deep", "run");
+    const report = reportOf(sampleRun());
+    await Promise.all([writeReport(target, report), writeReport(join(directory, "other"), report)]);
+    const paths = await writeReport(target, report);
+    expect(readdirSync(target).sort()).toEqual(["index.html", "junit.xml", "report.json", "summary.md"]);
+    expect(JSON.parse(readFileSync(paths.json, "utf8"))).toEqual(JSON.parse(JSON.stringify(report)));
+    expect(readFileSync(paths.html, "utf8")).toMatch(/<\/html>\n$/);
+    expect(readFileSync(paths.summary, "utf8")).toMatch(/^# ⚠️ Could not ask\n/);
+  });
+
+  test("a report that breaks its schema is not written", async () => {
+    const target = join(directory, "bad");
+    const bad = { ...reportOf(sampleRun()), ms: -1 };
+    await expect(writeReport(target, bad)).rejects.toMatchObject({ code: "bad-report" });
+    expect(readdirSync(directory)).not.toContain("bad");
+  });
+
+  test("a directory that cannot be written is a ReportError with the next step", async () => {
+    const blocked = join(directory, "file");
+    writeFileSync(blocked, "");
+    const failure = await writeReport(blocked, reportOf(sampleRun())).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(ReportError);
+    expect(failure).toMatchObject({
+      code: "unwritable",
+      hint: "free disk space there, or make the directory writable",
+    });
+  });
+
+  test("two thousand checks", async () => {
+    const events = Array.from({ length: 40 }, (_, index) => {
+      const file = `specs/${index % 8}.spec.ts`;
+      const checks = Array.from({ length: 50 }, (__, nth) =>
+        check(file, `test ${index}`, { title: `file /f${nth} exists` }),
+      );
+      return ranTest(file, `test ${index}`, "passed", { at: index * 100, checks });
+    }).flat();
+    const start = performance.now();
+    const report = reportOf([runStarted(), ...events, runEnded()]);
+    const paths = await writeReport(join(directory, "many"), report);
+    const took = performance.now() - start;
+    const html = readFileSync(paths.html, "utf8");
+    console.log(
+      `2,000 checks: report made and written in ${took.toFixed(0)} ms; page ${(html.length / 1024).toFixed(0)} KiB`,
+    );
+    expect(html.match(/file \/f\d+ exists/g)).toHaveLength(2000);
+  });
+});
