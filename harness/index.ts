@@ -3,7 +3,20 @@
 // 3. A spec gets the live nodes of an environment, and holds checks against them.
 export { describe } from "vitest";
 // 4. Checks: each is a sentence about a node, that a person could have asked it.
-export type { Check, Probe } from "./model/check.ts";
+export { group, user } from "./checks/account.ts";
+export { all } from "./checks/all.ts";
+export { command } from "./checks/command.ts";
+export { dns } from "./checks/dns.ts";
+export { file } from "./checks/file.ts";
+export { http } from "./checks/http.ts";
+export { image } from "./checks/image.ts";
+export { logs } from "./checks/logs.ts";
+export { mount } from "./checks/mount.ts";
+export { pkg } from "./checks/package.ts";
+export { port } from "./checks/port.ts";
+export { process } from "./checks/process.ts";
+export { state } from "./checks/state.ts";
+export { type Check, type Probe, quoteWord } from "./model/check.ts";
 // 2. An environment is declared by its nodes, networks and volumes. Data: nothing is created by it.
 export { bind, type ContainerOptions, container, scratch, tmpfs, volume } from "./model/container.ts";
 export type { Duration, Size } from "./model/duration.ts";

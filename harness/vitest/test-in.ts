@@ -46,30 +46,26 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
     }
   });
 
-  const nodes = Object.keys(environment.nodes);
-  const fixtures: Record<string, unknown> = {
-    assayEnvironment: [
-      async ({ task, skip, onTestFinished }: Hooks, use: (live: LiveEnvironment) => Promise<void>) => {
-        task.meta.environment = environment.name;
-        onTestFinished(() => hideSecrets(task.result?.errors));
-        const reason = await skipped;
-        if (reason !== undefined) skip(reason);
-        if (!perTest) return use(await (shared ?? notStarted(environment)));
-        const live = await stand(environment);
-        try {
-          await use(live);
-        } finally {
-          await live.takeDown();
-        }
-      },
-      { auto: true },
-    ],
-    host: [async ({ assayEnvironment: _ }: Fixtures, use: (node: Node) => Promise<void>) => use(host), {}],
-  };
-  for (const name of nodes) {
-    fixtures[name] = [async ({ assayEnvironment }: Fixtures, use: (node: Node | undefined) => Promise<void>) => use(assayEnvironment.nodes.get(name)), {}];
+  let test = base.extend("assayEnvironment", { auto: true }, async ({ task, skip, onTestFinished }, { onCleanup }) => {
+    task.meta.environment = environment.name;
+    onTestFinished(() => hideSecrets(task.result?.errors));
+    const reason = await skipped;
+    if (reason !== undefined) skip(reason);
+    if (!perTest) return (await shared) ?? notStarted(environment);
+    const live = await stand(environment);
+    onCleanup(() => live.takeDown());
+    return live;
+  }) as unknown as Extendable;
+  test = test.extend("host", () => host);
+  for (const name of Object.keys(environment.nodes)) {
+    test = test.extend(name, ({ assayEnvironment }) => assayEnvironment.nodes.get(name));
   }
-  return base.extend(fixtures as never) as unknown as TestAPI<NodesOf<E>>;
+  return test as unknown as TestAPI<NodesOf<E>>;
+}
+
+/** The names are only known when it runs; `NodesOf` says to the compiler what they are. */
+interface Extendable {
+  extend(name: string, fixture: (fixtures: { readonly assayEnvironment: LiveEnvironment }) => unknown): Extendable;
 }
 
 declare module "vitest" {
@@ -77,16 +73,6 @@ declare module "vitest" {
     /** The environment the test ran in. */
     environment?: string;
   }
-}
-
-interface Hooks {
-  readonly task: { meta: { environment?: string }; result?: { errors?: ErrorTexts[] | undefined } | undefined };
-  readonly skip: (reason: string) => void;
-  readonly onTestFinished: (then: () => void) => void;
-}
-
-interface Fixtures {
-  readonly assayEnvironment: LiveEnvironment;
 }
 
 interface ErrorTexts {

@@ -21,7 +21,7 @@ declare module "vitest" {
      * was tried; rejects with a `HarnessError` when it could not be asked; skips the test when the check cannot apply.
      * @example await expect(soe).toMeet(file("/vfx").isDirectory(), { within: "5s" });
      */
-    toMeet(check: T extends Node ? Check<T, never> : never, options?: MeetOptions): Promise<void>;
+    toMeet(check: T extends Node ? Check<T> : never, options?: MeetOptions): Promise<void>;
   }
 }
 
