@@ -21,17 +21,20 @@ import { manifestDifference } from "./why.ts";
 export interface StoreOptions {
   /** Where everything lies: `config.store`. */
   readonly directory: string;
-  /** Who is asked for `fromImage`; without one such recipes are refused. */
-  readonly source?: ImageSource;
   /** Variables for programs of a build: proxies. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-export interface BuildOptions {
+export interface FindOptions {
+  /** Who is asked for `fromImage`; without one such recipes are refused. */
+  readonly source?: ImageSource | undefined;
+}
+
+export interface BuildOptions extends FindOptions {
   /** Told a line as each part of the work ends, and when another process is waited for. */
   readonly say?: (line: string) => void;
   /** Aborting ends the build with a `ProvisionError` (code `cancelled`) and leaves nothing. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface BuildResult {
@@ -59,14 +62,14 @@ export class Store {
   }
 
   /** The image of a recipe as its files are now, if it is in the store. Reads the context; asks no engine but for `fromImage`. */
-  async find(recipe: Recipe): Promise<BuiltImage | undefined> {
-    return this.#find(await this.#describe(recipe));
+  async find(recipe: Recipe, options: FindOptions = {}): Promise<BuiltImage | undefined> {
+    return this.#find(await this.#describe(recipe, options));
   }
 
   /** Finds the image or builds it. Rejects with a `DeclarationError` before anything is made, else with a `ProvisionError`. */
   async build(recipe: Recipe, options: BuildOptions = {}): Promise<BuildResult> {
     const started = performance.now();
-    const described = await this.#describe(recipe);
+    const described = await this.#describe(recipe, options);
     const result = (image: BuiltImage, built: boolean) => ({ image, built, ms: performance.now() - started });
     const found = this.#find(described);
     if (found !== undefined) {
@@ -85,8 +88,8 @@ export class Store {
   }
 
   /** What differs between the recipe as it is now and as it was last built, in lines; and why the present image was built. */
-  async why(recipe: Recipe): Promise<string[]> {
-    const now = await this.#describe(recipe);
+  async why(recipe: Recipe, options: FindOptions = {}): Promise<string[]> {
+    const now = await this.#describe(recipe, options);
     const last = this.#rooms.newest(recipe.name);
     if (last === undefined) return [`${recipe.name} was never built here`];
     const entry = readEntry(this.#rooms.image(now.digest)) as ImageEntry | undefined;
@@ -106,8 +109,8 @@ export class Store {
     return this.#rooms.sweep();
   }
 
-  #describe(recipe: Recipe): Promise<Described> {
-    return describeRecipe(recipe, { salt: () => this.#rooms.salt(), source: this.#options.source });
+  #describe(recipe: Recipe, { source }: FindOptions): Promise<Described> {
+    return describeRecipe(recipe, { salt: () => this.#rooms.salt(), source });
   }
 
   #find(described: Described): BuiltImage | undefined {
@@ -163,7 +166,7 @@ export class Store {
     const started = performance.now();
     await using room = this.#rooms.open();
     const foundation = await this.#logged(described, described.baseDigest, room, options, (place) =>
-      makeBase(described, place, room.entry, this.#options.source),
+      makeBase(described, place, room.entry, options.source),
     );
     await room.finish(below);
     options.say?.(`base ${baseTitle(described.recipe)}: ${sayMs(performance.now() - started)}`);
