@@ -8,6 +8,7 @@ import { frameLines, Progress } from "./progress.ts";
 import { ProgressTree } from "./progress-tree.ts";
 import { began, check, runStarted, sampleRun, testEnded } from "./sample.ts";
 
+const eraseLine = "\u001b[2K";
 const inOrder = (events: readonly RunEvent[]) => events.toSorted((a, b) => a.at - b.at);
 
 function shown(events: readonly RunEvent[], options: { color?: boolean; live?: boolean } = {}): string {
@@ -77,7 +78,7 @@ describe("without a terminal", () => {
 });
 
 describe("on a terminal", () => {
-  test("draws the tree, keeps what is done, and leaves the cursor shown", async () => {
+  test("draws the tree, keeps what is done, and erases the tree at the end", async () => {
     const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 100, rows: 30 });
     let out = "";
     stream.on("data", (chunk) => (out += String(chunk)));
@@ -92,7 +93,9 @@ describe("on a terminal", () => {
     expect(text).toContain("✗ docker-soe-bash  1 passed, 1 failed");
     expect(text).toContain("! docker-soe-dns  1 passed, 1 errored, 1 skipped");
     expect(text).not.toContain("✓ docker-soe-bash > .bashrc is there");
-    expect(out.endsWith("\u001b[?25h")).toBe(true);
+    const after = out.slice(out.lastIndexOf("to go") + "to go".length);
+    expect(stripVTControlCharacters(after).trim()).toBe("");
+    expect(after).toContain(eraseLine);
   });
 
   test("what came before it could draw is not lost", () => {
