@@ -47,7 +47,9 @@ for name in ${names.map(quoteWord).join(" ")}; do groups=$(id -Gn -- "$name" 2>&
     if (records.length !== names.length + 1) throw unreadable("id -Gn", output);
     return names.map((name, index) => {
       const [status, ...groups] = (records[index] ?? "").split(" ");
-      if (status === "0") return groups;
+      // Every user has a primary group: an empty list is not id's.
+      if (status === "0")
+        return groups.every((group) => /^[^:\s]+$/.test(group)) ? groups : unreadable("id -Gn", output);
       const said = groups.join(" ");
       return /no such user/i.test(said) ? undefined : failedProbe(`cannot list the groups of ${name}`, said);
     });

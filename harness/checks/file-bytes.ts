@@ -55,16 +55,20 @@ export const fileContents: Probe<string, Contents | NoContents> = {
   name: "contents",
   script: (paths) => `${preamble}
 for path in ${paths.map(quoteWord).join(" ")}; do
-  if readable "$path"; then head -c ${contentsLimit + 1} -- "$path"; ${endFrame('"read $?"')}
+  if readable "$path"; then head -c ${contentsLimit + 1} -- "$path"; status=$?
+    [ -s "$path" ] && size=some || size=none; ${endFrame('"read $status $size"')}
   else ${endFrame('"$(why_not "$path")"')}; fi
 done`,
   parse(output, paths) {
     const frames = readFrames("head -c", output, paths.length);
     return paths.map((path, index) => {
       const { bytes, words } = frames[index] as Frame;
-      if (words === "read 0") return { bytes: bytes.subarray(0, contentsLimit), whole: bytes.length <= contentsLimit };
-      if (words === "read 127") return missingTool("head", "a file's contents");
-      if (/^read \d+$/.test(words)) return failedProbe(`cannot read ${path}`, output.stderr.trim());
+      // A file of /proc has bytes and no size; one with a size and no bytes was not read.
+      if (words === "read 0 some" && bytes.length === 0) return unreadable("head -c", output);
+      if (words.startsWith("read 0 "))
+        return { bytes: bytes.subarray(0, contentsLimit), whole: bytes.length <= contentsLimit };
+      if (words.startsWith("read 127 ")) return missingTool("head", "a file's contents");
+      if (words.startsWith("read ")) return failedProbe(`cannot read ${path}`, output.stderr.trim());
       return noContents(path, words);
     });
   },

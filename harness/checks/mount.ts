@@ -3,7 +3,7 @@ import { isAbsolute } from "node:path";
 import type { Probe } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
-import { failedProbe, unreadable } from "./unanswered.ts";
+import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 
 export interface MountFacts {
   readonly target: string;
@@ -22,6 +22,7 @@ export const mountFacts: Probe<string, MountFacts | undefined> = {
   name: "mountinfo",
   script: () => "LC_ALL=C cat /proc/self/mountinfo",
   parse(output, targets) {
+    requireTool(output, "cat", "what is mounted");
     if (output.status !== 0)
       throw failedProbe("cannot read /proc/self/mountinfo", output.stderr.trim() || "no reason was given");
     // A later line covers an earlier one at the same place.

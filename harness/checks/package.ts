@@ -41,6 +41,7 @@ dpkg-query -W -f '\${Package}\\t\${db:Status-Status}\\t\${Version}\\t\${Architec
     }
     return names.map((name) => {
       const facts = found.get(name);
+      if (facts === undefined && !unknown.includes(name)) return unreadable("dpkg-query -W", output);
       return facts !== undefined && facts.state !== "not-installed" ? facts : undefined;
     });
   },

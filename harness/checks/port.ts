@@ -20,15 +20,18 @@ export const listeners: Probe<string, readonly Listener[]> = {
   script: () => `export LC_ALL=C
 [ -r /proc/net/tcp ] || { echo "/proc/net/tcp cannot be read" >&2; exit 77; }
 command -v grep >/dev/null || exit 127
-grep -sH : /proc/net/tcp /proc/net/udp /proc/net/tcp6 /proc/net/udp6
+grep -sH '' /proc/net/tcp /proc/net/udp /proc/net/tcp6 /proc/net/udp6
 exit 0`,
   parse(output, subjects) {
     requireTool(output, "grep", "the socket tables");
     if (output.status !== 0) throw failedProbe("cannot see what listens", output.stderr.trim());
     const found: Listener[] = [];
-    for (const line of output.stdout.toString("utf8").split("\n").filter(Boolean)) {
+    const [header, ...lines] = output.stdout.toString("utf8").split("\n").filter(Boolean);
+    if (header === undefined || !isHeader(header)) throw unreadable("grep '' /proc/net/tcp", output);
+    for (const line of lines) {
+      if (isHeader(line)) continue;
       const listener = readSocketLine(line);
-      if (listener === undefined) throw unreadable("grep : /proc/net/tcp", output);
+      if (listener === undefined) throw unreadable("grep '' /proc/net/tcp", output);
       if (listener !== "other") found.push(listener);
     }
     return subjects.map((subject) => found.filter(({ protocol, port }) => `${protocol}/${port}` === subject));
@@ -78,6 +81,10 @@ export function readSocketLine(line: string): Listener | "other" | undefined {
   const listens = protocol === "tcp" ? state === "0A" : state === "07";
   if (!listens) return "other";
   return { protocol: protocol as Protocol, address: readAddress(address), port: Number.parseInt(port, 16) };
+}
+
+function isHeader(line: string): boolean {
+  return /^\/proc\/net\/(tcp|udp)6?: +sl +local_address /.test(line);
 }
 
 function readAddress(hex: string): string {

@@ -1,0 +1,63 @@
+// Decides that 'no such name' and 'no answer' are told apart.
+import { describe, expect, test } from "vitest";
+import { hostNode } from "../drivers/shell-node.ts";
+import { DeclarationError, ObservationError } from "../model/errors.ts";
+import { probeContract } from "./contract.ts";
+import { addresses, dns } from "./dns.ts";
+
+describe("what getent printed in a Debian 12 container is read", () => {
+  const localhost =
+    "127.0.0.1       STREAM localhost\n127.0.0.1       DGRAM  \n127.0.0.1       RAW    \n::1             STREAM \n::1             DGRAM  \n::1             RAW    ";
+  const parse = (...fields: readonly string[]) =>
+    addresses.parse({ status: 0, stdout: Buffer.from(fields.map((field) => `${field}\0`).join("")), stderr: "" }, [
+      "name",
+    ])[0];
+
+  test("addresses, each once", () => {
+    expect(parse("0", localhost, "")).toEqual(["127.0.0.1", "::1"]);
+  });
+
+  test("a name that does not exist, or has no address, has none", () => {
+    expect(parse("2", "", "-2 Name or service not known")).toEqual([]);
+    expect(parse("2", "", "-5 No address associated with hostname")).toEqual([]);
+  });
+
+  test("a name server that does not answer is an error", () => {
+    const error = parse("2", "", "-3 Temporary failure in name resolution");
+    expect(error).toBeInstanceOf(ObservationError);
+    expect(error).toMatchObject({ code: "probe-failed", hint: expect.stringContaining("resolv.conf") });
+  });
+
+  test("where nobody can say why, nothing is said", () => {
+    expect(parse("2", "", "unknown")).toMatchObject({ code: "probe-missing", seen: expect.stringContaining("perl") });
+    expect(parse("2", "", "0 ")).toMatchObject({ code: "probe-failed" });
+    expect(parse("3", "", "")).toMatchObject({ code: "probe-failed" });
+    expect(parse("0", "what?", "")).toMatchObject({ code: "probe-unreadable" });
+  });
+});
+
+probeContract(hostNode, { probe: addresses, subject: "localhost", tools: ["getent"] });
+
+test("judges: any address, all of some addresses", () => {
+  const seen = ["10.0.0.7", "fe80::1"];
+  expect(dns("db").resolves().judge(seen)).toMatchObject({ met: true });
+  expect(dns("db").resolves().judge([])).toEqual({ met: false, expected: "an address", seen: "no such name" });
+  expect(dns("db").resolvesTo("10.0.0.7").judge(seen)).toMatchObject({ met: true });
+  expect(dns("db").resolvesTo("10.0.0.7", "10.0.0.8").judge(seen)).toMatchObject({
+    met: false,
+    seen: "10.0.0.7, fe80::1",
+  });
+});
+
+test.each(["", "a b", "-x", "10.0.0.1", "::1"])("%j is refused as a host name", (name) => {
+  expect(() => dns(name)).toThrow(DeclarationError);
+});
+
+test("on this machine: a name of the hosts file, and one that cannot exist", async () => {
+  const node = hostNode();
+  expect(await node.observe(addresses, "localhost")).toContain("127.0.0.1");
+  // RFC 2606: never a name. Where no name server answers, that is told, and not taken for an answer.
+  const seen = await node.observe(addresses, "nosuch.invalid").catch((error: unknown) => error);
+  expect(seen instanceof ObservationError || (Array.isArray(seen) && seen.length === 0)).toBe(true);
+  await node.close();
+});

@@ -1,0 +1,92 @@
+// Decides that the kernel's socket tables are read, and every sentence about ports.
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { describe, expect, test } from "vitest";
+import { hostNode } from "../drivers/shell-node.ts";
+import { DeclarationError, ObservationError } from "../model/errors.ts";
+import { probeContract } from "./contract.ts";
+import { listeners, port, readSocketLine } from "./port.ts";
+
+describe("lines of the socket tables are read", () => {
+  test.each([
+    [
+      "/proc/net/tcp:   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0000000000000000 100 0 0 10 0",
+      { protocol: "tcp", address: "127.0.0.1", port: 8080 },
+    ],
+    [
+      "/proc/net/tcp6:  12: 00000000000000000000000001000000:0016 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0",
+      { protocol: "tcp", address: "::1", port: 22 },
+    ],
+    [
+      "/proc/net/tcp6:   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0",
+      { protocol: "tcp", address: "::", port: 80 },
+    ],
+    [
+      "/proc/net/udp: 123: 00000000:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 1 2 0 0",
+      { protocol: "udp", address: "0.0.0.0", port: 53 },
+    ],
+    [
+      "/proc/net/tcp:   1: 0100007F:1F90 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 20 4 30 10 -1",
+      "other",
+    ],
+    ["nonsense: is all it says", undefined],
+  ])("%#", (line, expected) => {
+    expect(readSocketLine(line)).toEqual(expected);
+  });
+
+  test("a table without its heading is no table", () => {
+    expect(() => listeners.parse({ status: 0, stdout: Buffer.from("x\n"), stderr: "" }, ["tcp/1"])).toThrow(
+      ObservationError,
+    );
+  });
+
+  test("tables that cannot be read are an error", () => {
+    const stderr = "/proc/net/tcp cannot be read\n";
+    expect(() => listeners.parse({ status: 77, stdout: Buffer.alloc(0), stderr }, ["tcp/1"])).toThrow(
+      /cannot see what listens/,
+    );
+  });
+});
+
+probeContract(hostNode, { probe: listeners, subject: "tcp/1", tools: ["grep"] });
+
+test("judges: any address, exactly this address, none", () => {
+  const seen = [{ protocol: "tcp" as const, address: "127.0.0.1", port: 80 }];
+  expect(port(80).isListening().judge(seen)).toMatchObject({ met: true });
+  expect(port(80).isListening().judge([])).toEqual({
+    met: false,
+    expected: "something listens",
+    seen: "nothing listens",
+  });
+  expect(port(80).isListeningOn("127.0.0.1").judge(seen)).toMatchObject({ met: true });
+  expect(port(80).isListeningOn("0.0.0.0").judge(seen)).toMatchObject({ met: false, seen: "bound to 127.0.0.1" });
+  expect(port(53, "udp").isListening()).toMatchObject({
+    title: "port udp/53 is listening",
+    command: "ss -lnu 'sport = :53'",
+  });
+});
+
+test.each([0, 65536, 1.5])("%s is refused as a port", (number) => {
+  expect(() => port(number)).toThrow(DeclarationError);
+});
+
+test("sockets of this machine are seen while they listen, each on its own address and protocol", async () => {
+  const node = hostNode();
+  const tcp = createServer().listen(0, "127.0.0.1");
+  await once(tcp, "listening");
+  const udp = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(udp, "listening");
+  const tcpPort = (tcp.address() as AddressInfo).port;
+  const udpPort = udp.address().port;
+  const met = async (check: ReturnType<ReturnType<typeof port>["isListening"]>) =>
+    check.judge(await check.observe(node));
+  expect(await met(port(tcpPort).isListeningOn("127.0.0.1"))).toMatchObject({ met: true });
+  expect(await met(port(tcpPort).isListeningOn("0.0.0.0"))).toMatchObject({ met: false });
+  expect(await met(port(udpPort, "udp").isListeningOn("127.0.0.1"))).toMatchObject({ met: true });
+  tcp.close();
+  udp.close();
+  await Promise.all([once(tcp, "close"), once(udp, "close")]);
+  expect(await met(port(tcpPort).isListening())).toMatchObject({ met: false });
+  await node.close();
+});
