@@ -44,6 +44,7 @@ nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 1rem 0 0; fon
 .share i { background: var(--tone); min-width: 3px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 .scroll { overflow-x: auto; }
+.scroll > table { min-width: 44rem; }
 table { width: 100%; border-collapse: collapse; }
 th, td { padding: .45rem .8rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 thead th { border-top: 0; color: var(--soft); font-size: .8rem; font-weight: 500; white-space: nowrap; }
@@ -78,7 +79,7 @@ pre.block { background: var(--code); border-radius: 4px; padding: .5rem .75rem; 
 table.checks { font-size: .92rem; table-layout: fixed; }
 table.checks th:nth-child(1) { width: 44%; } table.checks th:nth-child(2) { width: 15%; } table.checks th:nth-child(4) { width: 11.5rem; }
 table.checks code.soft { font-size: 12px; }
-.line { display: grid; grid-template-columns: minmax(8rem, 15rem) 1fr; align-items: center; column-gap: .75rem; padding: 0 .8rem; min-height: 1.7rem; }
+.line { display: grid; grid-template-columns: minmax(8rem, 15rem) 1fr; align-items: center; column-gap: .75rem; padding: 0 1.6rem 0 .8rem; min-height: 1.7rem; }
 .line > span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: .9rem; }
 .line.env { border-top: 1px solid var(--line); margin-top: .3rem; padding-top: .3rem; font-weight: 600; }
 .line.env:first-of-type { border-top: 0; }

@@ -26,7 +26,7 @@ ${
   rows.length === 0
     ? markup`<p class="soft">Nothing was stood up.</p>`
     : markup`<div class="card" style="--step:${((step / scale.ms) * 100).toFixed(4)}%">${row("axis", "", axis(scale, step))}
-${rows}<div class="legend">${drawn.map((phase) => markup`<span style="--tone:var(--${phase})"><i></i>${phase}</span>`)}<span style="--tone:var(--use)"><i></i>in use</span><span style="--tone:var(--failed)"><i></i>failed</span></div></div>
+${rows}<div class="legend">${drawn.map((phase) => markup`<span style="--tone:var(--${phase})"><i></i>${phase}</span>`)}<span style="--tone:var(--setup)"><i></i>other</span><span style="--tone:var(--use)"><i></i>in use</span><span style="--tone:var(--failed)"><i></i>failed</span></div></div>
 <details><summary class="soft">The same as a table</summary>${phaseTable(report)}</details>`
 }</section>`;
 }

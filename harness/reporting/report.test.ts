@@ -164,6 +164,35 @@ describe("environments, resources, images", () => {
     ]);
   });
 
+  test("a phase said again with a detail is one phase, and a wait ends when the next thing happens", () => {
+    const phase = { event: "phase", environment: "e", scope: "s" } as const;
+    const report = run(
+      { ...phase, at: began, phase: "build", state: "started" },
+      { ...phase, at: began + 100, phase: "build", state: "started", detail: "mmdebstrap: 15s" },
+      { ...phase, at: began + 200, phase: "build", state: "done", ms: 200 },
+      { ...phase, at: began + 300, phase: "create", state: "started", detail: "waiting: port 80 is claimed" },
+      { ...phase, at: began + 900, node: "n", phase: "create", state: "started" },
+      { ...phase, at: began + 1000, node: "n", phase: "create", state: "done", ms: 100 },
+    );
+    expect(
+      report.environments[0]?.phases.map(({ phase: name, state, ms, detail }) => [name, state, ms, detail]),
+    ).toEqual([
+      ["build", "done", 200, "mmdebstrap: 15s"],
+      ["create", "done", 600, "waiting: port 80 is claimed"],
+    ]);
+  });
+
+  test("of two phases of one kind at once, the one ends that began when it says", () => {
+    const phase = { event: "phase", environment: "e", phase: "create" } as const;
+    const report = run(
+      { ...phase, at: began, state: "started" },
+      { ...phase, at: began + 400, state: "started" },
+      { ...phase, at: began + 500, state: "done", ms: 100 },
+      { ...phase, at: began + 900, state: "done", ms: 900 },
+    );
+    expect(report.environments[0]?.phases.map(({ ms }) => ms)).toEqual([900, 100]);
+  });
+
   test("a phase told only when it ended began when its duration says", () => {
     const report = run({ event: "phase", at: began + 900, environment: "e", phase: "build", state: "failed", ms: 400 });
     expect(report.environments[0]?.phases[0]).toMatchObject({

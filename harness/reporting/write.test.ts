@@ -63,7 +63,7 @@ const hostile = {
   megabyte: `<b>"'&]]>`.repeat(120_000),
 };
 
-/** Element names in order with their attributes' names, as Python's expat reads the document; throws where it cannot. */
+/** Element names in order with their attributes' names, as Python's expat reads the document; throws where it cannot. Needs python3, as Ansible does. */
 function xmlShape(xml: string): string {
   const program =
     "import sys,xml.etree.ElementTree as e\nfor n in e.parse(sys.stdin.buffer).iter(): print(n.tag, sorted(n.attrib))";
@@ -77,10 +77,11 @@ function htmlShape(html: string): string[] {
 
 describe("hostile text", () => {
   const harmless = reportOf(saying("harmless"));
+  const harmlessXml = xmlShape(junitOf(harmless));
 
   test.each(Object.entries(hostile))("%s cannot change a document's shape", (_, text) => {
     const report = reportOf(saying(text));
-    expect(xmlShape(junitOf(report))).toBe(xmlShape(junitOf(harmless)));
+    expect(xmlShape(junitOf(report))).toBe(harmlessXml);
     const html = htmlOf(report);
     expect(htmlShape(html)).toEqual(htmlShape(htmlOf(harmless)));
     for (const [, target] of html.matchAll(/href="([^"]*)"/g)) {
