@@ -35,5 +35,6 @@ export type { ContainerNode, ContainerState, Death, Node } from "./model/node.ts
 // 1. An image is declared by a recipe: a base, steps, metadata.
 export { ansible, copy, debianRootfs, fromImage, fromRecipe, type Recipe, recipe, run } from "./model/recipe.ts";
 export { type Secret, secret } from "./model/secret.ts";
+export { type PushTarget, push } from "./vitest/push.ts";
 export { type TestInOptions, testIn } from "./vitest/test-in.ts";
 export { expect, type MeetOptions } from "./vitest/to-meet.ts";

@@ -6,7 +6,12 @@ const test = testIn(dockerSoe);
 
 test("root has a .bashrc of its own", async ({ soe }) => {
   await expect(soe).toMeet(
-    all(pkg("bash").isInstalled(), file("/root/.bashrc").isFile(), file("/root/.bashrc").ownedBy("root", "root"), file("/root/.bashrc").hasMode(0o644)),
+    all(
+      pkg("bash").isInstalled(),
+      file("/root/.bashrc").isFile(),
+      file("/root/.bashrc").ownedBy("root", "root"),
+      file("/root/.bashrc").hasMode(0o644),
+    ),
   );
 });
 

@@ -15,7 +15,8 @@ const probes: Record<Capability, () => Promise<string | undefined>> = {
   root: async () => (process.getuid?.() === 0 ? undefined : "this is not root"),
   selinux: async () => (existsSync("/sys/fs/selinux/enforce") ? undefined : "the kernel of this host runs no SELinux"),
   "cgroup-v2": async () => (existsSync("/sys/fs/cgroup/cgroup.controllers") ? undefined : "this host mounts cgroup v1"),
-  registry: async () => ((await reaches("registry-1.docker.io")) ? undefined : "no public image registry answers from here"),
+  registry: async () =>
+    (await reaches("registry-1.docker.io")) ? undefined : "no public image registry answers from here",
 };
 
 async function reaches(host: string): Promise<boolean> {

@@ -27,13 +27,20 @@ export class EventReporter implements Reporter {
   }
 
   onTestCaseReady(test: TestCase): void {
-    this.#events.say({ event: "test-started", at: Date.now(), file: this.#file(test.module), test: test.fullName, ...environmentOf(test) });
+    this.#events.say({
+      event: "test-started",
+      at: Date.now(),
+      file: this.#file(test.module),
+      test: test.fullName,
+      ...environmentOf(test),
+    });
   }
 
   onTestCaseResult(test: TestCase): void {
     const result = test.result();
     const errors = (result.errors ?? []).map((error) => this.#told(error));
-    const outcome = result.state === "passed" ? "passed" : result.state === "skipped" ? "skipped" : outcomeOf(result.errors ?? []);
+    const outcome =
+      result.state === "passed" ? "passed" : result.state === "skipped" ? "skipped" : outcomeOf(result.errors ?? []);
     const reason = result.state === "skipped" ? (result.note ?? "the spec skips it and gives no reason") : undefined;
     this.#events.say({
       event: "test-ended",
@@ -50,7 +57,8 @@ export class EventReporter implements Reporter {
 
   onTestModuleEnd(module: TestModule): void {
     const suites = [...module.children.allSuites()];
-    for (const error of [...module.errors(), ...suites.flatMap((suite) => suite.errors())]) this.#trouble(error, this.#file(module));
+    for (const error of [...module.errors(), ...suites.flatMap((suite) => suite.errors())])
+      this.#trouble(error, this.#file(module));
   }
 
   async onTestRunEnd(_modules: readonly TestModule[], unhandled: readonly unknown[]): Promise<void> {
@@ -64,12 +72,31 @@ export class EventReporter implements Reporter {
     if (this.#troubled.has(key)) return;
     this.#troubled.add(key);
     // A file that cannot be read as a spec is the author's to mend; what a harness says is not.
-    const exitCode = told.name === "DeclarationError" ? 2 : told.code !== undefined ? 3 : isAssertion(error) ? 1 : file === undefined ? 3 : 2;
-    this.#events.say({ event: "trouble", at: Date.now(), outcome: exitCode === 1 ? "failed" : "errored", exitCode, error: told, ...(file === undefined ? {} : { file }) });
+    const exitCode =
+      told.name === "DeclarationError"
+        ? 2
+        : told.code !== undefined
+          ? 3
+          : isAssertion(error)
+            ? 1
+            : file === undefined
+              ? 3
+              : 2;
+    this.#events.say({
+      event: "trouble",
+      at: Date.now(),
+      outcome: exitCode === 1 ? "failed" : "errored",
+      exitCode,
+      error: told,
+      ...(file === undefined ? {} : { file }),
+    });
   }
 
   #told(error: TestError): ToldError {
-    const site = error.stacks?.find(({ file }) => file.startsWith(this.#project) && !file.includes("/node_modules/") && !file.includes("/harness/vitest/"));
+    const site = error.stacks?.find(
+      ({ file }) =>
+        file.startsWith(this.#project) && !file.includes("/node_modules/") && !file.includes("/harness/vitest/"),
+    );
     const code: unknown = (error as { code?: unknown }).code;
     return {
       name: error.name ?? "Error",

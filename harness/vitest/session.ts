@@ -59,7 +59,11 @@ export function session(): Session {
 function open(): Session {
   const settings = inject("assay");
   if (settings === undefined) {
-    throw new DeclarationError({ code: "no-supervisor", seen: "vitest was started by itself: nobody would tear down after it", hint: "run `npm test` or `assay run`" });
+    throw new DeclarationError({
+      code: "no-supervisor",
+      seen: "vitest was started by itself: nobody would tear down after it",
+      hint: "run `npm test` or `assay run`",
+    });
   }
   const events = connectEvents(settings.socket);
   onSecret((name, value) => events.secret(name, value));

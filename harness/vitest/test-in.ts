@@ -1,11 +1,11 @@
 // Decides how an environment becomes fixtures of a test: stood up once a file, or once a test, and always taken down.
-import { afterAll, beforeAll, test as base, type TestAPI } from "vitest";
-import { standUp, type LiveEnvironment } from "../lifecycle/run.ts";
+import { afterAll, test as base, beforeAll, type TestAPI } from "vitest";
+import { hostNode } from "../drivers/shell-node.ts";
+import { type LiveEnvironment, standUp } from "../lifecycle/run.ts";
 import type { Environment, NodeOf } from "../model/environment.ts";
 import { ProvisionError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { redact } from "../model/secret.ts";
-import { hostNode } from "../drivers/shell-node.ts";
 import { missingCapability } from "./capabilities.ts";
 import { scratchOf, session } from "./session.ts";
 
@@ -14,7 +14,9 @@ export interface TestInOptions {
   readonly isolation?: "file" | "test";
 }
 
-export type NodesOf<E extends Environment> = { [Name in keyof E["nodes"]]: NodeOf<E["nodes"][Name]> } & { readonly host: Node };
+export type NodesOf<E extends Environment> = { [Name in keyof E["nodes"]]: NodeOf<E["nodes"][Name]> } & {
+  readonly host: Node;
+};
 
 /**
  * A `test` whose fixtures are the environment's nodes, and `host`. Standing up is not charged to any test's time.
@@ -39,7 +41,11 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   });
   afterAll(async () => {
     try {
-      if (shared !== undefined) await shared.then((live) => live.takeDown(), () => undefined);
+      if (shared !== undefined)
+        await shared.then(
+          (live) => live.takeDown(),
+          () => undefined,
+        );
     } finally {
       await host.close();
       await session().events.flushed();
@@ -106,7 +112,13 @@ function fileOf(said: (path: string) => string): string | undefined {
 }
 
 function notStarted(environment: Environment): never {
-  throw new ProvisionError({ code: "not-stood-up", phase: "create", node: environment.name, seen: "the environment was not stood up before the test", hint: "call testIn at the top of the spec file" });
+  throw new ProvisionError({
+    code: "not-stood-up",
+    phase: "create",
+    node: environment.name,
+    seen: "the environment was not stood up before the test",
+    hint: "call testIn at the top of the spec file",
+  });
 }
 
 /** What leaves this process about a failure has no secret in it. */

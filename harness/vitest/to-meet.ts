@@ -40,7 +40,12 @@ expect.extend({
     const negated = this.isNot === true;
     const withinMs = options.within === undefined ? 0 : durationMs(options.within);
     const began = performance.now();
-    const where = { file: session().said(this.testPath ?? ""), test: this.currentTestName ?? "", node: node.title, negated };
+    const where = {
+      file: session().said(this.testPath ?? ""),
+      test: this.currentTestName ?? "",
+      node: node.title,
+      negated,
+    };
     let tried: Tried;
     try {
       tried = await tryToMeet(node, check, !negated, withinMs);
@@ -75,7 +80,8 @@ async function tryToMeet(node: Node, check: Asked, wanted: boolean, withinMs: nu
     try {
       const seen = await check.observe(node);
       const judgement = check.judge(seen);
-      if (last || "skipped" in judgement || judgement.met === wanted) return { judgement, seen, tries, ms: elapsed(), death };
+      if (last || "skipped" in judgement || judgement.met === wanted)
+        return { judgement, seen, tries, ms: elapsed(), death };
     } catch (error) {
       if (last || !(error instanceof HarnessError)) throw error;
     }
@@ -84,17 +90,36 @@ async function tryToMeet(node: Node, check: Asked, wanted: boolean, withinMs: nu
 }
 
 type Where = { readonly file: string; readonly test: string; readonly node: string; readonly negated: boolean };
-type Told = { readonly outcome: Outcome; readonly expected?: string; readonly seen?: string; readonly reason?: string; readonly tries: number; readonly ms: number };
+type Told = {
+  readonly outcome: Outcome;
+  readonly expected?: string;
+  readonly seen?: string;
+  readonly reason?: string;
+  readonly tries: number;
+  readonly ms: number;
+};
 
 function tell(check: Check<Node>, where: Where, told: Told): void {
-  const hidden = Object.fromEntries(Object.entries(told).map(([key, value]) => [key, typeof value === "string" ? redact(value) : value])) as unknown as Told;
-  session().events.say({ event: "check", at: Date.now(), ...where, title: redact(check.title), command: redact(check.command), ...hidden });
+  const hidden = Object.fromEntries(
+    Object.entries(told).map(([key, value]) => [key, typeof value === "string" ? redact(value) : value]),
+  ) as unknown as Told;
+  session().events.say({
+    event: "check",
+    at: Date.now(),
+    ...where,
+    title: redact(check.title),
+    command: redact(check.command),
+    ...hidden,
+  });
 }
 
 /** Parts of `all` are told one by one; under `.not` they only have a meaning together. */
 function tellParts(check: Asked, where: Where, { judgement, seen, tries, ms }: Tried): void {
   const parts = where.negated || check.parts === undefined ? undefined : check.parts;
-  if (parts === undefined) return tell(check, where, { ...outcomeOf(judgement, where.negated), tries, ms });
+  if (parts === undefined) {
+    tell(check, where, { ...outcomeOf(judgement, where.negated), tries, ms });
+    return;
+  }
   for (const [index, part] of parts.entries()) {
     tell(part, where, { ...outcomeOf(part.judge((seen as readonly unknown[])[index]), false), tries, ms });
   }
@@ -102,10 +127,20 @@ function tellParts(check: Asked, where: Where, { judgement, seen, tries, ms }: T
 
 function outcomeOf(judgement: Judgement, negated: boolean): Pick<Told, "outcome" | "expected" | "seen" | "reason"> {
   if ("skipped" in judgement) return { outcome: "skipped", reason: judgement.skipped };
-  return { outcome: judgement.met === negated ? "failed" : "passed", expected: judgement.expected, seen: judgement.seen };
+  return {
+    outcome: judgement.met === negated ? "failed" : "passed",
+    expected: judgement.expected,
+    seen: judgement.seen,
+  };
 }
 
-function sayFailure(node: Node, check: Asked, judgement: Extract<Judgement, { met: boolean }>, negated: boolean, { tries, ms, death }: Tried): string {
+function sayFailure(
+  node: Node,
+  check: Asked,
+  judgement: Extract<Judgement, { met: boolean }>,
+  negated: boolean,
+  { tries, ms, death }: Tried,
+): string {
   const lines = [
     `${node.title}: ${check.title}${negated ? " — expected not to" : ""}`,
     `  expected  ${negated ? "not " : ""}${judgement.expected}`,
@@ -113,7 +148,10 @@ function sayFailure(node: Node, check: Asked, judgement: Extract<Judgement, { me
     `  by        ${check.command}`,
     `  tried     ${tries === 1 ? "once" : `${tries} times in ${sayMs(ms)}`}`,
   ];
-  if (death !== undefined) lines.push(`  the node died with status ${death.status ?? "unknown"}; its last lines: ${death.lastLines.slice(-5).join(" | ")}`);
+  if (death !== undefined)
+    lines.push(
+      `  the node died with status ${death.status ?? "unknown"}; its last lines: ${death.lastLines.slice(-5).join(" | ")}`,
+    );
   return lines.join("\n");
 }
 
