@@ -87,6 +87,7 @@ describe("tests", () => {
       run(...ranTest(file, "x", outcome, { ended: { errors } })).tests[0]?.outcome;
     expect(outcomeWith("errored", [harness, assertion])).toBe("failed");
     expect(outcomeWith("failed", [harness])).toBe("errored");
+    expect(outcomeWith("failed", [{ ...assertion, code: "ERR_ASSERTION" }])).toBe("failed");
     expect(outcomeWith("failed", [{ name: "Error", message: "a matcher's own assertion" }])).toBe("failed");
     expect(outcomeWith("errored", [{ name: "TypeError", message: "x is not a function" }])).toBe("errored");
   });

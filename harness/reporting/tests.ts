@@ -113,11 +113,12 @@ function testOf(slot: Slot): TestReport {
   return { ...about, outcome: "errored", reason, ms: 0, errors: [] };
 }
 
-/** One failed assertion among the errors blames the image; harness errors alone never do. */
+const harnessErrors = /^(Declaration|Provision|Transport|Observation|Teardown|Report)Error$/;
+
+/** One failed assertion among the errors blames the image; harness errors alone never do. Else it is as it was told. */
 function outcomeOf({ outcome, errors }: Event<"test-ended">): Outcome {
-  if (errors.length === 0) return outcome;
-  if (errors.some(({ name, code }) => name === "AssertionError" && code === undefined)) return "failed";
-  return outcome === "failed" && !errors.every(({ code }) => code !== undefined) ? "failed" : "errored";
+  if (errors.some(({ name }) => name === "AssertionError")) return "failed";
+  return errors.length > 0 && errors.every(({ name }) => harnessErrors.test(name)) ? "errored" : outcome;
 }
 
 function worst(checks: readonly CheckReport[]): Outcome {
