@@ -77,7 +77,7 @@ summary .right { margin-left: auto; color: var(--soft); font-size: .85rem; white
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; max-height: 22rem; overflow-y: auto; }
 pre.block { background: var(--code); border-radius: 4px; padding: .5rem .75rem; }
 table.checks { font-size: .92rem; table-layout: fixed; }
-table.checks th:nth-child(1) { width: 44%; } table.checks th:nth-child(2) { width: 15%; } table.checks th:nth-child(4) { width: 11.5rem; }
+table.checks th:nth-child(1) { width: 36%; } table.checks th:nth-child(2) { width: 14%; } table.checks th:nth-child(4) { width: 11rem; }
 table.checks code.soft { font-size: 12px; }
 .line { display: grid; grid-template-columns: minmax(8rem, 15rem) 1fr; align-items: center; column-gap: .75rem; padding: 0 1.6rem 0 .8rem; min-height: 1.7rem; }
 .line > span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: .9rem; }

@@ -33,8 +33,8 @@ ${rows}<div class="legend">${drawn.map((phase) => markup`<span style="--tone:var
 
 function standUpRows(report: Report, standUp: StandUp, scale: Scale): Markup {
   const title = oneLine(standUp.environment);
-  const about = oneLine(standUp.scope ?? standUp.file ?? "");
-  const name = markup`<span title="${`${title} ${about} ${standUp.file ?? ""}`}">${title} <span class="soft small">${about}</span></span>`;
+  const about = oneLine((standUp.file ?? standUp.scope ?? "").replace(/^specs\/(.*)\.spec\.ts$/, "$1"));
+  const name = markup`<span title="${`${title} ${about} ${standUp.scope ?? ""}`}">${title} <span class="soft small">${about}</span></span>`;
   return markup`<div class="line env">${name}<div class="track">${standUp.phases.map((phase) => phaseBar(phase, scale))}</div></div>
 ${standUp.nodes.map(({ node, phases }) => row("node", oneLine(node), markup`${inUse(phases, standUp.phases, scale, report.endedAt)}${phases.map((phase) => phaseBar(phase, scale))}`))}${
   standUp.file !== undefined && row("node", "tests", testBars(report, standUp.file, scale))

@@ -118,7 +118,7 @@ function evidenceSection({ evidence }: Report): Markup {
   return markup`<section id="evidence"><h2>Evidence</h2>
 ${
   evidence.length === 0
-    ? markup`<p class="soft">None was collected: it is kept of nodes that were part of something that went wrong.</p>`
+    ? markup`<p class="soft">None was collected.</p>`
     : markup`<div class="card scroll"><table><thead><tr><th>node</th><th>what</th><th>file</th></tr></thead><tbody>${evidence.map(
         ({ environment, node, scope, title, path }) =>
           markup`<tr><td>${oneLine(`${environment}/${node}`)}${scope !== undefined && markup` <span class="soft small">${oneLine(scope)}</span>`}</td><td>${oneLine(title)}</td><td><a href="${href(path)}">${oneLine(path)}</a></td></tr>\n`,
