@@ -9,7 +9,7 @@ import { type ContextFiles, contextFiles } from "./context-files.ts";
 import type { ImageSource, ResolvedImage } from "./image-source.ts";
 
 /** Raised when the same recipe would give another result: every image is then built anew. */
-export const builderVersion = 1;
+export const builderVersion = 2;
 
 export type BaseManifest =
   | {

@@ -8,7 +8,7 @@ import { inTree } from "./tree-path.ts";
 
 /**
  * Copies a file to the target, or below it when the target ends in a slash or is a directory; of a directory, its contents
- * into the target. Directories that are missing are made, root's, mode 0755.
+ * into the target, which is made with their owner where it is missing. Directories above are made root's, mode 0755.
  */
 export async function copyIntoTree(place: Workplace, step: CopyStep): Promise<void> {
   const source = join(place.context, step.source);
@@ -18,6 +18,8 @@ export async function copyIntoTree(place: Workplace, step: CopyStep): Promise<vo
   if (stat.isDirectory()) {
     if (there !== undefined && !there.isDirectory()) throw inTheWay(place, step);
     await mkdir(target, { recursive: true, mode: 0o755 });
+    // What was there keeps its owner; what is made to hold the files is theirs.
+    if (there === undefined) await lchown(target, step.owner.uid, step.owner.gid);
     return copyChildren(source, target, step);
   }
   if (step.target.endsWith("/") || there?.isDirectory() === true)
