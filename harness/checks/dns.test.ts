@@ -5,38 +5,52 @@ import { DeclarationError, ObservationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
 import { addresses, dns } from "./dns.ts";
 
-describe("what getent printed in a Debian 12 container is read", () => {
-  const localhost =
-    "127.0.0.1       STREAM localhost\n127.0.0.1       DGRAM  \n127.0.0.1       RAW    \n::1             STREAM \n::1             DGRAM  \n::1             RAW    ";
+describe("what the resolver said in a Debian 12 container is read", () => {
+  const getent =
+    "127.0.0.1       STREAM localhost\n127.0.0.1       DGRAM  \n127.0.0.1       RAW    \n::1             STREAM \n::1             DGRAM  ";
   const parse = (...fields: readonly string[]) =>
     addresses.parse({ status: 0, stdout: Buffer.from(fields.map((field) => `${field}\0`).join("")), stderr: "" }, [
       "name",
     ])[0];
 
-  test("addresses, each once", () => {
-    expect(parse("0", localhost, "")).toEqual(["127.0.0.1", "::1"]);
+  test("addresses, each once, from perl or getent", () => {
+    expect(parse("0", "127.0.0.1\n::1")).toEqual(["127.0.0.1", "::1"]);
+    expect(parse("0", getent)).toEqual(["127.0.0.1", "::1"]);
   });
 
   test("a name that does not exist, or has no address, has none", () => {
-    expect(parse("2", "", "-2 Name or service not known")).toEqual([]);
-    expect(parse("2", "", "-5 No address associated with hostname")).toEqual([]);
+    expect(parse("-2", "Name or service not known")).toEqual([]);
+    expect(parse("-5", "No address associated with hostname")).toEqual([]);
   });
 
   test("a name server that does not answer is an error", () => {
-    const error = parse("2", "", "-3 Temporary failure in name resolution");
+    const error = parse("-3", "Temporary failure in name resolution");
     expect(error).toBeInstanceOf(ObservationError);
     expect(error).toMatchObject({ code: "probe-failed", hint: expect.stringContaining("resolv.conf") });
   });
 
   test("where nobody can say why, nothing is said", () => {
-    expect(parse("2", "", "unknown")).toMatchObject({ code: "probe-missing", seen: expect.stringContaining("perl") });
-    expect(parse("2", "", "0 ")).toMatchObject({ code: "probe-failed" });
-    expect(parse("3", "", "")).toMatchObject({ code: "probe-failed" });
-    expect(parse("0", "what?", "")).toMatchObject({ code: "probe-unreadable" });
+    expect(parse("unknown", "")).toMatchObject({ code: "probe-missing", seen: expect.stringContaining("perl") });
+    expect(parse("0", "what?")).toMatchObject({ code: "probe-unreadable" });
+    expect(parse("0", "")).toMatchObject({ code: "probe-unreadable" });
+    expect(() => parse("0")).toThrow(ObservationError);
   });
 });
 
-probeContract(hostNode, { probe: addresses, subject: "localhost", tools: ["getent"] });
+probeContract(hostNode, { probe: addresses, subject: "localhost", tools: ["perl"] });
+
+test("perl, python3 and getent agree about names that exist; getent alone says nothing of others", async () => {
+  const node = hostNode();
+  const without = (...tools: readonly string[]) => ({
+    ...addresses,
+    script: (names: readonly string[]) =>
+      `command() { case " ${tools.join(" ")} " in *" $2 "*) return 1 ;; esac; return 0; }\n${addresses.script(names)}`,
+  });
+  const [perl, python, getent] = [addresses, without("perl"), without("perl", "python3")];
+  for (const probe of [perl, python, getent]) expect(await node.observe(probe, "localhost")).toContain("127.0.0.1");
+  await expect(node.observe(getent, "nosuch.invalid")).rejects.toMatchObject({ code: "probe-missing" });
+  await node.close();
+});
 
 test("judges: any address, all of some addresses", () => {
   const seen = ["10.0.0.7", "fe80::1"];

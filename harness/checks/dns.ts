@@ -9,44 +9,46 @@ import { failedProbe, missingTool, requireTool, unreadable } from "./unanswered.
 /** getaddrinfo(3): the name is not known, or known without an address. */
 const noSuchName = new Set([-2, -5]);
 
+// Each prints two fields a name, ended by NUL: the resolver's error number and its words, or 0 and the addresses.
+const perl = `for my $name (@ARGV) {
+  my ($error, @found) = getaddrinfo($name, undef, { socktype => SOCK_STREAM, flags => AI_ADDRCONFIG });
+  my @addresses = map { (getnameinfo($_->{addr}, NI_NUMERICHOST, NIx_NOSERV))[1] } @found;
+  printf "%d\\0%s\\0", $error, $error ? $error : join("\\n", @addresses);
+}`;
+const python = `import socket, sys
+for name in sys.argv[1:]:
+    try: number, text = 0, "\\n".join(found[4][0] for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG))
+    except socket.gaierror as error: number, text = error.errno, error.strerror
+    sys.stdout.write("%d\\0%s\\0" % (number, text))`;
+
 /**
- * Subject: a host name. Answer: its addresses, none for a name that does not exist. `getent` gives one status for every failure, so
- * that after a failure perl (in every Debian) or python3 is asked for the resolver's own error number.
+ * Subject: a host name. Answer: its addresses, none for a name that does not exist. perl (in every Debian) or python3 tell the
+ * resolver's error; `getent` has one status for every failure, so that with it alone a failure is not an answer.
  */
 export const addresses: Probe<string, readonly string[]> = {
-  name: "getent ahosts",
-  script: (names) => `export LC_ALL=C
-command -v getent >/dev/null || exit 127
-why_not() {
-  perl -MSocket=getaddrinfo -e 'my ($error) = getaddrinfo($ARGV[0]); printf "%d %s", $error, $error' -- "$1" 2>/dev/null && return
-  python3 -c 'import socket, sys
-try: socket.getaddrinfo(sys.argv[1], None); print(0)
-except socket.gaierror as error: print(error.errno, error.strerror)' "$1" 2>/dev/null && return
-  echo unknown
-}
-for name in ${names.map(quoteWord).join(" ")}; do
-  found=$(getent ahosts "$name"); status=$?
-  printf '%s\\0%s\\0' "$status" "$found"
-  [ "$status" = 2 ] && why_not "$name"
-  printf '\\0'
-done`,
+  name: "getaddrinfo",
+  script(names) {
+    const words = names.map(quoteWord).join(" ");
+    return `export LC_ALL=C
+if command -v perl >/dev/null; then perl -MSocket=:addrinfo,SOCK_STREAM -e ${quoteWord(perl)} -- ${words}
+elif command -v python3 >/dev/null; then python3 -c ${quoteWord(python)} ${words}
+elif command -v getent >/dev/null; then
+  for name in ${words}; do
+    found=$(getent ahosts "$name") && printf '0\\0%s\\0' "$found" || printf '%s\\0\\0' "unknown"
+  done
+else exit 127; fi`;
+  },
   parse(output, names) {
-    requireTool(output, "getent", "a host name's addresses");
+    requireTool(output, "perl, python3 or getent", "a host name's addresses");
     const fields = output.stdout.toString("utf8").split("\0");
-    if (fields.length !== names.length * 3 + 1) throw unreadable("getent ahosts", output);
+    if (output.status !== 0 || fields.length !== names.length * 2 + 1) throw unreadable("getaddrinfo", output);
     return names.map((name, index) => {
-      const [status, found = "", why = ""] = fields.slice(index * 3);
-      if (status === "0") return readAddresses(found) ?? unreadable("getent ahosts", output);
-      if (status !== "2") return failedProbe(`cannot resolve ${name}`, `getent ended with status ${status}`);
-      const [number, ...words] = why.trim().split(" ");
+      const [number = "", text = ""] = fields.slice(index * 2);
+      if (number === "0") return readAddresses(text) ?? unreadable("getaddrinfo", output);
       if (number === "unknown")
         return missingTool("perl or python3", `whether ${name} does not exist or no name server answered`);
       if (noSuchName.has(Number(number))) return [];
-      return failedProbe(
-        `cannot resolve ${name}`,
-        words.join(" ") || "it did at a second look",
-        "look at the node's /etc/resolv.conf and at its networks",
-      );
+      return failedProbe(`cannot resolve ${name}`, text, "look at the node's /etc/resolv.conf and at its networks");
     });
   },
 };
@@ -78,7 +80,7 @@ export function dns(name: string) {
   };
 }
 
-/** Lines `10.0.0.7 STREAM db`, each address up to three times. `undefined` for anything else. */
+/** One address a line; getent writes more after it, and each address up to three times. `undefined` for anything else. */
 function readAddresses(text: string): readonly string[] | undefined {
   const found = text
     .split("\n")
