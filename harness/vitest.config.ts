@@ -30,6 +30,7 @@ export default defineConfig({
     experimental: { viteModuleRunner: false },
     pool: "forks",
     retry: 0,
+    maxConcurrency: 3,
     provide: { assay: settings },
     ...(settings === undefined ? {} : { reporters: [new EventReporter(settings)] }),
     projects: [
@@ -40,7 +41,8 @@ export default defineConfig({
       }),
       project("contract", ["harness/**/*.contract.test.ts"], { order: 1, testTimeout: 120_000 }),
       project("specs", ["specs/**/*.spec.ts"], { order: 2, testTimeout: 120_000, maxWorkers: 4 }),
-      project("crash", ["harness/**/*.crash.test.ts"], { order: 3, testTimeout: 300_000, maxWorkers: 2 }),
+      project("twins", ["fixtures/**/*.test.ts"], { order: 3, testTimeout: 600_000 }),
+      project("crash", ["harness/**/*.crash.test.ts"], { order: 4, testTimeout: 300_000, maxWorkers: 2 }),
     ],
   },
 });

@@ -1,6 +1,6 @@
 // The bash role: an interactive shell of root says which image it is in, on which host, and where.
 import { dockerSoe } from "../environments/docker-soe.ts";
-import { all, expect, file, pkg, testIn } from "../harness/index.ts";
+import { all, command, expect, file, pkg, testIn } from "../harness/index.ts";
 
 const test = testIn(dockerSoe);
 
@@ -19,8 +19,8 @@ test("an interactive shell prompts with image, version, host and directory", asy
   const host = await soe.succeed(["hostname"]);
   for (const cwd of ["/", "/srv/studio"]) {
     // An interactive bash prints its prompt on standard error, terminal or not.
-    const { stderr } = await soe.exec(["bash", "-i"], { cwd, stdin: "exit\n" });
-    expect(stderr).toContain(`[vfx-studio-soe:0.1.0@${host}$:${cwd}]# exit\n`);
+    const prompt = `[vfx-studio-soe:0.1.0@${host}$:${cwd}]# exit\n`;
+    await expect(soe).toMeet(command(["bash", "-i"], { cwd, stdin: "exit\n" }).printsError(prompt));
   }
 });
 

@@ -1,31 +1,45 @@
-// Decides which recipes there are: what the files fixtures/*/recipe.ts export. Refuses two of one name.
+// Decides which recipes and environments there are: what fixtures/*/recipe.ts and the files below environments/ export.
+// Refuses two of one name.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { Environment } from "../model/environment.ts";
 import { DeclarationError } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
 import type { Recipe } from "../model/recipe.ts";
 
 /** All recipes of a project by name. A `DeclarationError` (code `doubled-name`) when two have one name. */
-export async function findRecipes(project: string): Promise<ReadonlyMap<string, Recipe>> {
-  const found = new Map<string, Recipe>();
+export function findRecipes(project: string): Promise<ReadonlyMap<string, Recipe>> {
   const fixtures = join(project, "fixtures");
-  const files = readdirSync(fixtures)
-    .map((name) => join(fixtures, name, "recipe.ts"))
-    .filter((file) => existsSync(file))
-    .sort();
-  for (const file of files) {
-    const exported: Record<string, unknown> = await import(pathToFileURL(file).href);
-    for (const value of Object.values(exported)) {
-      if (!isRecipe(value)) continue;
+  const files = readdirSync(fixtures).map((name) => join(fixtures, name, "recipe.ts"));
+  return exported("recipe", files.filter(existsSync), isRecipe);
+}
+
+/** All environments of a project by name. A `DeclarationError` (code `doubled-name`) when two have one name. */
+export function findEnvironments(project: string): Promise<ReadonlyMap<string, Environment>> {
+  const root = join(project, "environments");
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
+  return exported("environment", files.map((name) => join(root, name)), isEnvironment);
+}
+
+async function exported<Declared extends { readonly name: string; readonly at: string | undefined }>(
+  what: string,
+  files: readonly string[],
+  isOne: (value: unknown) => value is Declared,
+): Promise<ReadonlyMap<string, Declared>> {
+  const found = new Map<string, Declared>();
+  for (const file of [...files].sort()) {
+    const module: Record<string, unknown> = await import(pathToFileURL(file).href);
+    for (const value of Object.values(module)) {
+      if (!isOne(value)) continue;
       const other = found.get(value.name);
-      // A recipe that another file exports again is still the same one.
+      // What another file exports again is still the same one.
       if (other === value) continue;
       if (other !== undefined) {
         throw new DeclarationError({
           code: "doubled-name",
           at: value.at,
-          seen: `there are two recipes "${value.name}"`,
+          seen: `there are two of the name "${value.name}", each a${what === "environment" ? "n" : ""} ${what}`,
           hint: `the other one is declared at ${other.at ?? "an unknown place"}`,
         });
       }
@@ -48,6 +62,10 @@ export async function recipesNamed(project: string, names: readonly string[]): P
       hint: guess === undefined ? `there are ${[...known.keys()].join(", ")}` : `did you mean "${guess}"?`,
     });
   });
+}
+
+function isEnvironment(value: unknown): value is Environment {
+  return typeof value === "object" && value !== null && (value as Partial<Environment>).kind === "environment";
 }
 
 function isRecipe(value: unknown): value is Recipe {

@@ -13,20 +13,25 @@ import { Progress } from "../reporting/progress.ts";
 import { reportOf } from "../reporting/report.ts";
 import { verdictLines } from "../reporting/verdict.ts";
 import { writeReport } from "../reporting/write.ts";
+import { substitutesOf } from "./substitutes.ts";
 import { openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
 import type { RunSettings } from "../vitest/session.ts";
 
 export interface RunOptions {
   /** Vitest projects: `specs`, `unit`, `contract`, `crash`. */
   readonly projects: readonly string[];
+  /** `name=other,…`: recipes, images and environments that stand in for others. */
+  readonly with?: string;
 }
 
 /**
  * Runs spec files whose path contains a pattern; all without patterns. The exit code is the report's.
  * The report lies in `reports/runs/<run>/`, and `reports/runs/latest` names the newest.
  */
-export async function runCommand(patterns: readonly string[], { projects }: RunOptions): Promise<number> {
+export async function runCommand(patterns: readonly string[], options: RunOptions): Promise<number> {
+  const { projects } = options;
   const config = readConfig();
+  const substitutes = await substitutesOf(config.project, options.with);
   const run = newRunId();
   const report = join(config.runs, run);
   mkdirSync(join(report, "evidence"), { recursive: true });
@@ -39,7 +44,7 @@ export async function runCommand(patterns: readonly string[], { projects }: RunO
   };
   const ledger = Ledger.open(config.ledger);
   const places = placesOf(config);
-  const command = ["assay", projects.length === 1 ? "run" : "test", ...patterns];
+  const command = ["assay", projects.length === 1 ? "run" : "test", ...(options.with === undefined ? [] : ["--with", options.with]), ...patterns];
   const settings: RunSettings = {
     run,
     identity: identityOf(),
@@ -51,6 +56,7 @@ export async function runCommand(patterns: readonly string[], { projects }: RunO
     report,
     project: config.project,
     dockerHost: config.dockerHost,
+    substitutes,
   };
   const drivers = await openDrivers(config);
   const engines = Object.assign({}, ...(await Promise.all(drivers.map((driver) => driver.probe()))));
@@ -90,7 +96,10 @@ export async function runCommand(patterns: readonly string[], { projects }: RunO
   if (ended.cancelled === undefined && ended.childStatus !== 0 && !events.some(({ event }) => event === "test-ended" || event === "trouble")) {
     say({ event: "trouble", at: Date.now(), outcome: "errored", exitCode: /No test files found/.test(child) ? 2 : 3, error: { name: "Error", message: redact(lastWords(child, patterns)) } });
   }
-  const { created, destroyed, leaked } = ended.totals;
+  const { created, destroyed, leaked, error } = ended.totals;
+  if (error !== undefined && leaked.length === 0) {
+    say({ event: "trouble", at: Date.now(), outcome: "errored", exitCode: 3, error: { name: error.name, code: error.code, message: redact(error.message) } });
+  }
   say({ event: "run-ended", at: Date.now(), ...(ended.cancelled === undefined ? {} : { cancelled: ended.cancelled }), totals: { created, destroyed, leaked } });
   const concluded = reportOf(events);
   const paths = await writeReport(report, concluded);

@@ -61,7 +61,7 @@ function needsRoot(command: string): number {
 /** Asks on a terminal; elsewhere nobody can answer, so it says how to agree and takes it as a no. */
 async function agreed(): Promise<boolean> {
   if (process.stdin.isTTY !== true) {
-    console.error("Nothing was changed. To have it done: assay setup --yes");
+    console.error("Nothing was changed. To have it done: npx assay setup --yes");
     return false;
   }
   const { createInterface } = await import("node:readline/promises");

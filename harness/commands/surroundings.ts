@@ -5,6 +5,7 @@ import { openDockerDriver } from "../drivers/by-kind.ts";
 import type { Driver } from "../drivers/driver.ts";
 import { eventSocketPath } from "../lifecycle/event-socket.ts";
 import type { Places } from "../lifecycle/places.ts";
+import { runVariable } from "../lifecycle/processes.ts";
 import type { Program } from "../lifecycle/supervisor.ts";
 
 /** Every engine that a run of this configuration may use. Rejects with `engine-down` when one cannot be found. */
@@ -20,7 +21,8 @@ export function placesOf(config: Config): Places {
 export function reaperProgram(config: Config, run: string): Program {
   return {
     command: [process.execPath, join(config.project, "harness/cli.ts"), "reaper", run],
-    env: process.env,
+    // A run inside a run: the outer one ends all that carries its mark, and this one must outlive that.
+    env: { ...process.env, [runVariable]: undefined },
     cwd: config.project,
     log: join(config.state, "reaper.log"),
   };

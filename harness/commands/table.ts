@@ -33,7 +33,7 @@ export const exitMeanings = {
 
 const running: readonly ExitMeaning[] = [0, 1, 2, 3, 4, 130, 143];
 const asking: readonly ExitMeaning[] = [0, 2, 3];
-const everyProject = ["unit", "contract", "specs", "crash"];
+const everyProject = ["unit", "contract", "specs", "twins", "crash"];
 
 export const commandTable: readonly CommandEntry[] = [
   {
@@ -56,9 +56,11 @@ export const commandTable: readonly CommandEntry[] = [
       ["assay run", "all specs"],
       ["assay run docker-soe", "the specs whose file name holds docker-soe"],
       ["NO_COLOR=1 assay run | tee log", "plain lines"],
+      ["assay run docker-soe --with vfx-studio-soe=registry.example/soe:rc1", "the same specs on a candidate"],
     ],
+    options: [["--with <name=other,...>", "let a recipe, an image or an environment stand in for the one of that name"]],
     exits: running,
-    act: (patterns) => run(patterns, ["specs"]),
+    act: (patterns, options) => run(patterns, ["specs"], options),
   },
   {
     usage: "test [pattern...]",
@@ -146,8 +148,12 @@ export const commandTable: readonly CommandEntry[] = [
   },
 ];
 
-function run(patterns: readonly string[], projects: readonly string[]): Promise<number> {
-  return lazily("run", (command) => command(patterns, { projects }));
+function run(
+  patterns: readonly string[],
+  projects: readonly string[],
+  options: Readonly<Record<string, unknown>> = {},
+): Promise<number> {
+  return lazily("run", (command) => command(patterns, { ...options, projects }));
 }
 
 /** Loads `commands/<name>.ts` and calls its `<name>Command`. */

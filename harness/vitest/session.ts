@@ -9,6 +9,7 @@ import { DeclarationError } from "../model/errors.ts";
 import type { EventSink } from "../model/event.ts";
 import { onSecret } from "../model/secret.ts";
 import { Store } from "../store/store.ts";
+import type { Substitutes } from "./substitute.ts";
 
 /** What the supervisor hands to the test processes: plain data, by vitest's `provide`. */
 export interface RunSettings {
@@ -27,6 +28,8 @@ export interface RunSettings {
   readonly report: string;
   readonly project: string;
   readonly dockerHost?: string | undefined;
+  /** What stands in for what, by name: see `substitute.ts`. */
+  readonly substitutes: Substitutes;
 }
 
 declare module "vitest" {
@@ -86,6 +89,6 @@ function open(): Session {
 }
 
 /** Directory for the scratch mounts of one stand-up. */
-export function scratchOf(settings: RunSettings, scope: string): string {
+export function scratchOf(settings: Pick<RunSettings, "scratch">, scope: string): string {
   return join(settings.scratch, scope);
 }

@@ -8,6 +8,7 @@ import type { Node } from "../model/node.ts";
 import { redact } from "../model/secret.ts";
 import { missingCapability } from "./capabilities.ts";
 import { scratchOf, session } from "./session.ts";
+import { substituted } from "./substitute.ts";
 
 export interface TestInOptions {
   /** `file`: the tests of a file share one environment, in order. `test`: each test has a clean one. Default `file`. */
@@ -92,7 +93,7 @@ async function stand(environment: Environment): Promise<LiveEnvironment> {
   const { settings, driver, ledger, store, events, scope, said } = session();
   const name = scope();
   return standUp({
-    environment,
+    environment: await substituted(environment, settings.substitutes),
     owner: { run: settings.run, identity: settings.identity },
     scope: name,
     file: fileOf(said),

@@ -1,0 +1,126 @@
+// Decides how a contract test stands environments up without a supervisor: as a run of its own, in the same ledger and with the
+// same labels, owned by the test process. When that is killed, `assay gc` finds a dead owner and takes everything.
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { proxies } from "../commands/proxies.ts";
+import { placesOf } from "../commands/surroundings.ts";
+import { readConfig } from "../config.ts";
+import { openDockerDriver } from "../drivers/by-kind.ts";
+import type { DockerDriver } from "../drivers/docker.ts";
+import type { FoundResource } from "../drivers/driver.ts";
+import { hostNode } from "../drivers/shell-node.ts";
+import { Ledger } from "../lifecycle/ledger.ts";
+import { occupy, vacate } from "../lifecycle/places.ts";
+import { type Reaped, reap } from "../lifecycle/reap.ts";
+import { standUp } from "../lifecycle/run.ts";
+import type { Environment } from "../model/environment.ts";
+import type { RunEvent } from "../model/event.ts";
+import { identityOf } from "../model/identity.ts";
+import { Store } from "../store/store.ts";
+import { scratchOf } from "./session.ts";
+import type { NodesOf } from "./test-in.ts";
+
+export interface StageOptions {
+  /** Another engine than the usual one: `unix:///…`. */
+  readonly dockerHost?: string;
+  /** Another ledger than the machine's, for an engine that goes away with the test. */
+  readonly ledger?: string;
+}
+
+/** One run on a real engine, and what was said of it. */
+export interface Stage {
+  readonly run: string;
+  readonly driver: DockerDriver;
+  /** Every event so far, newest last. */
+  readonly events: readonly RunEvent[];
+  /** Stands an environment up by `lifecycle/run.ts`, images of recipes included. */
+  standUp<E extends Environment>(environment: E): Promise<Staged<E>>;
+  /** What the engine has of this run, by labels. */
+  found(): Promise<readonly FoundResource[]>;
+  /** Takes everything down and answers what the inventory said. Idempotent. */
+  close(): Promise<Reaped>;
+}
+
+export interface Staged<E extends Environment> {
+  readonly nodes: NodesOf<E>;
+  /** What the engine says of a node's container: its `inspect`, as evidence keeps it. */
+  inspect(node: keyof E["nodes"] & string): Promise<Inspected>;
+  takeDown(): Promise<void>;
+}
+
+/** The engine's own words; paths in it are asserted, not typed. */
+// biome-ignore lint/suspicious/noExplicitAny: the engine's document has hundreds of members, and tests name few of them
+export type Inspected = any;
+
+/**
+ * Begins a run. Close it in `afterAll`.
+ * @example
+ * const stage = await openStage();
+ * const { nodes } = await stage.standUp(defineEnvironment("one", { nodes: { soe: container({ image: soe, idle: true }) } }));
+ */
+export async function openStage(options: StageOptions = {}): Promise<Stage> {
+  const config = readConfig();
+  const run = `stage${randomBytes(5).toString("hex")}`;
+  const owner = { run, identity: identityOf() };
+  const report = mkdtempSync(join(tmpdir(), "assay-stage-"));
+  mkdirSync(config.state, { recursive: true });
+  const ledger = Ledger.open(options.ledger ?? config.ledger);
+  const places = placesOf(config);
+  ledger.beginRun(run, owner.identity, "contract tests");
+  occupy(places, run, owner.identity);
+  const driver = await openDockerDriver({
+    dockerHost: options.dockerHost ?? config.dockerHost,
+    scratch: config.scratch,
+  });
+  const images = new Store({ directory: config.store, environment: proxies() });
+  const host = hostNode();
+  const events: RunEvent[] = [];
+  let stands = 0;
+  let closing: Promise<Reaped> | undefined;
+  return {
+    run,
+    driver,
+    events,
+    async standUp<E extends Environment>(environment: E) {
+      stands += 1;
+      const scope = `n${stands}`;
+      const directory = scratchOf({ scratch: join(config.scratch, run) }, scope);
+      const live = await standUp({
+        environment,
+        owner,
+        scope,
+        driver,
+        ledger,
+        images,
+        events: { say: (event) => void events.push(event), flushed: async () => undefined },
+        directory,
+        report,
+      });
+      const resources = driver.plan({ owner, environment, scope, directory, images: live.images });
+      return {
+        nodes: { ...Object.fromEntries(live.nodes), host } as unknown as NodesOf<E>,
+        takeDown: () => live.takeDown(),
+        async inspect(node) {
+          const resource = resources.find((each) => each.node === node && each.kind === "container");
+          const files = resource === undefined ? [] : await driver.evidence(resource);
+          return JSON.parse(String(files.find(({ title }) => title === "inspect")?.content));
+        },
+      };
+    },
+    found: () => driver.find(run),
+    close() {
+      closing ??= (async () => {
+        const reaped = await reap(run, { ledger, drivers: [driver] });
+        if (reaped.error === undefined) vacate(places, run);
+        ledger.close();
+        await driver.close();
+        await host.close();
+        rmSync(report, { recursive: true, force: true });
+        return reaped;
+      })();
+      return closing;
+    },
+  };
+}
