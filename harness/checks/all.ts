@@ -33,11 +33,15 @@ export function all<N extends Node>(...parts: readonly Check<N>[]): Check<N, rea
         const judgement = part.judge(answer.value);
         return "met" in judgement && !judgement.met ? [sayPart(part, judgement)] : [];
       });
-      const reasons = new Set(unanswered.map(({ reason }) => messageOf(reason)));
+      const reasons = new Set(
+        unanswered.map(({ reason }) => (reason instanceof HarnessError ? reason.seen : messageOf(reason))),
+      );
       throw new ObservationError({
         code: cause.reason instanceof HarnessError ? cause.reason.code : "probe-failed",
         phase: "observe",
+        node: node.title,
         seen: `${unanswered.length} of ${parts.length} could not be asked: ${[...reasons].join("; ")}${failed.length === 0 ? "" : `; and not met: ${failed.join("; ")}`}`,
+        ...(cause.reason instanceof HarnessError && cause.reason.hint !== undefined ? { hint: cause.reason.hint } : {}),
         cause: cause.reason,
       });
     },

@@ -138,7 +138,7 @@ describe("on this machine", () => {
       file("/proc/1/cwd/x").hasSha256("0".repeat(64)),
     ]) {
       await expect(check.observe(nobody)).rejects.toThrow(ObservationError);
-      await expect(check.observe(nobody)).rejects.toMatchObject({ code: "probe-denied" });
+      await expect(check.observe(nobody)).rejects.toMatchObject({ code: "probe-denied", node: "host" });
     }
     await node.close();
   });

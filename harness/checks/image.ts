@@ -8,7 +8,7 @@ import { occurs, sayWanted, type Wanted } from "./wanted.ts";
 export function image() {
   const ask = about<ContainerNode, ImageFacts>({
     subject: "image",
-    command: "docker image inspect --format '{{json .Config}}'",
+    command: "docker image inspect --format '{{json .Config}}' IMAGE",
     observe: (node) => node.image(),
   });
   const pair = (what: "env" | "labels", word: string, name: string, value: Wanted | undefined) =>

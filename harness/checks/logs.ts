@@ -5,7 +5,11 @@ import { occurs, sayWanted, type Wanted } from "./wanted.ts";
 
 /** The main process's standard output and error. @example await expect(db).toMeet(logs().contain(/ready to accept/), { within: "30s" }); */
 export function logs() {
-  const ask = about<ContainerNode, string>({ subject: "logs", command: "docker logs", observe: (node) => node.logs() });
+  const ask = about<ContainerNode, string>({
+    subject: "logs",
+    command: "docker logs CONTAINER",
+    observe: (node) => node.logs(),
+  });
   return {
     /** Text or pattern occurs in what was printed so far. */
     contain: (wanted: Wanted) =>

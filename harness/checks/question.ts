@@ -2,7 +2,7 @@
 // Refuses to observe or to judge anything by itself.
 import { callSite } from "../model/call-site.ts";
 import type { Check } from "../model/check.ts";
-import { DeclarationError } from "../model/errors.ts";
+import { DeclarationError, ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import type { Judgement } from "../model/outcome.ts";
 
@@ -24,8 +24,22 @@ export type Ask<N extends Node, Seen> = (predicate: string, judge: (seen: Seen) 
  * const check = ask("exists", (seen) => verdict(seen !== undefined, "a file", sayStat(seen)));
  */
 export function about<N extends Node, Seen>(question: Question<N, Seen>): Ask<N, Seen> {
-  const { subject, command, observe } = question;
+  const { subject, command } = question;
+  const observe = async (node: N) => {
+    try {
+      return await question.observe(node);
+    } catch (error) {
+      throw naming(node, error);
+    }
+  };
   return (predicate, judge) => ({ title: `${subject} ${predicate}`, command, observe, judge });
+}
+
+/** Parsers are pure and know no node: its name is put into their errors here. */
+function naming(node: Node, error: unknown): unknown {
+  if (!(error instanceof ObservationError) || error.node !== undefined) return error;
+  const { code, phase, seen, hint, cause } = error;
+  return new ObservationError({ code, phase, node: node.title, seen, cause, ...(hint === undefined ? {} : { hint }) });
 }
 
 /** A judgement in one line: whether it is met, what was wanted, what was there. */

@@ -7,7 +7,7 @@ import { about, verdict } from "./question.ts";
 export function state() {
   const ask = about<ContainerNode, ContainerState>({
     subject: "container",
-    command: "docker inspect --format '{{json .State}}'",
+    command: "docker inspect --format '{{json .State}}' CONTAINER",
     observe: (node) => node.state(),
   });
   return {
