@@ -4,7 +4,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { ProvisionError } from "../model/errors.ts";
 import { identityOf, liveness } from "../model/identity.ts";
-import type { Claim, HeldClaim, Ledger } from "./ledger.ts";
+import { type Claim, freedFile, type HeldClaim, type Ledger } from "./ledger.ts";
 
 export interface Admission {
   readonly run: string;
@@ -27,7 +27,7 @@ const reapingMs = 20_000;
 /**
  * Resolves when the claims are taken. They end with `ledger.release(run, scope)`, with the run, or with the death of the
  * process that asked. Rejects with a `ProvisionError` (code `no-room`) when they can never fit, and with the signal's
- * reason when it is aborted. Woken by the ledger's own writes; blocks nobody.
+ * reason when it is aborted. Woken when another claim or resource ends; blocks nobody.
  *
  * @example
  * await admit(ledger, { run, scope, claims: [{ name: "memory", amount: 268435456 }, { name: "port:127.0.0.1:8080" }], capacity: { memory } });
@@ -97,11 +97,11 @@ function sayAmount(amount: number): string {
   return amount < 1024 ** 2 ? String(amount) : `${Math.round(amount / 1024 ** 2)} MiB`;
 }
 
-/** `next` resolves at the ledger's next write, after `atLatestMs`, or when the signal is aborted; it never rejects. */
+/** `next` resolves when room may have been made, after `atLatestMs`, or when the signal is aborted; it never rejects. */
 function changesOf(file: string, atLatestMs: number, signal: AbortSignal | undefined) {
   let wake = () => {};
   const watcher: FSWatcher = watch(dirname(file), (_, changed) => {
-    if (changed === null || changed.startsWith(basename(file))) wake();
+    if (changed === null || changed === basename(freedFile(file))) wake();
   });
   // A watch that ends leaves the timer.
   watcher.on("error", () => {});

@@ -1,5 +1,6 @@
 // Decides what is known of everything a run creates, before it is created: the memory that survives any kill.
 // Refuses to touch a resource, and to judge who is alive. Each method is one committed transaction when it returns.
+import { writeFileSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { ResourceRef } from "../drivers/driver.ts";
 import { ProvisionError, TeardownError } from "../model/errors.ts";
@@ -112,7 +113,7 @@ export class Ledger {
 
   /** Nothing of the run stands: its claims go too. A `TeardownError` (code `still-standing`) when something does. Idempotent. */
   endRun(run: string): void {
-    this.#commit(`end ${run}`, () => {
+    this.#free(`end ${run}`, () => {
       const standing = this.standing(run);
       if (standing.length > 0) {
         throw new TeardownError({
@@ -181,7 +182,7 @@ export class Ledger {
 
   /** The resource is not there, whether it was removed or never came to be. */
   gone(entry: number): void {
-    this.#commit(`gone ${entry}`, () => this.#run("UPDATE entries SET state = 'gone' WHERE entry = ?", entry));
+    this.#free(`gone ${entry}`, () => this.#run("UPDATE entries SET state = 'gone' WHERE entry = ?", entry));
   }
 
   /** Entries of a run that are not known to be gone, newest first. */
@@ -248,7 +249,7 @@ export class Ledger {
 
   /** Gives back what one stand-up of a run holds. Idempotent. */
   release(run: string, scope: string): void {
-    this.#commit(`release ${scope}`, () => this.#run("DELETE FROM claims WHERE run = ? AND scope = ?", run, scope));
+    this.#free(`release ${scope}`, () => this.#run("DELETE FROM claims WHERE run = ? AND scope = ?", run, scope));
   }
 
   /** Everything claimed, oldest first, whoever holds it. */
@@ -273,6 +274,15 @@ export class Ledger {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /**
+   * A commit that others may wait for. They watch a file of its own: the database's files change before a commit can be
+   * read, and not after it.
+   */
+  #free(what: string, change: () => void): void {
+    this.#commit(what, change);
+    askLedger(this.file, () => writeFileSync(freedFile(this.file), ""));
   }
 
   #commit<Answer>(what: string, change: () => Answer): Answer {
@@ -300,6 +310,11 @@ export class Ledger {
   #all(sql: string, ...values: SQLInputValue[]): Row[] {
     return askLedger(this.file, () => this.#database.prepare(sql).all(...values));
   }
+}
+
+/** Written after each commit that may have made room, so that it can be watched. */
+export function freedFile(ledger: string): string {
+  return `${ledger}.freed`;
 }
 
 type Row = Record<string, unknown>;

@@ -42,7 +42,8 @@ export async function reap(run: string, options: Reaping): Promise<Reaped> {
     const awaiting = inventory.items.length > existing.length;
     const quiet = existing.length === 0 && inventory.unasked.length === 0;
     const settled = !awaiting || (elapsed >= settleMs && failures.length === 0);
-    if ((quiet && settled) || elapsed >= patienceMs) return conclude(run, options, inventory, failures, unknown);
+    if ((quiet && settled) || (round > 0 && elapsed >= patienceMs))
+      return conclude(run, options, inventory, failures, unknown);
     failures = await release(inventory.items, options);
     // What went at the first try is looked for again at once; all else is given time, more each round.
     if (round > 0 || failures.length > 0 || existing.length === 0) await pause(Math.min(50 * 2 ** round, 2_000));
