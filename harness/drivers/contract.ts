@@ -1,6 +1,7 @@
 // Decides what every driver must do, as a suite that each runs for real. A new driver's own test is a few lines.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Environment } from "../model/environment.ts";
+import { identityOf } from "../model/identity.ts";
 import type { Driver, PlannedResource, Standing } from "./driver.ts";
 
 export interface DriverUnderTest {
@@ -37,7 +38,7 @@ export function driverContract(name: string, open: () => Promise<DriverUnderTest
       runs += 1;
       const run = `contract${process.pid}x${runs}`;
       standing = {
-        owner: { run, identity: `host boot 1 ${process.pid} ${runs}` },
+        owner: { run, identity: identityOf() },
         environment: under.environment,
         scope: "s1",
         directory: `${under.directory}/${run}/s1`,
@@ -79,7 +80,8 @@ export function driverContract(name: string, open: () => Promise<DriverUnderTest
       }
       expect(plan.filter((resource) => resource.kind === "network").length).toBeGreaterThan(0);
       expect(plan.filter((resource) => resource.kind === "volume").length).toBeGreaterThan(0);
-      expect(driver.plan({ ...standing, scope: "s2" }).some(({ name: other }) => names.includes(other))).toBe(false);
+      const other = { ...standing, scope: "s2", directory: `${under.directory}/${standing.owner.run}/s2` };
+      expect(driver.plan(other).some(({ name: called }) => names.includes(called))).toBe(false);
     });
 
     test("what is created is found by its labels, with its owner, by this run alone", async () => {

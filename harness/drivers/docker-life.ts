@@ -63,8 +63,10 @@ export class ContainerLife {
     };
   }
 
+  /** It was removed: whoever still waits for its end is told so. */
   close(): void {
     this.#stopListening();
+    this.#die({ status: undefined, oomKilled: false, lastLines: ["(removed)"] });
   }
 
   async #hear(event: EngineEvent): Promise<void> {

@@ -1,18 +1,25 @@
 // Decides that a container's transport keeps the contract on a real engine.
-import { randomBytes } from "node:crypto";
-import Docker from "dockerode";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
+import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
+import { readConfig } from "../config.ts";
+import { findEngine } from "../drivers/docker-engine.ts";
+import { container } from "../model/container.ts";
+import { defineEnvironment } from "../model/environment.ts";
+import { openStage, type Stage } from "../vitest/stage.ts";
 import { transportContract } from "./contract.ts";
 import { dockerExecTransport } from "./docker-exec.ts";
 
-const docker = new Docker();
-let container: Docker.Container;
+const environment = defineEnvironment("transport", { nodes: { soe: container({ image: soe, idle: true }) } });
+
+let stage: Stage;
+let id: string;
 
 beforeAll(async () => {
-  const Image = process.env["ASSAY_LAB_IMAGE"] ?? "vfx-studio-soe:0.1.0";
-  container = await docker.createContainer({ Image, name: `assay-contract-${randomBytes(4).toString("hex")}`, Entrypoint: ["sleep"], Cmd: ["infinity"], HostConfig: { Init: true } });
-  await container.start();
+  stage = await openStage();
+  id = (await stage.standUp(environment)).nodes.soe.id;
 });
-afterAll(() => container.remove({ force: true, v: true }));
+afterAll(async () => expect((await stage.close()).leaked).toEqual([]));
 
-transportContract("docker exec", async () => dockerExecTransport(container, "contract"));
+transportContract("docker exec", async () =>
+  dockerExecTransport((await findEngine(readConfig().dockerHost)).getContainer(id), "transport/soe"),
+);
