@@ -1,7 +1,7 @@
 // Decides how the steps of a plan are done: one after another, each said first, and the first that fails ends it with its words.
 import { spawn } from "node:child_process";
 import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, watch } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { sayMs } from "../model/duration.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import { sayCommand } from "../model/exec.ts";
@@ -56,7 +56,7 @@ async function bringUp(program: string, state: string, tell: Telling): Promise<v
 
 async function waitFor(pid: number): Promise<void> {
   try {
-    await answered(60_000, [dirname(defaultSocket)]);
+    await answered(defaultSocket, 60_000);
   } catch (cause) {
     throw new ProvisionError({
       code: "engine-not-started",

@@ -31,7 +31,11 @@ export function lastLines(text: string, count: number): readonly string[] {
  * to `dockerdLog`, its pid to `dockerd.pid` beside it. Rejects with a `ProvisionError` (code `engine-not-started`) and its
  * last words when it ends first, or does not answer in time; then it is ended.
  */
-export async function startDockerd(program: string, state: string, timeoutMs = 60_000): Promise<number> {
+export async function startDockerd(
+  program: string,
+  state: string,
+  { socket = defaultSocket, timeoutMs = 60_000 }: { readonly socket?: string; readonly timeoutMs?: number } = {},
+): Promise<number> {
   mkdirSync(state, { recursive: true });
   const log = dockerdLog(state);
   const output = openSync(log, "a");
@@ -43,7 +47,7 @@ export async function startDockerd(program: string, state: string, timeoutMs = 6
   child.on("error", (error) => reject(error));
   child.on("exit", (status, signal) => reject(new Error(`it ended with ${status ?? signal}`)));
   try {
-    await Promise.race([promise, answered(timeoutMs, [dirname(defaultSocket), log])]);
+    await Promise.race([promise, answered(socket, timeoutMs, [log])]);
   } catch (cause) {
     child.kill("SIGTERM");
     const words = lastLines(readFileSync(log).subarray(before).toString("utf8"), 8).map((line) => `  ${line}`);
@@ -61,23 +65,25 @@ export async function startDockerd(program: string, state: string, timeoutMs = 6
 }
 
 /**
- * Waits until the engine answers at the default socket. Asks when something happens in `watched`, files or directories;
- * rejects when it has not answered after `timeoutMs`.
+ * Waits until an engine answers at a socket. Asks when something happens in the socket's directory or to a file of
+ * `watched`; rejects when it has not answered after `timeoutMs`.
  */
-export async function answered(timeoutMs: number, watched: readonly string[]): Promise<void> {
+export async function answered(socket: string, timeoutMs: number, watched: readonly string[] = []): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let [asking, again] = [false, false];
   const ask = async (): Promise<void> => {
     again = asking;
     if (asking) return;
     asking = true;
-    const { state } = await askEngine(undefined, timeoutMs);
+    const { state } = await askEngine(`unix://${socket}`, timeoutMs);
     asking = false;
     if (state === "answers") resolve();
     else if (again) await ask();
   };
-  const watchers = watched.filter((path) => existsSync(path)).map((path): FSWatcher => watch(path, () => void ask()));
-  const timer = setTimeout(() => reject(new Error(`no answer at ${defaultSocket} within ${timeoutMs} ms`)), timeoutMs);
+  const watchers = [dirname(socket), ...watched]
+    .filter((path) => existsSync(path))
+    .map((path): FSWatcher => watch(path, () => void ask()));
+  const timer = setTimeout(() => reject(new Error(`no answer at ${socket} within ${timeoutMs} ms`)), timeoutMs);
   // It may have answered before the watching began.
   void ask();
   try {

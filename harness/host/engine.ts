@@ -96,7 +96,7 @@ export function engineFinding(answer: EngineAnswer): Finding {
   }
   const detail = `${answer.at}: ${answer.seen}`;
   if (answer.state === "absent")
-    return { ...about, can: "no", detail, cause: "no engine runs there", remedy: "assay setup --yes" };
+    return { ...about, can: "no", detail, cause: "no engine runs there", remedy: "npx assay setup --yes" };
   if (answer.state === "denied")
     return {
       ...about,

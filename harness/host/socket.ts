@@ -10,7 +10,8 @@ export function socketFindings(dockerHost: string | undefined): readonly Finding
   const path = address?.socketPath;
   if (typeof path !== "string") return [];
   const about = { what: "docker socket", needed: true } as const;
-  const start = path === defaultSocket ? "assay setup --yes" : `start the engine that DOCKER_HOST=${dockerHost} means`;
+  const start =
+    path === defaultSocket ? "npx assay setup --yes" : `start the engine that DOCKER_HOST=${dockerHost} means`;
   let seen: Stats;
   try {
     seen = statSync(path);

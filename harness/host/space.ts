@@ -30,7 +30,7 @@ export function diskFinding(what: string, path: string): Finding {
     can: "no",
     detail,
     cause: `building an image takes up to ${sayBytes(diskNeeded)}`,
-    remedy: "make room: assay gc, docker image prune; or set ASSAY_STATE to a directory on a larger disk",
+    remedy: "make room: npx assay gc, docker image prune; or set ASSAY_STATE to a directory on a larger disk",
   };
 }
 

@@ -54,7 +54,7 @@ export function toolFindings(missing: readonly Tool[]): readonly Finding[] {
       can: "no",
       detail: "not there",
       cause: `package ${tool.package} is not installed; Assay needs it to ${tool.use}`,
-      remedy: `assay setup --yes, or: apt-get install ${tool.package}`,
+      remedy: `npx assay setup --yes, or: apt-get install ${tool.package}`,
       // Without certificates only pulls fail, and no recipe needs one.
       needed: tool.package !== "ca-certificates",
     }),

@@ -67,7 +67,7 @@ export function virtualisationFinding({ arch, flag, device, guest }: Virtualisat
       can: "unknown",
       detail,
       cause: "no QEMU is installed to boot a guest with",
-      remedy: "apt-get install qemu-system-x86, then assay doctor again",
+      remedy: "apt-get install qemu-system-x86, then npx assay doctor again",
     };
   if (guest.ran) return { ...about, can: "yes", detail: `${detail}; a guest ran in ${guest.ms} ms` };
   return {

@@ -1,0 +1,60 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ProvisionError } from "../model/errors.ts";
+import { carryOut, listsHolder } from "./carry-out.ts";
+import type { Step } from "./plan.ts";
+
+let state: string;
+const said: string[] = [];
+const tell = { say: (line: string) => void said.push(line), now: () => undefined };
+const sh = (script: string, mayFail?: true): Step => ({
+  kind: "command",
+  title: script,
+  command: ["sh", "-c", script],
+  ...(mayFail === true ? { mayFail } : {}),
+});
+
+beforeEach(() => {
+  state = mkdtempSync(join(tmpdir(), "assay-setup-"));
+  said.length = 0;
+});
+afterEach(() => rmSync(state, { recursive: true }));
+
+test("each step is said before it is done, and all output is kept", async () => {
+  await carryOut([sh("echo one"), sh("echo two >&2")], state, tell);
+  expect(said.map((line) => line.split(":")[0])).toEqual([
+    "echo one",
+    expect.stringMatching(/^ {2}done in/),
+    "echo two >&2",
+    expect.stringMatching(/^ {2}done in/),
+  ]);
+  expect(readFileSync(join(state, "setup.log"), "utf8")).toBe("one\ntwo\n");
+});
+
+test("a step that fails ends the plan, with the exact command and its last lines", async () => {
+  const done = carryOut([sh("echo no room left; exit 7"), sh("echo never")], state, tell);
+  await expect(done).rejects.toThrow(ProvisionError);
+  await expect(done).rejects.toThrow(/sh -c 'echo no room left; exit 7' ended with 7\n {2}no room left\n/);
+  expect(said.join("\n")).not.toContain("never");
+});
+
+test("a program that is not there fails its step", async () => {
+  const step: Step = { kind: "command", title: "x", command: ["/no/such/program"] };
+  await expect(carryOut([step], state, tell)).rejects.toThrow(/ENOENT/);
+});
+
+test("a failure that may be is told when a later step fails, and only then", async () => {
+  await carryOut([sh("echo mirror is away; exit 100", true), sh("true")], state, tell);
+  const done = carryOut([sh("echo mirror is away; exit 100", true), sh("exit 1")], state, tell);
+  await expect(done).rejects.toThrow(/mirror is away[\s\S]*ended with 1/);
+});
+
+test("who holds apt's lists is read from its complaint", () => {
+  const complaint =
+    "Reading package lists...\nE: Could not get lock /var/lib/apt/lists/lock. It is held by process 4711 (apt-get)\n" +
+    "E: Unable to lock directory /var/lib/apt/lists/";
+  expect(listsHolder(complaint)).toBe(4711);
+  expect(listsHolder("E: Unable to locate package docker.io")).toBeUndefined();
+});
