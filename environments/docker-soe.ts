@@ -67,16 +67,9 @@ export const dockerOwnership = defineEnvironment("docker-ownership", {
   },
 });
 
-/** A daemon under its image's own entrypoint. */
+/** A daemon under its image's own entrypoint. Whether it gets ready is for the specs to say: it is the image that is judged. */
 export const dockerWeb = defineEnvironment("docker-web", {
-  nodes: {
-    web: container({
-      image: web,
-      ports: [8080],
-      stopTimeout: "10s",
-      ready: { log: /listening on 8080/, within: "30s" },
-    }),
-  },
+  nodes: { web: container({ image: web, ports: [8080], stopTimeout: "5s" }) },
 });
 
 /** A registry with a login, on loopback, and the image that is pushed to it. */

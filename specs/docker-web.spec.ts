@@ -16,7 +16,8 @@ test("the image names entrypoint, user, directory, port and stop signal", async 
   );
 });
 
-test("the daemon runs as studio and listens", async ({ web }) => {
+test("the daemon starts, says so, runs as studio and listens", async ({ web }) => {
+  await expect(web).toMeet(logs().contain("listening on 8080 as uid 1500"), { within: "10s" });
   await expect(web).toMeet(
     all(
       process("studio-web").isRunning(),
@@ -25,7 +26,6 @@ test("the daemon runs as studio and listens", async ({ web }) => {
       port(8080).isListening(),
     ),
   );
-  await expect(web).toMeet(logs().contain("listening on 8080 as uid 1500"));
 });
 
 test("it serves its directory, seen from inside and through the published port", async ({ web, host }) => {

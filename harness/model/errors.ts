@@ -108,7 +108,10 @@ export class TeardownError extends HarnessError {
 /** The report could not be made or written: no events, or a report that breaks its own schema. Exit code 3. */
 export class ReportError extends HarnessError {}
 
-/** The text of anything thrown: an `Error`'s message, else its string form. Never throws. */
+/** The text of anything thrown: its message, where it has one, else its string form. Never throws. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  const message = (thrown as { message?: unknown } | null | undefined)?.message;
+  if (typeof message === "string") return message;
+  // An object without a prototype has no string form.
+  return typeof thrown === "object" && thrown !== null ? JSON.stringify(thrown) : String(thrown);
 }

@@ -3,7 +3,7 @@ import { afterAll, test as base, beforeAll, type TestAPI } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { type LiveEnvironment, standUp } from "../lifecycle/run.ts";
 import type { Environment, NodeOf } from "../model/environment.ts";
-import { ProvisionError } from "../model/errors.ts";
+import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { redact } from "../model/secret.ts";
 import { missingCapability } from "./capabilities.ts";
@@ -128,6 +128,6 @@ function hideSecrets(errors: ErrorTexts[] | undefined): void {
     if (typeof error.message === "string") error.message = redact(error.message);
     if (typeof error.stack === "string") error.stack = redact(error.stack);
     if (typeof error.diff === "string") error.diff = redact(error.diff);
-    if (error.cause !== undefined) error.cause = redact(String(error.cause));
+    if (error.cause !== undefined) error.cause = redact(messageOf(error.cause));
   }
 }
