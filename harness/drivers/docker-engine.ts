@@ -76,6 +76,11 @@ const known: readonly { readonly pattern: RegExp; readonly code: string; readonl
     hint: "the image's entrypoint or command is not there or not executable; compare it with `image()` checks",
   },
   {
+    pattern: /unable to apply caps/i,
+    code: "rights-missing",
+    hint: "the engine itself lacks rights that the container is to have: drop `privileged` or the added capability, or use a host that has them",
+  },
+  {
     pattern: /no space left on device/i,
     code: "disk-full",
     hint: "free space where the engine keeps its data (`docker info`, Docker Root Dir)",
