@@ -37,6 +37,8 @@ export async function takeLock(file: string, options: LockOptions = {}): Promise
  * A child that holds the lock while its standard input is open: it ends with this process. `undefined`: somebody has it.
  */
 async function hold(file: string, how: readonly string[], signal?: AbortSignal): Promise<ChildProcess | undefined> {
+  const aborted = () => signal?.aborted === true;
+  if (aborted()) throw cancelled(file);
   const child = spawn(
     "flock",
     [...how, "--no-fork", "--conflict-exit-code", "75", file, "sh", "-c", "echo held; exec cat"],
@@ -46,7 +48,6 @@ async function hold(file: string, how: readonly string[], signal?: AbortSignal):
     },
   );
   const stop = () => child.kill("SIGKILL");
-  const aborted = () => signal?.aborted === true;
   signal?.addEventListener("abort", stop, { once: true });
   let complaint = "";
   child.stderr.on("data", (chunk: Buffer) => {

@@ -10,6 +10,8 @@ import type { ImageSource, ResolvedImage } from "./image-source.ts";
 
 /** Raised when the same recipe would give another result: every image is then built anew. */
 export const builderVersion = 2;
+/** Raised when the same base would give another tree. Apart, because making a base takes longest. */
+export const baseVersion = 1;
 
 export type BaseManifest =
   | {
@@ -79,7 +81,7 @@ export async function describeRecipe(recipe: Recipe, describing: Describing): Pr
     recipe,
     manifest,
     digest: digestOf(canonicalJson(manifest)),
-    baseDigest: parent?.digest ?? digestOf(canonicalJson({ builder: builderVersion, base })),
+    baseDigest: parent?.digest ?? digestOf(canonicalJson({ builder: baseVersion, base })),
     parent,
     image,
   };

@@ -1,0 +1,302 @@
+// The store for real: root, mmdebstrap, ansible, an engine. Shares the base that fixtures use; everything else is its own and goes.
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { debian } from "../../fixtures/debian.ts";
+import { readConfig } from "../config.ts";
+import { openDockerDriver } from "../drivers/by-kind.ts";
+import type { DockerDriver } from "../drivers/docker.ts";
+import { ProvisionError } from "../model/errors.ts";
+import { ansible, copy, fromImage, fromRecipe, type Recipe, recipe, run } from "../model/recipe.ts";
+import { secret } from "../model/secret.ts";
+import { Store } from "./store.ts";
+
+const command = promisify(execFile);
+const minutes = 60_000;
+/** Tags of this run only, so that nobody else's image is ever touched. */
+const mark = `${process.pid}`;
+const tags = new Set<string>();
+
+let directory: string;
+let context: string;
+let store: Store;
+let driver: DockerDriver;
+let tiny: Recipe;
+
+const named = (name: string) => `assay-store-${name}-${mark}`;
+const playbook = (tasks: string) => `- hosts: all\n  gather_facts: false\n  tasks:\n${tasks}`;
+const motd = (text: string) =>
+  playbook(
+    `    - name: A message\n      ansible.builtin.copy:\n        dest: /etc/motd\n        content: "${text} {{ word }}"\n        mode: "0640"\n`,
+  );
+const write = (name: string, content: string) => writeFileSync(join(context, name), content);
+
+beforeAll(async () => {
+  const config = readConfig();
+  mkdirSync(config.state, { recursive: true });
+  for (const shared of ["bases", "locks"]) mkdirSync(join(config.store, shared), { recursive: true, mode: 0o700 });
+  directory = mkdtempSync(join(config.state, "store-test-"));
+  context = mkdtempSync(join(directory, "context-"));
+  // The base is the project's own: made once, whoever comes first.
+  for (const shared of ["bases", "locks"]) symlinkSync(join(config.store, shared), join(directory, shared));
+  store = new Store({ directory });
+  driver = await openDockerDriver({ dockerHost: config.dockerHost, scratch: config.scratch });
+  write("playbook.yml", motd("first"));
+  write("hello", "#!/bin/sh\necho hello\n");
+  tiny = recipe(named("tiny"), {
+    version: "1",
+    from: debian,
+    steps: [
+      ansible({ playbook: "playbook.yml", vars: { word: secret("the word", "swordfish") } }),
+      copy("hello", "/bin/hello", { owner: { uid: 7, gid: 8 }, mode: 0o4750 }),
+      run(["setcap", "cap_net_bind_service=ep", "/usr/bin/env"]),
+      run(["mknod", "/opt/null", "c", "1", "3"]),
+      run(["rm", "--recursive", "/etc/cron.daily", "/etc/issue"]),
+    ],
+    image: { cmd: ["cat", "/etc/motd"], labels: { purpose: "test" }, user: "7", expose: ["80/tcp"] },
+    context,
+  });
+}, 10 * minutes);
+
+afterAll(async () => {
+  for (const tag of tags) await command("docker", ["image", "rm", "--force", tag]).catch(() => {});
+  await driver.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function loaded(of: Recipe, from: Store = store) {
+  const result = await from.build(of, { source: driver.images });
+  tags.add(result.image.tag);
+  // Rejects unless the engine calls the image by the very id that was computed without it.
+  await driver.load(result.image);
+  return result;
+}
+
+const inImage = async (image: { tag: string }, ...words: string[]) =>
+  (await command("docker", ["run", "--rm", "--user", "0", image.tag, ...words])).stdout.trim();
+
+describe("an image", () => {
+  test(
+    "is loaded under the id that was computed, with owners, modes, capabilities, devices and deletions",
+    async () => {
+      const { image, built } = await loaded(tiny);
+      expect(built).toBe(true);
+      expect(await inImage(image, "cat", "/etc/motd")).toBe("first swordfish");
+      expect(await inImage(image, "stat", "--format", "%u:%g %a %F", "/bin/hello", "/opt/null", "/etc/motd")).toBe(
+        "7:8 4750 regular file\n0:0 644 character special file\n0:0 640 regular file",
+      );
+      expect(await inImage(image, "getcap", "/usr/bin/env")).toBe("/usr/bin/env cap_net_bind_service=ep");
+      expect(await inImage(image, "sh", "-c", "ls /etc/cron.daily /etc/issue 2>&1 || true")).toMatch(
+        /No such file.*No such file/s,
+      );
+      const { stdout } = await command("docker", ["image", "inspect", "--format", "{{json .Config}}", image.tag]);
+      expect(JSON.parse(stdout)).toMatchObject({
+        Cmd: ["cat", "/etc/motd"],
+        User: "7",
+        ExposedPorts: { "80/tcp": {} },
+        Labels: {
+          purpose: "test",
+          "dev.assay.tree-digest": image.treeDigest,
+          "dev.assay.recipe-digest": image.recipeDigest,
+        },
+      });
+    },
+    10 * minutes,
+  );
+
+  test("keeps nothing of its making: caches, ansible's files, this machine's name servers, secrets", async () => {
+    const { image } = await store.build(tiny);
+    expect(readdirSync(join(image.tree, "var/lib/apt/lists"))).toEqual([]);
+    expect(readdirSync(join(image.tree, "dev"))).toEqual([]);
+    expect(existsSync(join(image.tree, "root/.ansible"))).toBe(false);
+    expect(existsSync(join(image.tree, "etc/resolv.conf"))).toBe(false);
+    expect(existsSync(join(image.tree, "usr/sbin/policy-rc.d"))).toBe(false);
+    for (const kept of ["manifest.json", "build.log", "entry.json"])
+      expect(readFileSync(join(image.tree, "..", kept), "utf8")).not.toContain("swordfish");
+  });
+
+  test("is found again, and a changed playbook makes it anew without its base", async () => {
+    const before = await store.build(tiny);
+    expect(before.built).toBe(false);
+    write("playbook.yml", motd("second"));
+    expect(await store.find(tiny)).toBeUndefined();
+    expect((await store.why(tiny))[1]).toMatch(/^files\.playbook\.yml: sha256 [0-9a-f]{12}… → [0-9a-f]{12}…$/);
+    const said: string[] = [];
+    const after = await store.build(tiny, { say: (line) => said.push(line) });
+    tags.add(after.image.tag);
+    expect(after.built).toBe(true);
+    expect(said.some((line) => line.startsWith("ansible"))).toBe(true);
+    expect(said.some((line) => line.startsWith("base"))).toBe(false);
+    expect(after.image.treeDigest).not.toBe(before.image.treeDigest);
+    expect(await store.why(tiny)).toEqual([
+      expect.stringContaining("nothing has changed"),
+      expect.stringMatching(/^files\.playbook\.yml: sha256/),
+    ]);
+    write("playbook.yml", motd("first"));
+    expect((await store.build(tiny)).image).toEqual(before.image);
+  });
+
+  test("made twice from nothing but the base is the same, bit for bit", async () => {
+    const { image } = await store.build(tiny);
+    const elsewhere = mkdtempSync(join(directory, "again-"));
+    for (const shared of ["bases", "locks", "salt"]) symlinkSync(join(directory, shared), join(elsewhere, shared));
+    const again = await new Store({ directory: elsewhere }).build(tiny);
+    expect(again.built).toBe(true);
+    expect(again.image.imageId).toBe(image.imageId);
+    expect(again.image.treeDigest).toBe(image.treeDigest);
+  });
+
+  test("whose archive is damaged is made anew", async () => {
+    const { image } = await store.build(tiny);
+    writeFileSync(image.archive, "torn");
+    expect(await store.find(tiny)).toBeUndefined();
+    const again = await store.build(tiny);
+    expect(again.built).toBe(true);
+    expect(again.image.imageId).toBe(image.imageId);
+  });
+
+  test("on another recipe inherits its metadata, and on an image of the engine its files", async () => {
+    const above = recipe(named("above"), {
+      version: "1",
+      from: fromRecipe(tiny),
+      steps: [run(["rm", "/etc/motd"])],
+      context,
+    });
+    const { image } = await loaded(above);
+    expect(image.config).toMatchObject({ user: "7", labels: { purpose: "test" } });
+    expect(await inImage(image, "sh", "-c", "ls /etc/motd 2>&1 || hello")).toMatch(/No such file.*hello/s);
+
+    const imported = recipe(named("imported"), {
+      version: "1",
+      from: fromImage(image.tag),
+      steps: [copy("hello", "/etc/motd")],
+      context,
+    });
+    // An imported base is nobody else's: a store of its own.
+    const own = new Store({ directory: mkdtempSync(join(directory, "imported-")) });
+    const second = await loaded(imported, own);
+    expect(second.image.config.user).toBe("7");
+    expect(await inImage(second.image, "sh", "-c", "hello; cat /etc/motd")).toContain("echo hello");
+    expect((await own.build(imported, { source: driver.images })).built).toBe(false);
+  });
+
+  test("of a vaulted playbook needs the vault's password", async () => {
+    const word = secret("vault password", "open sesame");
+    write("vault-password", word.reveal());
+    write("vault.yml", "word: from the vault\n");
+    await command("ansible-vault", ["encrypt", "--vault-password-file", "vault-password", "vault.yml"], {
+      cwd: context,
+    });
+    mkdirSync(join(context, "vars"));
+    write("vars/vault.yml", readFileSync(join(context, "vault.yml"), "utf8"));
+    write("vaulted.yml", motd("vaulted").replace("  tasks:", "  vars_files: [vars/vault.yml]\n  tasks:"));
+    const vaulted = (vault?: typeof word) =>
+      recipe(named("vaulted"), {
+        version: "1",
+        from: debian,
+        steps: [ansible({ playbook: "vaulted.yml", ...(vault === undefined ? {} : { vault }) })],
+        context,
+      });
+    const { image } = await store.build(vaulted(word));
+    expect(readFileSync(join(image.tree, "etc/motd"), "utf8")).toBe("vaulted from the vault");
+    await expect(store.build(vaulted())).rejects.toMatchObject({
+      code: "ansible-failed",
+      seen: expect.stringContaining("vault"),
+    });
+    rmSync(join(context, "vars"), { recursive: true });
+  });
+});
+
+describe("what goes wrong", () => {
+  const failing = (name: string, steps: Recipe["steps"]) =>
+    recipe(named(name), { version: "1", from: debian, steps, context });
+  const failure = async (of: Recipe) => {
+    const error = await store.build(of).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ProvisionError);
+    expect(readdirSync(join(directory, "building"))).toEqual([]);
+    return error as ProvisionError;
+  };
+
+  test("a failing task is named with its words and its log, without secrets, and nothing is left", async () => {
+    write("failing.yml", playbook('    - name: Say the word\n      ansible.builtin.command: ls "/{{ word }}"\n'));
+    const vars = { word: secret("the word", "swordfish") };
+    const error = await failure(failing("task", [ansible({ playbook: "failing.yml", vars })]));
+    expect(error).toMatchObject({ code: "ansible-failed", phase: "build", node: named("task") });
+    expect(error.message).toContain('task "Say the word" failed');
+    expect(error.message).toContain("/‹the word›");
+    const log = /whole log in (\S+)$/.exec(error.message)?.[1] ?? "";
+    expect(readFileSync(log, "utf8")).toContain("Say the word");
+    expect(readFileSync(log, "utf8")).not.toContain("swordfish");
+  });
+
+  test("a failing command is told with its status and last lines", async () => {
+    const error = await failure(failing("command", [run(["sh", "-c", "echo so it goes; exit 7"])]));
+    expect(error).toMatchObject({ code: "run-failed" });
+    expect(error.seen).toContain("ended with status 7: so it goes");
+  });
+
+  test("a full disk is called that", async () => {
+    const filling = run(["dd", "if=/dev/zero", "of=/dev/shm/full", "bs=1M", "count=100"]);
+    expect(await failure(failing("full", [filling]))).toMatchObject({ code: "disk-full" });
+  });
+
+  test("a directory where the image has a file is refused", async () => {
+    mkdirSync(join(context, "folder"));
+    expect(await failure(failing("in-the-way", [copy("folder", "/etc/passwd")]))).toMatchObject({
+      code: "copy-failed",
+    });
+  });
+
+  test("a cancelled build ends at once and leaves nothing", async () => {
+    const stop = new AbortController();
+    const began = join(directory, "logs");
+    const building = store.build(failing("cancelled", [run(["sleep", "600"])]), { signal: stop.signal });
+    // The step's line is in the log before its program starts.
+    const { watch } = await import("node:fs/promises");
+    for await (const { filename } of watch(began)) {
+      if (filename === null || !readFileSync(join(began, filename), "utf8").includes("sleep 600")) continue;
+      stop.abort();
+      break;
+    }
+    await expect(building).rejects.toMatchObject({ code: "cancelled" });
+    expect(readdirSync(join(directory, "building"))).toEqual([]);
+  });
+});
+
+test("two processes that build one recipe build it once", async () => {
+  const program = `
+    import { Store } from ${JSON.stringify(join(import.meta.dirname, "store.ts"))};
+    import { fromRecipe, recipe, run } from ${JSON.stringify(join(import.meta.dirname, "../model/recipe.ts"))};
+    import { debian } from ${JSON.stringify(join(import.meta.dirname, "../../fixtures/debian.ts"))};
+    const once = recipe(${JSON.stringify(named("once"))}, {
+      version: "1", from: debian, steps: [run(["sh", "-c", "sleep 1; date +%N > /etc/when"])], context: ${JSON.stringify(context)},
+    });
+    const { built, image } = await new Store({ directory: ${JSON.stringify(directory)} }).build(once);
+    console.log(JSON.stringify({ built, treeDigest: image.treeDigest }));`;
+  const both = [1, 2].map(async () => {
+    const child = spawn(process.execPath, ["--input-type=module-typescript", "--eval", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let said = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await once(child, "close");
+    return JSON.parse(said) as { built: boolean; treeDigest: string };
+  });
+  const [one, two] = await Promise.all(both);
+  expect([one?.built, two?.built].sort()).toEqual([false, true]);
+  expect(one?.treeDigest).toBe(two?.treeDigest);
+});
