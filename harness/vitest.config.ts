@@ -42,6 +42,7 @@ export default defineConfig({
       project("contract", ["harness/**/*.contract.test.ts"], { order: 1, testTimeout: 120_000 }),
       project("specs", ["specs/**/*.spec.ts"], { order: 2, testTimeout: 120_000, maxWorkers: 4 }),
       project("twins", ["fixtures/**/*.test.ts"], { order: 3, testTimeout: 600_000 }),
+      project("bench", ["harness/bench/*.bench.ts"], { order: 4, testTimeout: 600_000 }),
       project("crash", ["harness/**/*.crash.test.ts"], { order: 4, testTimeout: 300_000, maxWorkers: 2 }),
     ],
   },

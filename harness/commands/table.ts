@@ -58,9 +58,12 @@ export const commandTable: readonly CommandEntry[] = [
       ["NO_COLOR=1 assay run | tee log", "plain lines"],
       ["assay run docker-soe --with vfx-studio-soe=registry.example/soe:rc1", "the same specs on a candidate"],
     ],
-    options: [["--with <name=other,...>", "let a recipe, an image or an environment stand in for the one of that name"]],
+    options: [
+      ["--with <name=other,...>", "let a recipe, an image or an environment stand in for the one of that name"],
+      ["--project <name>", "a project of tests other than the specs: unit, contract, crash, bench"],
+    ],
     exits: running,
-    act: (patterns, options) => run(patterns, ["specs"], options),
+    act: (patterns, { project = "specs", ...options }) => run(patterns, [String(project)], options),
   },
   {
     usage: "test [pattern...]",
@@ -134,10 +137,13 @@ export const commandTable: readonly CommandEntry[] = [
     act: async (_words, options) => (await import("./setup.ts")).setupCommand(options),
   },
   {
-    usage: "bench [pattern...]",
+    usage: "bench",
     does: "measure Assay against the same work done by shell",
-    exits: asking,
-    act: (patterns) => lazily("bench", (command) => command(patterns)),
+    teaches:
+      "Both sides by turns, in one run; the table goes to reports/bench.md as well. Only ratios mean something.\n" +
+      "goss is built with go the first time; where that cannot be done the table says that the peer is missing.",
+    exits: [0, 1, 2, 3],
+    act: () => lazily("bench", (command) => command()),
   },
   {
     usage: "reaper <run>",

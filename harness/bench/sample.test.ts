@@ -1,0 +1,67 @@
+// Timings as numbers, and numbers as a table: all of it pure.
+import { describe, expect, test } from "vitest";
+import { ratioOf, sampleOf } from "./sample.ts";
+import { markdownPage, plainTable, type Row, verdictOf } from "./table.ts";
+
+describe("a sample", () => {
+  test("is median and quartiles, in whatever order the timings came", () => {
+    expect(sampleOf([5, 1, 4, 2, 3])).toEqual({ rounds: 5, median: 3, lower: 2, upper: 4 });
+  });
+
+  test("lies between two timings where their number is even", () => {
+    expect(sampleOf([1, 2, 3, 4])).toEqual({ rounds: 4, median: 2.5, lower: 1.75, upper: 3.25 });
+  });
+
+  test("of one timing is that timing", () => {
+    expect(sampleOf([7])).toEqual({ rounds: 1, median: 7, lower: 7, upper: 7 });
+  });
+
+  test("one interrupted round does not move it", () => {
+    expect(sampleOf([10, 11, 12, 13, 9000]).median).toBe(12);
+  });
+
+  test("of nothing is refused", () => {
+    expect(() => sampleOf([])).toThrow(RangeError);
+  });
+
+  test("a ratio is of medians, and a peer that took no time is refused", () => {
+    expect(ratioOf(sampleOf([30]), sampleOf([60]))).toBe(0.5);
+    expect(() => ratioOf(sampleOf([30]), sampleOf([0]))).toThrow("cannot take 0 ms");
+  });
+});
+
+describe("a table", () => {
+  const row = (ours: number, target?: number): Row => ({
+    work: "some work",
+    ours: { by: "all()", sample: sampleOf([ours]) },
+    peer: { by: "a shell", sample: sampleOf([100]) },
+    ...(target === undefined ? {} : { target }),
+  });
+  const missing: Row = { ...row(50, 1), peer: { by: "a shell", missing: "there is no shell" } };
+
+  test("a target is met up to and including itself", () => {
+    expect([row(100, 1), row(101, 1), row(5), missing].map(verdictOf)).toEqual([
+      "met",
+      "not met",
+      "for information",
+      "peer missing",
+    ]);
+  });
+
+  test("for a terminal, columns begin below each other", () => {
+    expect(plainTable([row(50, 1), row(200, 2.5)])).toBe(
+      [
+        "Work       Assay             Peer           Ratio  Target  Verdict",
+        "some work  50.0 (50.0–50.0)  100 (100–100)  0.50   ≤ 1.0   met",
+        "some work  200 (200–200)     100 (100–100)  2.00   ≤ 2.5   met",
+      ].join("\n"),
+    );
+  });
+
+  test("the page tells why a peer is missing, and what was measured with", () => {
+    const page = markdownPage([missing], { cpus: 2, memoryBytes: 4 * 2 ** 30, versions: { node: "v24.0.0" } });
+    expect(page).toContain("| some work | 50.0 (50.0–50.0) | missing | – | ≤ 1.0 | peer missing |");
+    expect(page).toContain("missing: there is no shell");
+    expect(page).toContain("2 cores, 4 GiB. With node v24.0.0.");
+  });
+});

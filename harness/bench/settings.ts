@@ -1,0 +1,41 @@
+// Decides what `assay bench` tells the bench specs, which run in processes of their own, and where they answer.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+export interface BenchSettings {
+  /** Directory with `goss`, `goss.yaml` and `defect.yaml`, to be mounted at `gossMount`; absent where goss is missing. */
+  readonly goss?: string;
+  /** File for the answer. */
+  readonly answer: string;
+  readonly warmUp: number;
+  readonly rounds: number;
+}
+
+/** Timings by what was timed, in milliseconds. */
+export type Timings = Readonly<Record<string, readonly number[]>>;
+
+const variable = "ASSAY_BENCH";
+
+/** The environment variable for a bench spec's process. */
+export function handOver(settings: BenchSettings): Record<string, string> {
+  return { [variable]: JSON.stringify(settings) };
+}
+
+/** In a bench spec: what was handed over. Throws where nothing was: a bench is not run by itself. */
+export function benchSettings(): BenchSettings {
+  const given = process.env[variable];
+  if (given === undefined) throw new Error("this is measured by `npm run bench`, not run by itself");
+  return JSON.parse(given) as BenchSettings;
+}
+
+export function answer({ answer: path }: BenchSettings, timings: Timings): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, JSON.stringify(timings));
+}
+
+/** The answer, which is taken away: a later one cannot be confused with it. */
+export function takeAnswer({ answer: path }: BenchSettings): Timings {
+  const timings = JSON.parse(readFileSync(path, "utf8")) as Timings;
+  rmSync(path);
+  return timings;
+}
