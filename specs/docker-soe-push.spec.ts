@@ -1,6 +1,6 @@
 // Push: the image reaches a registry with the right login, and with no other.
 import { dockerRegistry } from "../environments/docker-soe.ts";
-import { expect, http, push, testIn } from "../harness/index.ts";
+import { expect, http, image, push, testIn } from "../harness/index.ts";
 
 const test = testIn(dockerRegistry);
 const login = { username: "ops", password: "only-on-loopback-0910" };
@@ -8,6 +8,10 @@ const login = { username: "ops", password: "only-on-loopback-0910" };
 test("without a login the registry tells nothing", async ({ registry, host }) => {
   const { host: address, port } = registry.port(5000);
   await expect(host).toMeet(http(`http://${address}:${port}/v2/_catalog`).answers(401));
+});
+
+test("the image carries its name and version as its tag", async ({ soe }) => {
+  await expect(soe).toMeet(image().isTagged("vfx-studio-soe:0.1.0"));
 });
 
 test("pushed with the login, the registry has the image under its digest", async ({ soe, registry }) => {
