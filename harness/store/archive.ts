@@ -13,10 +13,10 @@ export interface ArchiveParts {
   readonly layers: readonly (Layer & { readonly file: string })[];
 }
 
-/** Writes the archive to a new file and has it on disk before it resolves. */
+/** Writes the archive to a new file. */
 export async function writeArchive(file: string, { tag, image, layers }: ArchiveParts): Promise<void> {
   const archive = pack();
-  const written = pipeline(archive, createWriteStream(file, { flags: "wx", flush: true }));
+  const written = pipeline(archive, createWriteStream(file, { flags: "wx" }));
   const config = `${hexOf(image.id)}.json`;
   const names = layers.map((layer) => `${hexOf(layer.diffId)}.tar`);
   // Where the file cannot be written, `written` says why; filling must then not wait for ever.

@@ -43,7 +43,11 @@ export function readEntry(directory: string): Foundation | undefined {
   try {
     const entry = JSON.parse(text) as Foundation & Partial<ImageEntry>;
     const archive = entry.archiveBytes === undefined ? undefined : statSync(join(directory, "image.tar")).size;
-    return archive === entry.archiveBytes && statSync(join(directory, "tree")).isDirectory() ? entry : undefined;
+    const whole =
+      archive === entry.archiveBytes &&
+      statSync(join(directory, "tree")).isDirectory() &&
+      entry.layers.every(({ file, bytes }) => statSync(join(directory, "../..", file)).size === bytes);
+    return whole ? entry : undefined;
   } catch {
     return undefined;
   }

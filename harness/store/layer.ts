@@ -86,7 +86,7 @@ function startTar(args: readonly string[]): Tar {
 /** Passes tar's output to all sinks and, hashed, to a file; rejects unless tar ends well. */
 async function drain(tar: Tar, sinks: readonly NodeJS.WritableStream[], path?: string): Promise<Layer | undefined> {
   const ended = once(tar, "close");
-  const file = path === undefined ? undefined : createWriteStream(path, { flags: "wx", flush: true });
+  const file = path === undefined ? undefined : createWriteStream(path, { flags: "wx" });
   const written = file === undefined ? undefined : once(file, "close");
   written?.catch(() => tar.kill("SIGKILL"));
   const hash = path === undefined ? undefined : createHash("sha256");

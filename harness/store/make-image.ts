@@ -1,13 +1,13 @@
 // Decides how a base and a recipe's steps become an image: copy the tree, apply, clean, look what changed, pack.
-import { mkdir, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { sayMs } from "../model/duration.ts";
 import { writeArchive } from "./archive.ts";
 import { canonicalJson, digestOf, hexOf } from "./canonical.ts";
 import { cleanTree } from "./clean.ts";
 import { stageFiles } from "./context-files.ts";
-import { type Foundation, type ImageEntry, readTreeListing, writeEntry } from "./entry.ts";
-import { listingText, treeChange } from "./entry-listing.ts";
+import { type Foundation, type ImageEntry, readTreeListing, type StoredLayer, writeEntry } from "./entry.ts";
+import { type Listing, listingText, treeChange } from "./entry-listing.ts";
 import { imageFile, labels, mergeConfig } from "./image-config.ts";
 import { scanTree, writeChange } from "./layer.ts";
 import type { Described } from "./manifest.ts";
@@ -19,6 +19,8 @@ export interface Making {
   readonly place: Workplace;
   /** The entry's directory while it is made; the tree is in it. */
   readonly directory: string;
+  /** Where that directory will lie. */
+  readonly target: string;
   readonly foundation: Foundation;
   /** Directory of the foundation. */
   readonly below: string;
@@ -30,24 +32,12 @@ export interface Making {
 
 /** Makes the image's tree, layers, archive and manifest in `directory`. */
 export async function makeImage(making: Making): Promise<ImageEntry> {
-  const { described, place, directory, foundation, say } = making;
+  const { described, directory, foundation, say } = making;
   const { recipe, manifest } = described;
-  await stageFiles(recipe, manifest.files, place.context);
-  await copyTree(place, join(making.below, "tree"));
-  await applySteps(place, recipe.steps, say);
-  if (recipe.steps.length > 0) await cleanTree(place.tree);
-
-  const packing = performance.now();
   const { epochSeconds } = foundation;
-  const { listing } = await scanTree(place.tree, epochSeconds);
+  const { listing, own, packing } = await (recipe.steps.length === 0 ? sameTree(making) : ownTree(making));
   const treeDigest = digestOf(listingText(listing));
-  const change = treeChange(await readTreeListing(making.below), listing);
-  const file = join(directory, "layer.tar");
-  const own = await writeChange(change, { tree: place.tree, epochSeconds, file, scratch: place.scratch });
-  const layers = [
-    ...foundation.layers,
-    ...(own === undefined ? [] : [{ ...own, file: `images/${hexOf(described.digest)}/layer.tar` }]),
-  ];
+  const layers = [...foundation.layers, ...own];
 
   const merged = mergeConfig(foundation.config, recipe.image);
   const config = {
@@ -69,7 +59,7 @@ export async function makeImage(making: Making): Promise<ImageEntry> {
   // The layer of this image is still in its room; those below lie in the store.
   const files = layers.map((layer, at) => ({
     ...layer,
-    file: at < foundation.layers.length ? join(making.store, layer.file) : file,
+    file: at < foundation.layers.length ? join(making.store, layer.file) : join(directory, "layer.tar"),
   }));
   await writeArchive(archive, { tag, image, layers: files });
   await writeFile(join(directory, "manifest.json"), `${canonicalJson(manifest, "  ")}\n`, { flush: true });
@@ -91,7 +81,39 @@ export async function makeImage(making: Making): Promise<ImageEntry> {
   return entry;
 }
 
-/** The tree is copied, never linked: two trees must not share a file that a step could write to. */
+interface Made {
+  readonly listing: Listing;
+  /** The layer above the foundation's, if there is one. */
+  readonly own: readonly StoredLayer[];
+  /** When packing began. */
+  readonly packing: number;
+}
+
+/** A tree of the image's own: the foundation's with the steps applied. */
+async function ownTree({ described, place, directory, foundation, below, say }: Making): Promise<Made> {
+  const { recipe, manifest, digest } = described;
+  await stageFiles(recipe, manifest.files, place.context);
+  await copyTree(place, await realpath(join(below, "tree")));
+  await applySteps(place, recipe.steps, say);
+  await cleanTree(place.tree);
+  const packing = performance.now();
+  const { epochSeconds } = foundation;
+  const { listing } = await scanTree(place.tree, epochSeconds);
+  const change = treeChange(await readTreeListing(below), listing);
+  const file = join(directory, "layer.tar");
+  const layer = await writeChange(change, { tree: place.tree, epochSeconds, file, scratch: place.scratch });
+  const own = layer === undefined ? [] : [{ ...layer, file: `images/${hexOf(digest)}/layer.tar` }];
+  return { listing, own, packing };
+}
+
+/** Without steps the tree is the foundation's, and trees are never written to: a link says so at no cost. */
+async function sameTree({ place, target, below }: Making): Promise<Made> {
+  const packing = performance.now();
+  await symlink(relative(target, await realpath(join(below, "tree"))), place.tree);
+  return { listing: await readTreeListing(below), own: [], packing };
+}
+
+/** The tree is copied, never linked file by file: two trees must not share a file that a step could write to. */
 async function copyTree(place: Workplace, from: string): Promise<void> {
   place.log.begin("copy of the base");
   await rm(place.tree, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 // Decides how a program runs during a build: from an argument array, in namespaces that die with it, its output in the log.
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { $ } from "zx";
 import { type ErrorFacts, ProvisionError } from "../model/errors.ts";
@@ -101,9 +101,15 @@ export async function runTool(
   }
 }
 
-/** A step's failure, with the log as the next thing to read. Output that speaks of a full disk becomes `disk-full`. */
+/** So little is left of a disk that what just failed for want of space failed there, MiB. */
+const fullBelow = 64;
+
+/** A step's failure, with the log as the next thing to read. One for want of space on the store's disk becomes `disk-full`. */
 export function stepFailed(place: Workplace, facts: Pick<ErrorFacts, "code" | "seen">): ProvisionError {
-  const full = place.log.lines.some((line) => /No space left on device|ENOSPC/.test(line));
+  const { bavail, bsize } = statfsSync(place.scratch);
+  const full =
+    (bavail * bsize) / 1024 ** 2 < fullBelow &&
+    place.log.lines.some((line) => /No space left on device|ENOSPC/.test(line));
   return new ProvisionError({
     phase: "build",
     node: place.recipe,

@@ -7,10 +7,14 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
+import { watch } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -19,8 +23,10 @@ import { readConfig } from "../config.ts";
 import { openDockerDriver } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
 import { ProvisionError } from "../model/errors.ts";
+import type { BuiltImage } from "../model/image.ts";
 import { ansible, copy, fromImage, fromRecipe, type Recipe, recipe, run } from "../model/recipe.ts";
 import { secret } from "../model/secret.ts";
+import { smallRoot } from "./small-root.ts";
 import { Store } from "./store.ts";
 
 const command = promisify(execFile);
@@ -219,84 +225,172 @@ describe("an image", () => {
   });
 });
 
-describe("what goes wrong", () => {
-  const failing = (name: string, steps: Recipe["steps"]) =>
-    recipe(named(name), { version: "1", from: debian, steps, context });
-  const failure = async (of: Recipe) => {
-    const error = await store.build(of).catch((thrown: unknown) => thrown);
+/** Builds that need neither Debian nor Python: on a root of a few megabytes, so that they cost little. */
+describe("on a small root", () => {
+  const source = smallRoot();
+  const small = (name: string, steps: Recipe["steps"], from: Recipe["from"] = fromImage("small")) =>
+    recipe(named(name), { version: "1", from, steps, context });
+  let own: Store;
+  let place: string;
+  beforeAll(() => {
+    place = mkdtempSync(join(directory, "small-"));
+    own = new Store({ directory: place });
+  });
+  const failure = async (of: Recipe, from: Store = own) => {
+    const error = await from.build(of, { source }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ProvisionError);
-    expect(readdirSync(join(directory, "building"))).toEqual([]);
     return error as ProvisionError;
   };
 
-  test("a failing task is named with its words and its log, without secrets, and nothing is left", async () => {
-    write("failing.yml", playbook('    - name: Say the word\n      ansible.builtin.command: ls "/{{ word }}"\n'));
-    const vars = { word: secret("the word", "swordfish") };
-    const error = await failure(failing("task", [ansible({ playbook: "failing.yml", vars })]));
-    expect(error).toMatchObject({ code: "ansible-failed", phase: "build", node: named("task") });
-    expect(error.message).toContain('task "Say the word" failed');
-    expect(error.message).toContain("/‹the word›");
-    const log = /whole log in (\S+)$/.exec(error.message)?.[1] ?? "";
-    expect(readFileSync(log, "utf8")).toContain("Say the word");
-    expect(readFileSync(log, "utf8")).not.toContain("swordfish");
+  test("files land where and as they are declared", async () => {
+    mkdirSync(join(context, "site/deep"), { recursive: true });
+    write("site/deep/page", "a page");
+    const steps = [
+      copy("site", "/srv/site", { owner: { uid: 1500, gid: 1501 }, mode: 0o640 }),
+      copy("hello", "/usr/local/bin/"),
+      copy("hello", "/etc/renamed", { mode: 0o600 }),
+      run([
+        "sh",
+        "-c",
+        ': > /srv/site/made-inside; while read -r line; do last=$line; done < /etc/resolv.conf; test -n "$last"',
+      ]),
+    ];
+    const { image } = await own.build(small("copied", steps), { source });
+    const seen = (path: string) => {
+      const { uid, gid, mode } = statSync(join(image.tree, path));
+      return `${uid}:${gid} ${(mode & 0o7777).toString(8)}`;
+    };
+    expect(["srv", "srv/site", "srv/site/deep", "srv/site/deep/page", "srv/site/made-inside"].map(seen)).toEqual([
+      "0:0 755",
+      "1500:1501 755",
+      "1500:1501 755",
+      "1500:1501 640",
+      "0:0 644",
+    ]);
+    expect(["usr/local/bin/hello", "etc/renamed"].map(seen)).toEqual(["0:0 644", "0:0 600"]);
+    expect(existsSync(join(image.tree, "etc/resolv.conf"))).toBe(false);
   });
 
-  test("a failing command is told with its status and last lines", async () => {
-    const error = await failure(failing("command", [run(["sh", "-c", "echo so it goes; exit 7"])]));
+  test("a recipe without steps shares its base's tree, and has an archive of its own", async () => {
+    const below = small("below", [run(["sh", "-c", "echo below > /etc/motd"])]);
+    const labelled = recipe(named("labelled"), {
+      version: "2",
+      from: fromRecipe(below),
+      image: { labels: { a: "b" } },
+      context,
+    });
+    const { image } = await own.build(labelled, { source });
+    const { image: base } = await own.build(below, { source });
+    expect(realpathSync(image.tree)).toBe(base.tree);
+    expect(image.treeDigest).toBe(base.treeDigest);
+    expect(image.imageId).not.toBe(base.imageId);
+    const above = small("above-labelled", [run(["rm", "/etc/motd"])], fromRecipe(labelled));
+    expect(existsSync(join((await own.build(above, { source })).image.tree, "etc/motd"))).toBe(false);
+    expect(readFileSync(join(base.tree, "etc/motd"), "utf8")).toBe("below\n");
+  });
+
+  test("two processes that build one recipe build it once", async () => {
+    const program = `
+      import { Store } from ${JSON.stringify(join(import.meta.dirname, "store.ts"))};
+      import { smallRoot } from ${JSON.stringify(join(import.meta.dirname, "small-root.ts"))};
+      const once = ${JSON.stringify(small("once", [run(["sh", "-c", "sleep 0.5; date +%N > /etc/when"])]))};
+      const { built, image } = await new Store({ directory: ${JSON.stringify(place)} }).build(once, { source: smallRoot() });
+      console.log(JSON.stringify({ built, treeDigest: image.treeDigest }));`;
+    const both = [1, 2].map(async () => {
+      const child = spawn(process.execPath, ["--input-type=module-typescript", "--eval", program], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      let said = "";
+      child.stdout.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+      await once(child, "close");
+      return JSON.parse(said) as { built: boolean; treeDigest: string };
+    });
+    const [one, two] = await Promise.all(both);
+    expect([one?.built, two?.built].sort()).toEqual([false, true]);
+    expect(one?.treeDigest).toBe(two?.treeDigest);
+  });
+
+  test("old images of a name go, the two used last and what they stand on stay", async () => {
+    const numbered = (text: string) => small("numbered", [run(["sh", "-c", `echo ${text} > /etc/motd`])]);
+    const { image: first } = await own.build(numbered("1"), { source });
+    const above = small("on-first", [run(["rm", "/etc/motd"])], fromRecipe(numbered("1")));
+    await own.build(above, { source });
+    const others: BuiltImage[] = [];
+    for (const text of ["2", "3", "4"]) others.push((await own.build(numbered(text), { source })).image);
+    const hoursAgo = (image: BuiltImage, hours: number) => {
+      const then = Date.now() / 1000 - hours * 3600;
+      utimesSync(join(image.tree, ".."), then, then);
+    };
+    hoursAgo(first, 9);
+    for (const [at, image] of others.entries()) hoursAgo(image, 8 - at);
+    const gone = await own.sweep();
+    expect(gone).toEqual([`image ${named("numbered")}:1 ${others[0]?.recipeDigest}`]);
+    expect(await own.find(numbered("1"), { source })).toEqual(first);
+    expect(await own.find(numbered("2"), { source })).toBeUndefined();
+    expect(await own.find(numbered("4"), { source })).toEqual(others[2]);
+  });
+
+  test("a failing command is told with its status and last lines, and nothing is left", async () => {
+    const error = await failure(small("command", [run(["sh", "-c", "echo so it goes; exit 7"])]));
     expect(error).toMatchObject({ code: "run-failed" });
     expect(error.seen).toContain("ended with status 7: so it goes");
+    expect(readdirSync(join(place, "building"))).toEqual([]);
+  });
+
+  test("a program that the image has not is told as such", async () => {
+    const error = await failure(small("no-program", [run(["apt-get", "update"])]));
+    expect(error.seen).toMatch(/apt-get update ended with status 127.*No such file/);
   });
 
   test("a full disk is called that", async () => {
-    const filling = run(["dd", "if=/dev/zero", "of=/dev/shm/full", "bs=1M", "count=100"]);
-    expect(await failure(failing("full", [filling]))).toMatchObject({ code: "disk-full" });
+    const disk = join(place, "disk");
+    mkdirSync(disk);
+    await command("mount", ["-t", "tmpfs", "-o", "size=24m", "disk", disk]);
+    try {
+      const filling = [run(["dd", "if=/dev/zero", "of=/full", "bs=1M"])];
+      const error = await failure(small("full", filling), new Store({ directory: disk }));
+      expect(error).toMatchObject({ code: "disk-full", seen: expect.stringContaining(disk) });
+    } finally {
+      await command("umount", [disk]);
+    }
   });
 
   test("a directory where the image has a file is refused", async () => {
     mkdirSync(join(context, "folder"));
-    expect(await failure(failing("in-the-way", [copy("folder", "/etc/passwd")]))).toMatchObject({
-      code: "copy-failed",
-    });
+    expect(await failure(small("in-the-way", [copy("folder", "/bin/sh")]))).toMatchObject({ code: "copy-failed" });
   });
 
   test("a cancelled build ends at once and leaves nothing", async () => {
     const stop = new AbortController();
-    const began = join(directory, "logs");
-    const building = store.build(failing("cancelled", [run(["sleep", "600"])]), { signal: stop.signal });
-    // The step's line is in the log before its program starts.
-    const { watch } = await import("node:fs/promises");
-    for await (const { filename } of watch(began)) {
-      if (filename === null || !readFileSync(join(began, filename), "utf8").includes("sleep 600")) continue;
-      stop.abort();
-      break;
+    const logs = join(place, "logs");
+    const watched = watch(logs, { signal: stop.signal });
+    const building = own.build(small("cancelled", [run(["sleep", "600"])]), { signal: stop.signal, source });
+    for await (const { filename } of watched) {
+      // The step's line is in the log before its program starts.
+      if (filename === null || !existsSync(join(logs, filename))) continue;
+      if (readFileSync(join(logs, filename), "utf8").includes("sleep 600")) break;
     }
+    stop.abort();
     await expect(building).rejects.toMatchObject({ code: "cancelled" });
-    expect(readdirSync(join(directory, "building"))).toEqual([]);
+    expect(readdirSync(join(place, "building"))).toEqual([]);
   });
 });
 
-test("two processes that build one recipe build it once", async () => {
-  const program = `
-    import { Store } from ${JSON.stringify(join(import.meta.dirname, "store.ts"))};
-    import { fromRecipe, recipe, run } from ${JSON.stringify(join(import.meta.dirname, "../model/recipe.ts"))};
-    import { debian } from ${JSON.stringify(join(import.meta.dirname, "../../fixtures/debian.ts"))};
-    const once = recipe(${JSON.stringify(named("once"))}, {
-      version: "1", from: debian, steps: [run(["sh", "-c", "sleep 1; date +%N > /etc/when"])], context: ${JSON.stringify(context)},
-    });
-    const { built, image } = await new Store({ directory: ${JSON.stringify(directory)} }).build(once);
-    console.log(JSON.stringify({ built, treeDigest: image.treeDigest }));`;
-  const both = [1, 2].map(async () => {
-    const child = spawn(process.execPath, ["--input-type=module-typescript", "--eval", program], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    let said = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      said += chunk.toString();
-    });
-    await once(child, "close");
-    return JSON.parse(said) as { built: boolean; treeDigest: string };
-  });
-  const [one, two] = await Promise.all(both);
-  expect([one?.built, two?.built].sort()).toEqual([false, true]);
-  expect(one?.treeDigest).toBe(two?.treeDigest);
+test("a failing task is named with its words and its log, without secrets, and nothing is left", async () => {
+  write("failing.yml", playbook('    - name: Say the word\n      ansible.builtin.command: ls "/{{ word }}"\n'));
+  const steps = [ansible({ playbook: "failing.yml", vars: { word: secret("the word", "swordfish") } })];
+  const error = await store
+    .build(recipe(named("task"), { version: "1", from: debian, steps, context }))
+    .catch((thrown: unknown) => thrown as ProvisionError);
+  expect(error).toBeInstanceOf(ProvisionError);
+  const { message } = error as ProvisionError;
+  expect(error).toMatchObject({ code: "ansible-failed", phase: "build", node: named("task") });
+  expect(message).toContain('task "Say the word" failed');
+  expect(message).toContain("/‹the word›");
+  const log = readFileSync(/whole log in (\S+)$/.exec(message)?.[1] ?? "", "utf8");
+  expect(log).toContain("Say the word");
+  expect(log).not.toContain("swordfish");
+  expect(readdirSync(join(directory, "building"))).toEqual([]);
 });

@@ -1,28 +1,27 @@
 // A build that is killed with SIGKILL: the kernel ends what it started, its lock is free, the next build sweeps what it left.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { debian } from "../../fixtures/debian.ts";
 import { readConfig } from "../config.ts";
-import { recipe, run } from "../model/recipe.ts";
+import { fromImage, recipe, run } from "../model/recipe.ts";
+import { smallRoot } from "./small-root.ts";
 import { Store } from "./store.ts";
 
 let directory: string;
 beforeAll(() => {
-  const config = readConfig();
-  for (const shared of ["bases", "locks"]) mkdirSync(join(config.store, shared), { recursive: true, mode: 0o700 });
-  directory = mkdtempSync(join(config.state, "store-crash-"));
-  for (const shared of ["bases", "locks"]) symlinkSync(join(config.store, shared), join(directory, shared));
+  const { state } = readConfig();
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  directory = mkdtempSync(join(state, "store-crash-"));
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const killed = (length: string) =>
   recipe(`assay-store-killed-${process.pid}`, {
     version: "1",
-    from: debian,
+    from: fromImage("small"),
     // The first step ends and is told; the second is what is killed.
     steps: [run(["true"]), run(["sh", "-c", `sleep ${length} & exec sleep ${length}`])],
     context: import.meta.dirname,
@@ -43,16 +42,18 @@ function running(text: string): string[] {
 
 test("a build killed in mid-step leaves no process, no mount, no lock, and a room that the next build sweeps", async () => {
   const store = new Store({ directory });
+  const source = smallRoot();
   // So that the base is there, and what is killed is the step.
   await store.build(
-    recipe(`assay-store-base-${process.pid}`, { version: "1", from: debian, context: import.meta.dirname }),
+    recipe(`assay-store-base-${process.pid}`, { version: "1", from: fromImage("small"), context: import.meta.dirname }),
+    { source },
   );
   const length = `987${process.pid}`;
   const program = `
     import { Store } from ${JSON.stringify(join(import.meta.dirname, "store.ts"))};
-    import { recipe, run } from ${JSON.stringify(join(import.meta.dirname, "../model/recipe.ts"))};
+    import { smallRoot } from ${JSON.stringify(join(import.meta.dirname, "small-root.ts"))};
     const killed = ${JSON.stringify(killed(length))};
-    await new Store({ directory: ${JSON.stringify(directory)} }).build(killed, { say: console.log });`;
+    await new Store({ directory: ${JSON.stringify(directory)} }).build(killed, { say: console.log, source: smallRoot() });`;
   const child = spawn(process.execPath, ["--input-type=module-typescript", "--eval", program], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -67,7 +68,7 @@ test("a build killed in mid-step leaves no process, no mount, no lock, and a roo
   expect(running(`sleep\0${length}`)).toEqual([]);
   expect(readFileSync("/proc/mounts", "utf8")).not.toContain(directory);
   expect(readdirSync(join(directory, "building")).length).toBe(1);
-  const { built, image } = await store.build(killed("0.01"));
+  const { built, image } = await store.build(killed("0.01"), { source });
   expect(built).toBe(true);
   expect(existsSync(image.archive)).toBe(true);
   expect(readdirSync(join(directory, "building"))).toEqual([]);

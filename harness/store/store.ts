@@ -14,6 +14,7 @@ import { takeLock } from "./lock.ts";
 import { makeBase } from "./make-base.ts";
 import { makeImage } from "./make-image.ts";
 import { type Described, describeRecipe } from "./manifest.ts";
+import { markUsed, pruneImages } from "./prune.ts";
 import { type Room, Rooms } from "./rooms.ts";
 import { findTool, type Workplace } from "./steps-tool.ts";
 import { manifestDifference } from "./why.ts";
@@ -81,6 +82,7 @@ export class Store {
       this.#rooms.prepare();
       await this.#rooms.sweep();
       const { entry, built } = await this.#image(described, options);
+      await pruneImages(this.#rooms);
       return result(builtImage(this.#rooms.image(described.digest), entry), built);
     } catch (error) {
       throw this.#asProvisionError(recipe, error);
@@ -104,9 +106,18 @@ export class Store {
     ];
   }
 
-  /** Removes what builds that were killed left behind. Resolves with how many there were. Never touches a living build's. */
-  sweep(): Promise<number> {
-    return this.#rooms.sweep();
+  /**
+   * Removes what killed builds left behind, and images of which two newer ones of their name were used since and that
+   * nobody used for an hour. Never touches a living build's. Resolves with what is gone, a line each.
+   */
+  async sweep(): Promise<string[]> {
+    this.#rooms.prepare();
+    const rooms = await this.#rooms.sweep();
+    const pruned = await pruneImages(this.#rooms);
+    return [
+      ...(rooms === 0 ? [] : [`${rooms} half-made ${rooms === 1 ? "image" : "images"} of killed builds`]),
+      ...pruned.map((image) => `image ${image}`),
+    ];
   }
 
   #describe(recipe: Recipe, { source }: FindOptions): Promise<Described> {
@@ -116,7 +127,9 @@ export class Store {
   #find(described: Described): BuiltImage | undefined {
     const directory = this.#rooms.image(described.digest);
     const entry = readEntry(directory);
-    return entry === undefined ? undefined : builtImage(directory, entry as ImageEntry);
+    if (entry === undefined) return undefined;
+    markUsed(directory);
+    return builtImage(directory, entry as ImageEntry);
   }
 
   /** The image's entry, built where it is missing: by this process, or by the one that it waited for. */
@@ -136,6 +149,7 @@ export class Store {
         described,
         place,
         directory: room.entry,
+        target: directory,
         foundation,
         below,
         store: this.#rooms.directory,
