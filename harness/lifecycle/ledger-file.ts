@@ -7,7 +7,9 @@ import { messageOf, ProvisionError } from "../model/errors.ts";
 
 /** "Assa" in ASCII: tells a ledger from any other SQLite file. */
 const applicationId = 0x41737361;
-const version = 1;
+const version = 2;
+/** What brings a file of the schema before to this one; a live run of an older Assay goes on using it. */
+const migrations: Readonly<Record<number, string>> = { 2: "ALTER TABLE runs ADD COLUMN reaper TEXT" };
 /** How long a writer waits for another process's transaction. Each is a few statements long, so this is never reached in health. */
 const busyMs = 20_000;
 
@@ -18,6 +20,7 @@ const schema = `
     command TEXT NOT NULL,
     started_at INTEGER NOT NULL,
     child TEXT,
+    reaper TEXT,
     closing_at INTEGER,
     ended_at INTEGER
   ) STRICT, WITHOUT ROWID;
@@ -98,7 +101,21 @@ function check(file: string, database: DatabaseSync): void {
   if (foundId !== applicationId) throw unusable(file, "ledger-foreign", "is not a ledger of Assay");
   if (found > version)
     throw unusable(file, "ledger-newer", `was written by a newer Assay (schema ${found}, this one knows ${version})`);
-  if (found < version) throw unusable(file, "ledger-older", `has schema ${found}, which this Assay no longer reads`);
+  if (found < version) migrate(database, read);
+}
+
+function migrate(database: DatabaseSync, read: (pragma: string) => number): void {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    // Read again: another process may have done it while this one waited.
+    for (let next = read("user_version") + 1; next <= version; next += 1) {
+      database.exec(`${migrations[next] ?? ""}; PRAGMA user_version = ${next}`);
+    }
+    database.exec("COMMIT");
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  }
 }
 
 /** SQLite's result codes that mean: the file itself is no good. */

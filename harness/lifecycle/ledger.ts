@@ -32,6 +32,8 @@ export interface RunRow {
   readonly startedAt: number;
   /** Identity of the process group that runs the specs, once it is started. */
   readonly child?: string;
+  /** Identity of the process that stands by to take the run down. */
+  readonly reaper?: string;
   /** Set when teardown began; from then on nothing may be created. */
   readonly closingAt?: number;
   /** Set when nothing of it stands any more. */
@@ -102,6 +104,11 @@ export class Ledger {
   /** The process group that acts for the run: whoever reaps the run kills it first. */
   childStarted(run: string, identity: string): void {
     this.#commit(`child of ${run}`, () => this.#run("UPDATE runs SET child = ? WHERE run = ?", identity, run));
+  }
+
+  /** The process that takes the run down when its supervisor cannot. */
+  reaperStarted(run: string, identity: string): void {
+    this.#commit(`reaper of ${run}`, () => this.#run("UPDATE runs SET reaper = ? WHERE run = ?", identity, run));
   }
 
   /** From now on `intend` refuses: teardown has begun, and what is made now would be missed. Idempotent. */
@@ -350,6 +357,7 @@ function runOf(row: Row): RunRow {
     command: String(row["command"]),
     startedAt: Number(row["started_at"]),
     ...optional("child", row["child"], String),
+    ...optional("reaper", row["reaper"], String),
     ...optional("closingAt", row["closing_at"], Number),
     ...optional("endedAt", row["ended_at"], Number),
   };

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync } from "node:fs";
+import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { dirname } from "node:path";
 import type { Driver } from "../drivers/driver.ts";
@@ -72,7 +73,7 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
   const identity = identityOf();
   ledger.beginRun(run, identity, supervision.command);
   const cancellation = listenForSignals();
-  const reaper = keepReaper(supervision.reaper);
+  const reaper = keepReaper(supervision.reaper, (pid) => ledger.reaperStarted(run, identityOf(pid)));
   let opening: Promise<readonly Driver[]> | undefined;
   const drivers = () => {
     opening ??= supervision.drivers();
@@ -165,7 +166,7 @@ async function start(program: Program, env: Program["env"], stdin: "ignore" | "p
 }
 
 /** A reaper that stands by; when it dies while the run goes on, another takes its place. */
-function keepReaper(program: Program): { dismiss(): void } {
+function keepReaper(program: Program, started: (pid: number) => void): { dismiss(): void } {
   let dismissed = false;
   let current: ChildProcess | undefined;
   let left = 3;
@@ -173,13 +174,15 @@ function keepReaper(program: Program): { dismiss(): void } {
     left -= 1;
     const reaper = await start(program, program.env, "pipe");
     current = reaper;
-    if (dismissed) reaper.stdin?.end(farewell);
     // The run does not wait for it, and a reaper that died has nothing to read.
     reaper.unref();
+    (reaper.stdin as Socket | null)?.unref();
     reaper.stdin?.on("error", () => {});
     reaper.once("exit", () => {
       if (!dismissed && left > 0) hire().catch(() => {});
     });
+    if (dismissed) reaper.stdin?.end(farewell);
+    else if (reaper.pid !== undefined) started(reaper.pid);
   };
   // Without a reaper the run is as safe as `gc` makes it: its log says what is wrong, the run goes on.
   hire().catch(() => {});

@@ -1,0 +1,43 @@
+// Decides that a run that is killed at any commit of its ledger leaves nothing: with directories for an engine, at every step.
+import { once } from "node:events";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { nothing, SmallStage } from "./testing/small-stage.ts";
+
+let stage: SmallStage;
+beforeEach(() => {
+  stage = new SmallStage();
+});
+afterEach(() => stage.close());
+describe("killed at every step of the ledger", () => {
+  // Steps of the child: three intents and three lives. Of the supervisor: run, reaper, child, and its teardown.
+  const steps = [
+    ...[1, 2, 3, 4, 5, 6].map((n) => `worker:${n}`),
+    ...Array.from({ length: 14 }, (_, n) => `supervisor:${n + 1}`),
+  ];
+  test.each(steps)("the supervisor at %s: its reaper leaves nothing", async (step) => {
+    const supervisor = stage.start({ fault: `kill:supervisor@${step}`, afterwards: "exit" });
+    await once(supervisor, "exit");
+    // With fewer resources than expected the last steps would not be reached.
+    expect(supervisor.signalCode).toBe("SIGKILL");
+    // At its first step it has no reaper yet, and has made nothing.
+    if (step === "supervisor:1") await collect();
+    else expect(await stage.reaction()).toMatchObject({ leaked: [] });
+    expect(await stage.left()).toEqual(nothing);
+  });
+
+  test.each(steps.filter((step) => step.startsWith("worker")))(
+    "supervisor, child and reaper at %s: gc leaves nothing",
+    async (step) => {
+      const supervisor = stage.start({ fault: `kill:reaper+group@${step}`, afterwards: "wait" });
+      expect(await once(supervisor, "exit")).toEqual([null, "SIGKILL"]);
+      await collect();
+      expect(await stage.left()).toEqual(nothing);
+    },
+  );
+
+  async function collect(): Promise<void> {
+    const collected = await stage.collect();
+    expect(collected.troubles).toEqual([]);
+    expect(collected.removed.map((each) => each.run)).toEqual([stage.run]);
+  }
+});
