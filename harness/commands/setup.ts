@@ -11,13 +11,13 @@ import { surroundings } from "./doctor.ts";
 /** `assay setup`: does what is missing. 0 when all is there at the end, 3 when it stopped before doing anything. */
 export async function setupCommand(options: { readonly yes?: boolean }): Promise<number> {
   const config = readConfig();
-  const { steps, root } = await look(config);
-  if (steps.length === 0) {
+  const { plan, root } = await look(config);
+  if (plan.steps?.length === 0) {
     console.log("Nothing to do: all that Assay needs is here and runs.");
     return ExitCode.met;
   }
-  console.log(`To do:\n${tellSteps(steps, config)}`);
-  if (!root) return needsRoot("sudo npx assay setup --yes");
+  if (!root) return needsRoot(plan, config, "sudo npx assay setup --yes");
+  console.log(tellSteps(stepsOf(plan), config));
   if (options.yes !== true && !(await agreed())) return ExitCode.couldNotAsk;
   await carryOutLocked(config);
   console.log("All that Assay needs is here and runs.");
@@ -30,18 +30,15 @@ export async function setupCommand(options: { readonly yes?: boolean }): Promise
  */
 export async function setUpFirst(command: string): Promise<number> {
   const config = readConfig();
-  const { steps, root } = await look(config);
-  if (!root) {
-    if (steps.length > 0) console.log(`To do on this machine first:\n${tellSteps(steps, config)}`);
-    return needsRoot(`sudo ${command}`);
-  }
-  if (steps.length > 0) await carryOutLocked(config);
+  const { plan, root } = await look(config);
+  if (!root) return needsRoot(plan, config, `sudo ${command}`);
+  if (stepsOf(plan).length > 0) await carryOutLocked(config);
   return ExitCode.met;
 }
 
-async function look(config: Config): Promise<{ steps: readonly Step[]; root: boolean }> {
+async function look(config: Config): Promise<{ readonly plan: Plan; readonly root: boolean }> {
   const facts = await learnSetup(surroundings(config));
-  return { steps: stepsOf(planSetup(facts)), root: facts.uid === 0 };
+  return { plan: planSetup(facts), root: facts.uid === 0 };
 }
 
 function stepsOf(plan: Plan): readonly Step[] {
@@ -49,13 +46,15 @@ function stepsOf(plan: Plan): readonly Step[] {
   throw new ProvisionError({ code: "setup-blocked", phase: "setup", ...plan.blocked });
 }
 
-function tellSteps(steps: readonly Step[], { state }: Config): string {
-  return steps.map((step) => `  # ${step.title}\n  ${sayStep(step, dockerdLog(state))}`).join("\n");
-}
-
-function needsRoot(command: string): number {
+/** Root finds out by itself what an unprivileged user cannot even look at: a blocked plan says nothing more here. */
+function needsRoot(plan: Plan, config: Config, command: string): number {
+  if (plan.blocked === undefined && plan.steps.length > 0) console.error(tellSteps(plan.steps, config));
   console.error(`Root is needed; nothing was changed. Run:\n  ${command}\nor become root and run it without sudo.`);
   return ExitCode.couldNotAsk;
+}
+
+function tellSteps(steps: readonly Step[], { state }: Config): string {
+  return ["To do:", ...steps.map((step) => `  # ${step.title}\n  ${sayStep(step, dockerdLog(state))}`)].join("\n");
 }
 
 /** Asks on a terminal; elsewhere nobody can answer, so it says how to agree and takes it as a no. */
@@ -82,10 +81,10 @@ async function carryOutLocked(config: Config): Promise<void> {
   const { carryOut } = await import("../host/carry-out.ts");
   const tell = telling(config);
   using _lock = await holdLock(join(config.state, "setup.lock"), () => tell.say("another setup is at work: waiting"));
-  const { steps } = await look(config);
+  const steps = stepsOf((await look(config)).plan);
   if (steps.length === 0) return;
   await carryOut(steps, config.state, tell);
-  const { steps: left } = await look(config);
+  const left = stepsOf((await look(config)).plan);
   if (left.length > 0)
     throw new ProvisionError({
       code: "setup-incomplete",

@@ -38,7 +38,7 @@ export type Step =
 /** Steps to do, none when all is there; or why setup cannot help, with the next step for the reader. */
 export type Plan =
   | { readonly steps: readonly Step[]; readonly blocked?: never }
-  | { readonly blocked: { readonly seen: string; readonly hint: string } };
+  | { readonly steps?: never; readonly blocked: { readonly seen: string; readonly hint: string } };
 
 /** Another package installation may be going on, as at a machine's first boot: wait for it, up to 10 minutes. */
 const patient = ["-o", "DPkg::Lock::Timeout=600"] as const;
