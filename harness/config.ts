@@ -24,6 +24,8 @@ export interface Config {
   readonly live: boolean;
   /** `DOCKER_HOST`, where it is set. */
   readonly dockerHost: string | undefined;
+  /** `ASSAY_FAULT`: whom to kill at which commit of whose ledger; see `lifecycle/fault.ts`. For tests of Assay itself. */
+  readonly fault: string | undefined;
 }
 
 /**
@@ -48,5 +50,6 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     color: (env["NO_COLOR"] ?? "") === "" && (terminal || (env["FORCE_COLOR"] ?? "") !== ""),
     live: terminal && env["CI"] === undefined,
     dockerHost: env["DOCKER_HOST"],
+    fault: env["ASSAY_FAULT"],
   };
 }

@@ -4,6 +4,7 @@ import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join, relative } from "node:path";
 import { readConfig } from "../config.ts";
+import { faultStep } from "../lifecycle/fault.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { supervise, type Supervised } from "../lifecycle/supervisor.ts";
 import type { RunEvent } from "../model/event.ts";
@@ -42,7 +43,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     appendFileSync(join(report, "events.ndjson"), `${redact(JSON.stringify(event))}\n`);
     progress.see(event);
   };
-  const ledger = Ledger.open(config.ledger);
+  const ledger = Ledger.open(config.ledger, { step: faultStep(config.fault, "supervisor", run, config.ledger) });
   const places = placesOf(config);
   const command = ["assay", projects.length === 1 ? "run" : "test", ...(options.with === undefined ? [] : ["--with", options.with]), ...patterns];
   const settings: RunSettings = {
@@ -56,6 +57,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     report,
     project: config.project,
     dockerHost: config.dockerHost,
+    fault: config.fault,
     substitutes,
   };
   const drivers = await openDrivers(config);

@@ -8,16 +8,17 @@ beforeEach(() => {
   stage = new SmallStage();
 });
 afterEach(() => stage.close());
+
 describe("killed at every step of the ledger", () => {
-  // Steps of the child: three intents and three lives. Of the supervisor: run, reaper, child, and its teardown.
+  // Commits of the child: three intents, three lives. Of the supervisor: run, reaper, child, forgetting old runs, closing,
+  // three removals of two each, end.
   const steps = [
     ...[1, 2, 3, 4, 5, 6].map((n) => `worker:${n}`),
-    ...Array.from({ length: 14 }, (_, n) => `supervisor:${n + 1}`),
+    ...Array.from({ length: 12 }, (_, n) => `supervisor:${n + 1}`),
   ];
   test.each(steps)("the supervisor at %s: its reaper leaves nothing", async (step) => {
     const supervisor = stage.start({ fault: `kill:supervisor@${step}`, afterwards: "exit" });
     await once(supervisor, "exit");
-    // With fewer resources than expected the last steps would not be reached.
     expect(supervisor.signalCode).toBe("SIGKILL");
     // At its first step it has no reaper yet, and has made nothing.
     if (step === "supervisor:1") await collect();
@@ -34,6 +35,13 @@ describe("killed at every step of the ledger", () => {
       expect(await stage.left()).toEqual(nothing);
     },
   );
+
+  test("there are no more steps than those", async () => {
+    const supervisor = stage.start({ fault: "kill:supervisor@supervisor:13" });
+    expect(await once(supervisor, "exit")).toEqual([0, null]);
+    expect(stage.verdict()?.totals).toEqual({ created: 3, destroyed: 3, leaked: [] });
+    expect(await stage.reaction()).toBe("dismissed");
+  });
 
   async function collect(): Promise<void> {
     const collected = await stage.collect();

@@ -4,6 +4,7 @@ import { inject } from "vitest";
 import { openDockerDriver } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
 import { connectEvents } from "../lifecycle/event-socket.ts";
+import { faultStep } from "../lifecycle/fault.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { DeclarationError } from "../model/errors.ts";
 import type { EventSink } from "../model/event.ts";
@@ -28,6 +29,8 @@ export interface RunSettings {
   readonly report: string;
   readonly project: string;
   readonly dockerHost?: string | undefined;
+  /** See `lifecycle/fault.ts`. */
+  readonly fault?: string | undefined;
   /** What stands in for what, by name: see `substitute.ts`. */
   readonly substitutes: Substitutes;
 }
@@ -74,7 +77,9 @@ function open(): Session {
   return {
     settings,
     events,
-    ledger: Ledger.open(settings.ledger),
+    ledger: Ledger.open(settings.ledger, {
+      step: faultStep(settings.fault, "worker", settings.run, settings.ledger),
+    }),
     store: new Store({ directory: settings.store }),
     driver: () => {
       driver ??= openDockerDriver({ dockerHost: settings.dockerHost, scratch: settings.scratchRoot });

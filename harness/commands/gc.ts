@@ -1,0 +1,62 @@
+// Decides how collecting is told: what was removed, what was left alone and why, what could not be removed.
+import { readConfig } from "../config.ts";
+import { type Collected, gc } from "../lifecycle/gc.ts";
+import { Ledger } from "../lifecycle/ledger.ts";
+import { ExitCode, messageOf, ProvisionError } from "../model/errors.ts";
+import { openDrivers, placesOf } from "./surroundings.ts";
+
+/**
+ * `assay gc`. Exit code 4 when something could not be removed, 3 when an engine or the ledger could not be asked.
+ * Without a usable ledger it goes by labels alone.
+ */
+export async function gcCommand(options: { readonly json?: boolean }): Promise<number> {
+  const config = readConfig();
+  const ledger = openOrExplain(config.ledger);
+  const drivers = await openDrivers(config);
+  try {
+    const usable = ledger instanceof Ledger ? ledger : undefined;
+    const collected = await gc({ ledger: usable, drivers, places: placesOf(config) });
+    const told = { ...collected, troubles: [...(ledger instanceof Ledger ? [] : [ledger]), ...collected.troubles] };
+    process.stdout.write(
+      options.json === true ? `${JSON.stringify(told, null, 2)}\n` : `${gcLines(told).join("\n")}\n`,
+    );
+    if (told.removed.some(({ totals }) => totals.leaked.length > 0)) return ExitCode.leak;
+    return told.troubles.length === 0 ? ExitCode.met : ExitCode.couldNotAsk;
+  } finally {
+    for (const driver of drivers) await driver.close();
+    if (ledger instanceof Ledger) ledger.close();
+  }
+}
+
+/** The ledger, or why it cannot be used. */
+function openOrExplain(file: string): Ledger | string {
+  try {
+    return Ledger.open(file);
+  } catch (error) {
+    if (error instanceof ProvisionError) return messageOf(error);
+    throw error;
+  }
+}
+
+/** What was collected, for people. */
+export function gcLines({ removed, kept, troubles }: Collected): string[] {
+  const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
+  const lines = [
+    ...removed.map(
+      ({ run, totals }) => `removed ${count(totals.destroyed, "resource")} of run ${run}, whose owner is dead`,
+    ),
+    ...removed.flatMap(({ run, totals }) =>
+      totals.leaked.map((name) => `left: ${name} of run ${run} could not be removed`),
+    ),
+    ...kept.map(({ run, owner, identity, resources }) => {
+      const [host, , , pid] = identity.split(" ");
+      const why =
+        owner === "alive"
+          ? `its process ${pid} lives`
+          : `its process ${pid} is on ${host}, which cannot be asked from here`;
+      return `left alone: run ${run} with ${count(resources.length, "resource")}; ${why}`;
+    }),
+    ...troubles.map((trouble) => `trouble: ${trouble}`),
+  ];
+  return lines.length === 0 ? ["nothing to remove"] : lines;
+}
