@@ -1,6 +1,5 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { commandLine, verdictOn } from "./cli.ts";
 import { commandTable } from "./commands/table.ts";
@@ -18,9 +17,9 @@ async function read(
   const program = commandLine((ended) => {
     code = ended;
   });
-  const quiet = (command: Command) => {
+  const quiet = (command: ReturnType<typeof commandLine>) => {
     command.configureOutput({ writeOut: write, writeErr: write });
-    command.commands.forEach(quiet);
+    for (const each of command.commands) quiet(each);
   };
   quiet(program);
   const thrown = await program.parseAsync(["node", "assay", ...words]).then(
