@@ -1,11 +1,15 @@
 // Decides when a container has died by itself, as against being stopped by us, and when it is ready.
+import { setTimeout as pause } from "node:timers/promises";
 import type Docker from "dockerode";
 import type { ContainerDeclaration } from "../model/container.ts";
 import { sayMs } from "../model/duration.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { ContainerNode, Death } from "../model/node.ts";
 import type { EngineEvent, EngineEvents } from "./docker-events.ts";
-import { readLog } from "./docker-logs.ts";
+import { followLog, readLog } from "./docker-logs.ts";
+
+/** For how long a reason may come after the end it explains. */
+const oomGraceMs = 300;
 
 /** The lives of one container: each start begins one, the engine's `die` event ends it. */
 export class ContainerLife {
@@ -13,6 +17,8 @@ export class ContainerLife {
   readonly #stopListening: () => void;
   readonly #waiting = new Set<(event: EngineEvent) => void>();
   #expected = false;
+  #ended = true;
+  #oom = false;
   #died!: Promise<Death>;
   #die!: (death: Death) => void;
 
@@ -27,8 +33,11 @@ export class ContainerLife {
     return this.#died;
   }
 
-  /** A new life: called before a start. */
+  /** A new life: called before a start. A life that goes on is not begun again. */
   begin(): void {
+    if (!this.#ended) return;
+    this.#ended = false;
+    this.#oom = false;
     this.#expected = false;
     this.#died = new Promise((resolve) => {
       this.#die = resolve;
@@ -56,11 +65,22 @@ export class ContainerLife {
   /** How it ended, from the engine's own record; for a container that is not running. */
   async death(): Promise<Death> {
     const [facts, log] = await Promise.allSettled([this.#container.inspect(), readLog(this.#container, 20)]);
+    const state = facts.status === "fulfilled" ? facts.value.State : undefined;
+    const status = state?.Running === false ? state.ExitCode : undefined;
+    if (status === 137 && state?.OOMKilled === false) await this.#untilOomIsTold();
     return {
-      status: facts.status === "fulfilled" && !facts.value.State.Running ? facts.value.State.ExitCode : undefined,
-      oomKilled: facts.status === "fulfilled" && facts.value.State.OOMKilled,
+      status,
+      oomKilled: this.#oom || state?.OOMKilled === true,
       lastLines: log.status === "fulfilled" ? log.value.trimEnd().split("\n").slice(-20) : [],
     };
+  }
+
+  /** The kernel tells of the end and of its reason apart, in either order; the engine's record has what came first. */
+  async #untilOomIsTold(): Promise<void> {
+    if (this.#oom) return;
+    const over = new AbortController();
+    await Promise.race([this.next(({ action }) => action === "oom", over.signal), pause(oomGraceMs)]);
+    over.abort();
   }
 
   /** It was removed: whoever still waits for its end is told so. */
@@ -70,6 +90,8 @@ export class ContainerLife {
   }
 
   async #hear(event: EngineEvent): Promise<void> {
+    if (event.action === "die") this.#ended = true;
+    if (event.action === "oom") this.#oom = true;
     for (const waiting of [...this.#waiting]) waiting(event);
     if (this.#expected || (event.action !== "die" && event.action !== "engine-lost")) return;
     this.#die(await this.death());
@@ -128,7 +150,7 @@ function conditions(
 ): { title: string; met: Promise<unknown> }[] {
   const wants: { title: string; met: Promise<unknown> }[] = [];
   if (ready.log !== undefined)
-    wants.push({ title: `a log line that matches ${ready.log}`, met: logLine(container, ready.log, ready.within) });
+    wants.push({ title: `a log line that matches ${ready.log}`, met: logLine(container, ready.log, signal) });
   if (ready.healthy === true) wants.push({ title: "healthy", met: healthy(node, life, signal) });
   if (ready.exited === true) wants.push({ title: "exited with status 0", met: exited(node, life, signal) });
   if (ready.port !== undefined)
@@ -140,15 +162,13 @@ function conditions(
   return wants;
 }
 
-/** testcontainers' strategy follows the log stream; it wants no ports for that. */
-async function logLine(container: Docker.Container, pattern: RegExp, withinMs: number): Promise<void> {
-  const { Wait } = await import("testcontainers");
-  const noPorts = {} as Parameters<ReturnType<typeof Wait.forLogMessage>["waitUntilReady"]>[1];
-  // Its own deadline lies behind ours, which has the better message.
-  await Wait.forLogMessage(pattern)
-    .withStartupTimeout(withinMs + 5000)
-    .waitUntilReady(container, noPorts)
-    .catch(() => new Promise(() => undefined));
+/** Of this life: what an earlier one logged says nothing about this one. */
+async function logLine(container: Docker.Container, pattern: RegExp, signal: AbortSignal): Promise<void> {
+  const { State } = await container.inspect();
+  const text = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, "")); // those remember where they were
+  // Not from its start: the first words may be older than the instant at which the engine notes the start.
+  for await (const line of followLog(container, State.FinishedAt, signal)) if (text.test(line)) return;
+  await new Promise(() => undefined); // the log has ended, and with it the container: told by its death
 }
 
 async function healthy(node: ContainerNode, life: ContainerLife, signal: AbortSignal): Promise<void> {

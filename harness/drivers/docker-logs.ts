@@ -1,4 +1,5 @@
-// Decides how the engine's log frames become text again, in the engine's order.
+// Decides how the engine's log frames become text again, in the engine's order, once or as they come.
+import { PassThrough } from "node:stream";
 import type Docker from "dockerode";
 
 /**
@@ -28,4 +29,51 @@ export async function readLog(container: Docker.Container, tail?: number): Promi
     ...(tail === undefined ? {} : { tail }),
   });
   return logText(Buffer.isBuffer(answer) ? answer : Buffer.from(answer as unknown as string, "latin1"));
+}
+
+/**
+ * Whole lines of both streams as they come, from the engine's instant `since` on (`State.FinishedAt`). Ends with the log, or
+ * when `signal` is aborted. Rejects when the log cannot be had.
+ */
+export async function* followLog(
+  container: Docker.Container,
+  since: string,
+  signal: AbortSignal,
+): AsyncGenerator<string, void> {
+  const frames = await container.logs({
+    stdout: true,
+    stderr: true,
+    follow: true,
+    since: engineTime(since) as unknown as number,
+  });
+  const stop = () => (frames as unknown as PassThrough).destroy();
+  signal.addEventListener("abort", stop, { once: true });
+  const lines = new PassThrough({ objectMode: true });
+  container.modem.demuxStream(frames, intoLines(lines), intoLines(lines));
+  const end = () => lines.end();
+  frames.once("end", end).once("close", end).once("error", end);
+  try {
+    yield* lines;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    stop();
+  }
+}
+
+/** Cuts one stream at its line ends, whatever the frames' borders are. */
+function intoLines(lines: PassThrough): PassThrough {
+  const decoder = new TextDecoder();
+  let kept = "";
+  return new PassThrough().on("data", (chunk: Buffer) => {
+    const whole = (kept + decoder.decode(chunk, { stream: true })).split("\n");
+    kept = whole.pop() ?? "";
+    for (const line of whole) lines.write(line);
+  });
+}
+
+/** The API's time in a query: seconds, with nanoseconds as their fraction; 0 for the engine's "never", the year 1. */
+export function engineTime(iso: string): string {
+  if (iso.startsWith("0001-")) return "0";
+  const fraction = /\.(\d+)/.exec(iso)?.[1] ?? "";
+  return `${Math.floor(Date.parse(iso) / 1000)}.${fraction.padEnd(9, "0").slice(0, 9)}`;
 }

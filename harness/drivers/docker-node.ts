@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { basename, dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import type Docker from "dockerode";
 import type { Probe } from "../model/check.ts";
 import { DeclarationError, messageOf, ProvisionError, TransportError } from "../model/errors.ts";
@@ -15,6 +16,9 @@ import { imageFacts } from "./docker-image.ts";
 import { type ContainerLife, sayDeath } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
 import { ShellNode } from "./shell-node.ts";
+
+/** How long the engine may take to note that a container has ended whose processes are gone. */
+const mostSettlingMs = 10_000;
 
 export interface DockerNodeFacts {
   readonly title: string;
@@ -68,25 +72,21 @@ export class DockerNode extends ShellNode implements ContainerNode {
 
   async stop(): Promise<{ status: number; tookMs: number }> {
     const began = performance.now();
-    this.#facts.life.expectEnd();
     const seconds = this.#facts.stopTimeoutMs === undefined ? {} : { t: Math.ceil(this.#facts.stopTimeoutMs / 1000) };
-    await this.#verb(() => this.#facts.container.stop(seconds), [304]);
+    await this.#ending(() => this.#facts.container.stop(seconds), [304]);
     const { exitCode } = await this.state();
     return { status: exitCode, tookMs: performance.now() - began };
   }
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    const over = new AbortController();
-    const ended = this.#facts.life.next(({ action }) => action === "die", over.signal);
-    if (signal === "SIGKILL") this.#facts.life.expectEnd();
-    await this.#verb(() => this.#facts.container.kill({ signal }));
-    if (signal === "SIGKILL") await ended;
-    over.abort();
+    if (signal === "SIGKILL") await this.#ending(() => this.#facts.container.kill({ signal }));
+    else await this.#verb(() => this.#facts.container.kill({ signal }));
   }
 
   async start(): Promise<void> {
     this.#facts.life.begin();
     await this.#verb(() => this.#facts.container.start(), [304]);
+    // A free port and an address may be others in the new life.
     this.#facts.inspected.facts = await this.#facts.container.inspect();
     await this.#facts.ready(this);
   }
@@ -110,9 +110,8 @@ export class DockerNode extends ShellNode implements ContainerNode {
       ["--create", "--owner=0", "--group=0", "--numeric-owner", "--directory", dirname(source), "--", basename(source)],
       { stdio: ["ignore", "pipe", "pipe"] },
     );
-    const ended = tarEnded(tar, this.title, source);
-    await this.#verb(() => this.#facts.container.putArchive(tar.stdout, { path: targetDirectory }));
-    await ended;
+    const put = this.#verb(() => this.#facts.container.putArchive(tar.stdout, { path: targetDirectory }));
+    await bothEnded(tar, [put, tarEnded(tar, this.title, source)]);
   }
 
   async copyFrom(source: string, targetDirectory: string): Promise<void> {
@@ -120,9 +119,8 @@ export class DockerNode extends ShellNode implements ContainerNode {
     const tar = spawn("tar", ["--extract", "--no-same-owner", "--directory", targetDirectory], {
       stdio: ["pipe", "ignore", "pipe"],
     });
-    const ended = tarEnded(tar, this.title, targetDirectory);
-    await pipeline(archive as NodeJS.ReadableStream, tar.stdin).catch(() => undefined); // tar's own words are better
-    await ended;
+    const fed = pipeline(archive as NodeJS.ReadableStream, tar.stdin).catch(() => undefined); // tar's own words are better
+    await bothEnded(tar, [fed, tarEnded(tar, this.title, targetDirectory)]);
   }
 
   async logs(): Promise<string> {
@@ -203,27 +201,80 @@ export class DockerNode extends ShellNode implements ContainerNode {
     }
   }
 
-  /** A lost connection to a container that has ended says how it ended. */
+  /** Ends this life by `call`; resolves when the engine has told of the end, so that it is not taken for the next life's. */
+  async #ending(call: () => Promise<unknown>, already: readonly number[] = []): Promise<void> {
+    const over = new AbortController();
+    const ended = this.#facts.life.next(({ action }) => action === "die", over.signal);
+    this.#facts.life.expectEnd();
+    try {
+      const was = await this.#verb(async () => {
+        await call();
+        return "running";
+      }, already);
+      if (was === "running") await ended;
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** A lost connection to a container that has ended says how it ended; a command that hung in a paused one says that. */
   async #explained<Answer>(answer: Promise<Answer>): Promise<Answer> {
     try {
       return await answer;
     } catch (error) {
-      if (!(error instanceof TransportError) || !["shell-closed", "cannot-start"].includes(error.code)) throw error;
-      const state = await this.state().catch(() => undefined);
-      if (state === undefined || state.status === "running") throw error;
-      const seen =
-        state.status === "paused"
-          ? "the container is paused"
-          : `the container ${sayDeath(await this.#facts.life.death())}`;
+      if (!(error instanceof TransportError) || !["shell-closed", "cannot-start", "deadline"].includes(error.code))
+        throw error;
+      const late = error.code === "deadline";
+      const status = late ? await this.#status() : await this.#settledStatus();
+      if (status === undefined || status === "running" || (late && status !== "paused")) throw error;
+      const paused = status === "paused";
       throw new TransportError({
-        code: state.status === "paused" ? "paused" : "died",
+        code: paused ? "paused" : "died",
         phase: "exec",
         node: this.title,
-        seen,
-        hint: "the whole log is in the run's evidence",
+        seen: paused ? "the container is paused" : `the container ${sayDeath(await this.#facts.life.death())}`,
+        hint: paused ? "unpause it first" : "the whole log is in the run's evidence",
         cause: error,
       });
     }
+  }
+
+  #status(): Promise<ContainerState["status"] | undefined> {
+    return this.state().then(
+      ({ status }) => status,
+      () => undefined,
+    );
+  }
+
+  /** The status once it is settled: a dying container loses its shells some time before the engine notes its end. */
+  async #settledStatus(): Promise<ContainerState["status"] | undefined> {
+    const over = new AbortController();
+    const ended = this.#facts.life.next(({ action }) => action === "die", over.signal);
+    try {
+      const status = await this.#status();
+      if (status !== "running") return status;
+      // What it answers is no matter; an image need not even have the program.
+      const lives = await super.exec(["true"], { user: "0" }).then(
+        () => true,
+        (error: unknown) => error instanceof TransportError && error.code === "no-such-file",
+      );
+      if (lives) return status;
+      await Promise.race([ended, pause(mostSettlingMs, undefined, { signal: over.signal, ref: false })]);
+      return await this.#status();
+    } finally {
+      over.abort();
+    }
+  }
+}
+
+/** Waits for both, and lets neither outlive the other's failure; rejects with what failed first. */
+async function bothEnded(tar: ReturnType<typeof spawn>, work: readonly Promise<unknown>[]): Promise<void> {
+  try {
+    await Promise.all(work);
+  } catch (error) {
+    tar.kill();
+    await Promise.allSettled(work);
+    throw error;
   }
 }
 
