@@ -74,10 +74,15 @@ function plain(value: unknown): unknown {
 
 /** The task that failed and what it said, from ansible's output. Pure. */
 export function ansibleFailure(lines: readonly string[], status: number): string {
-  const fatal = lines.findIndex((line) => /^(fatal|failed): \[/.test(line));
+  // A failure that the playbook ignores is none; of several the last one ended it.
+  const fatal = lines.findLastIndex(
+    (line, at) => /^(fatal|failed): \[/.test(line) && !/^\.\.\.ignoring/.test(lines[at + 1] ?? ""),
+  );
   if (fatal < 0) {
-    const said = lines.filter((line) => line.trim() !== "" && !line.startsWith("$ ")).slice(-5);
-    return `ansible-playbook ended with status ${status}: ${said.join(" / ")}`;
+    const said = lines.filter((line) => line.trim() !== "" && !line.startsWith("$ "));
+    const error = said.findIndex((line) => line.startsWith("ERROR!"));
+    const told = error < 0 ? said.slice(-5) : said.slice(error, error + 2);
+    return `ansible-playbook ended with status ${status}: ${told.join(" / ")}`;
   }
   const task = lines
     .slice(0, fatal)

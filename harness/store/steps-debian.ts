@@ -31,7 +31,7 @@ export function mmdebstrapArguments(base: DebianRootfs, tree: string): string[] 
 }
 
 /**
- * Makes the tree. Rejects with a `ProvisionError`: `package-unknown`, `mirror-unreachable`, `disk-full`, `tool-missing`, or
+ * Makes the tree. Rejects with a `ProvisionError`: `package-unknown`, `suite-unknown`, `mirror-unreachable`, `disk-full`, `tool-missing`, or
  * `mmdebstrap-failed` for the rest.
  */
 export async function bootstrapDebian(place: Workplace, base: DebianRootfs): Promise<void> {
@@ -45,6 +45,8 @@ export function debianFailure(lines: readonly string[], status: number): { code:
   const find = (pattern: RegExp) => errors.find((line) => pattern.test(line));
   const unknown = find(/Unable to locate package|has no installation candidate/);
   if (unknown !== undefined) return { code: "package-unknown", seen: unknown.trim() };
+  const suite = find(/does not have a Release file/);
+  if (suite !== undefined) return { code: "suite-unknown", seen: suite.trim() };
   const network = find(
     /Could not resolve|Temporary failure|Failed to fetch|Could not connect|Unable to connect|Network is unreachable/,
   );

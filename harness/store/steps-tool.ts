@@ -1,7 +1,6 @@
 // Decides how a program runs during a build: from an argument array, in namespaces that die with it, its output in the log.
 import { accessSync, constants, statfsSync } from "node:fs";
 import { join } from "node:path";
-import { $ } from "zx";
 import { type ErrorFacts, ProvisionError } from "../model/errors.ts";
 import { sayCommand } from "../model/exec.ts";
 import type { BuildLog } from "./build-log.ts";
@@ -57,6 +56,7 @@ export async function runTool(
   options: { readonly environment?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
 ): Promise<number> {
   place.log.line(`$ ${sayCommand(command)}`);
+  const { $ } = await import("zx");
   const aborted = () => place.signal?.aborted === true;
   if (aborted()) throw cancelled(place);
   const isolated = [

@@ -26,6 +26,7 @@ import { ProvisionError } from "../model/errors.ts";
 import type { BuiltImage } from "../model/image.ts";
 import { ansible, copy, fromImage, fromRecipe, type Recipe, recipe, run } from "../model/recipe.ts";
 import { secret } from "../model/secret.ts";
+import type { ImageSource } from "./image-source.ts";
 import { smallRoot } from "./small-root.ts";
 import { Store } from "./store.ts";
 
@@ -82,8 +83,8 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function loaded(of: Recipe, from: Store = store) {
-  const result = await from.build(of, { source: driver.images });
+async function loaded(of: Recipe, from: Store = store, source: ImageSource = driver.images) {
+  const result = await from.build(of, { source });
   tags.add(result.image.tag);
   // Rejects unless the engine calls the image by the very id that was computed without it.
   await driver.load(result.image);
@@ -173,31 +174,6 @@ describe("an image", () => {
     expect(again.image.imageId).toBe(image.imageId);
   });
 
-  test("on another recipe inherits its metadata, and on an image of the engine its files", async () => {
-    const above = recipe(named("above"), {
-      version: "1",
-      from: fromRecipe(tiny),
-      steps: [run(["rm", "/etc/motd"])],
-      context,
-    });
-    const { image } = await loaded(above);
-    expect(image.config).toMatchObject({ user: "7", labels: { purpose: "test" } });
-    expect(await inImage(image, "sh", "-c", "ls /etc/motd 2>&1 || hello")).toMatch(/No such file.*hello/s);
-
-    const imported = recipe(named("imported"), {
-      version: "1",
-      from: fromImage(image.tag),
-      steps: [copy("hello", "/etc/motd")],
-      context,
-    });
-    // An imported base is nobody else's: a store of its own.
-    const own = new Store({ directory: mkdtempSync(join(directory, "imported-")) });
-    const second = await loaded(imported, own);
-    expect(second.image.config.user).toBe("7");
-    expect(await inImage(second.image, "sh", "-c", "hello; cat /etc/motd")).toContain("echo hello");
-    expect((await own.build(imported, { source: driver.images })).built).toBe(false);
-  });
-
   test("of a vaulted playbook needs the vault's password", async () => {
     const word = secret("vault password", "open sesame");
     write("vault-password", word.reveal());
@@ -271,6 +247,37 @@ describe("on a small root", () => {
     expect(existsSync(join(image.tree, "etc/resolv.conf"))).toBe(false);
   });
 
+  test("another recipe's metadata is inherited, an image of the engine's is too, with its files", async () => {
+    const below = recipe(named("inherited"), {
+      version: "1",
+      from: fromImage("small"),
+      steps: [
+        copy("hello", "/bin/hello", { mode: 0o755 }),
+        run(["sh", "-c", "echo below > /etc/motd; echo gone > /etc/gone"]),
+      ],
+      image: { cmd: ["hello"], user: "7", env: { WORD: "below" } },
+      context,
+    });
+    const middle = small("middle", [run(["rm", "/etc/gone"])], fromRecipe(below));
+    const first = await loaded(middle, own, source);
+    expect(
+      await inImage(
+        first.image,
+        "sh",
+        "-c",
+        "hello; echo $WORD; test ! -e /etc/gone && read -r line < /etc/motd && echo $line",
+      ),
+    ).toBe("hello\nbelow\nbelow");
+
+    const imported = small("imported", [copy("hello", "/etc/motd")], fromImage(first.image.tag));
+    const second = await loaded(imported, own, driver.images);
+    expect(second.image.config).toMatchObject({ cmd: ["hello"], user: "7", env: { WORD: "below" } });
+    expect(await inImage(second.image, "sh", "-c", "hello; read -r line < /etc/motd; echo $line")).toBe(
+      "hello\n#!/bin/sh",
+    );
+    expect((await own.build(imported, { source: driver.images })).built).toBe(false);
+  });
+
   test("a recipe without steps shares its base's tree, and has an archive of its own", async () => {
     const below = small("below", [run(["sh", "-c", "echo below > /etc/motd"])]);
     const labelled = recipe(named("labelled"), {
@@ -292,7 +299,8 @@ describe("on a small root", () => {
   test("two processes that build one recipe build it once", async () => {
     const program = `
       import { Store } from ${JSON.stringify(join(import.meta.dirname, "store.ts"))};
-      import { smallRoot } from ${JSON.stringify(join(import.meta.dirname, "small-root.ts"))};
+      import type { ImageSource } from "./image-source.ts";
+import { smallRoot } from ${JSON.stringify(join(import.meta.dirname, "small-root.ts"))};
       const once = ${JSON.stringify(small("once", [run(["sh", "-c", "sleep 0.5; date +%N > /etc/when"])]))};
       const { built, image } = await new Store({ directory: ${JSON.stringify(place)} }).build(once, { source: smallRoot() });
       console.log(JSON.stringify({ built, treeDigest: image.treeDigest }));`;
@@ -330,6 +338,29 @@ describe("on a small root", () => {
     expect(await own.find(numbered("1"), { source })).toEqual(first);
     expect(await own.find(numbered("2"), { source })).toBeUndefined();
     expect(await own.find(numbered("4"), { source })).toEqual(others[2]);
+  });
+
+  test("without root a build is refused before anything is made, with the command to run", async () => {
+    const program = `
+      import { Store } from ${JSON.stringify(join(import.meta.dirname, "store.ts"))};
+      import { smallRoot } from ${JSON.stringify(join(import.meta.dirname, "small-root.ts"))};
+      const store = new Store({ directory: "/nowhere/store" });
+      const error = await store.build(${JSON.stringify(small("rootless", []))}, { source: smallRoot() }).catch((thrown) => thrown);
+      console.log(error.message);`;
+    const child = spawn(process.execPath, ["--input-type=module-typescript", "--eval", program], {
+      uid: 65534,
+      gid: 65534,
+      cwd: "/",
+    });
+    let said = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+    await once(child, "close");
+    expect(said.trim()).toBe(
+      `build ${named("rootless")}: building an image needs root: it makes files of other owners; sudo npm run assay -- build ${named("rootless")}`,
+    );
   });
 
   test("a failing command is told with its status and last lines, and nothing is left", async () => {

@@ -11,8 +11,6 @@ import type { Digest } from "./canonical.ts";
 import { builtImage, type Foundation, type ImageEntry, readEntry, readManifest } from "./entry.ts";
 import type { ImageSource } from "./image-source.ts";
 import { takeLock } from "./lock.ts";
-import { makeBase } from "./make-base.ts";
-import { makeImage } from "./make-image.ts";
 import { type Described, describeRecipe } from "./manifest.ts";
 import { markUsed, pruneImages } from "./prune.ts";
 import { type Room, Rooms } from "./rooms.ts";
@@ -143,6 +141,8 @@ export class Store {
 
     checkTools(described.recipe);
     const { foundation, below } = await this.#foundation(described, options);
+    // Loaded when something is built: most runs only find.
+    const { makeImage } = await import("./make-image.ts");
     await using room = this.#rooms.open();
     const entry = await this.#logged(described, described.digest, room, options, (place) =>
       makeImage({
@@ -177,6 +177,7 @@ export class Store {
     const meanwhile = readEntry(below);
     if (meanwhile !== undefined) return { foundation: meanwhile, below };
     if (described.recipe.from.base === "debian-rootfs") findTool("mmdebstrap", described.recipe.name);
+    const { makeBase } = await import("./make-base.ts");
     const started = performance.now();
     await using room = this.#rooms.open();
     const foundation = await this.#logged(described, described.baseDigest, room, options, (place) =>
