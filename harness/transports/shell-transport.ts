@@ -4,11 +4,10 @@ import { type Probe, quoteWord } from "../model/check.ts";
 import { ObservationError, TransportError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import { sayCommand } from "../model/exec.ts";
-import { type FrameResult, LiveShell, outputLimit } from "./live-shell.ts";
+import { type FrameResult, outputLimit } from "./live-shell.ts";
+import { ShellPool } from "./shell-pool.ts";
 import type { Channel, ObserveOptions, Opener, OpenOptions, Transport } from "./transport.ts";
 
-/** Live shells of one node and one purpose at the same time; further commands wait for one to be free. */
-const mostShells = 8;
 const defaultTimeoutMs = 60_000;
 
 interface Batch {
@@ -188,80 +187,6 @@ export class ShellTransport implements Transport {
       seen,
       ...(hint === undefined ? {} : { hint }),
     });
-  }
-}
-
-/** The shells of one user and one purpose: the idle one is taken first, a further one opened up to the limit. */
-class ShellPool {
-  readonly #opener: Opener;
-  readonly #options: OpenOptions;
-  readonly #shells = new Set<LiveShell>();
-  readonly #waiting: (() => void)[] = [];
-  readonly #taken = new Set<LiveShell>();
-  #opening = 0;
-  #first: Promise<void> | undefined;
-  whyNoShell: string | undefined;
-
-  constructor(opener: Opener, options: OpenOptions) {
-    this.#opener = opener;
-    this.#options = options;
-  }
-
-  /** Whether the node has no `/bin/sh` at all. Other reasons for which a shell cannot be opened reject. */
-  async lacksShell(): Promise<boolean> {
-    this.#first ??= this.#open().then(
-      () => undefined,
-      (error: unknown) => {
-        if (error instanceof TransportError && error.code === "no-such-file") {
-          this.whyNoShell = error.seen;
-          return;
-        }
-        this.#first = undefined; // the node may be restarting: the next command asks again
-        throw error;
-      },
-    );
-    await this.#first;
-    return this.whyNoShell !== undefined;
-  }
-
-  async take(): Promise<{ shell: LiveShell; release: () => void }> {
-    for (;;) {
-      for (const shell of this.#shells) if (shell.closed) this.#shells.delete(shell);
-      const free = [...this.#shells].find((shell) => !this.#taken.has(shell) && shell.idle);
-      const shell = free ?? (this.#shells.size + this.#opening < mostShells ? await this.#open() : undefined);
-      if (shell !== undefined && !this.#taken.has(shell)) {
-        this.#taken.add(shell);
-        const release = () => {
-          this.#taken.delete(shell);
-          this.#waiting.shift()?.();
-        };
-        return { shell, release };
-      }
-      if (shell === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-  }
-
-  async close(): Promise<void> {
-    const taken = [...this.#shells].filter((shell) => this.#taken.has(shell));
-    for (const shell of this.#shells) if (!taken.includes(shell)) shell.end();
-    const reason = new TransportError({
-      code: "closed",
-      phase: "exec",
-      node: this.#opener.node,
-      seen: "the node was torn down while a command ran",
-    });
-    await Promise.all(taken.map((shell) => shell.kill(reason)));
-  }
-
-  async #open(): Promise<LiveShell> {
-    this.#opening += 1;
-    try {
-      const shell = await LiveShell.open(this.#opener, this.#options);
-      this.#shells.add(shell);
-      return shell;
-    } finally {
-      this.#opening -= 1;
-    }
   }
 }
 
