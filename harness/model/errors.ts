@@ -31,11 +31,11 @@ export interface ErrorFacts {
   readonly code: string;
   readonly phase: Phase;
   /** `environment/node`, or the node's name alone where there is no environment. */
-  readonly node?: string;
+  readonly node?: string | undefined;
   /** What was seen, as a sentence fragment without a full stop. */
   readonly seen: string;
   /** The next step for the reader: a command to run, an option to change, a file to read. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   readonly cause?: unknown;
 }
 

@@ -157,7 +157,7 @@ export class LiveShell {
       phase: "exec",
       node: this.#opener.node,
       seen,
-      ...(hint === undefined ? {} : { hint }),
+      hint,
     });
   }
 }

@@ -185,7 +185,7 @@ export class ShellTransport implements Transport {
       phase: "exec",
       node: this.#opener.node,
       seen,
-      ...(hint === undefined ? {} : { hint }),
+      hint,
     });
   }
 }
