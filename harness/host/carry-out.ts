@@ -24,7 +24,6 @@ export interface Telling {
 export async function carryOut(steps: readonly Step[], state: string, tell: Telling): Promise<void> {
   const log = join(state, "setup.log");
   mkdirSync(state, { recursive: true });
-  const doubts: string[] = [];
   for (const step of steps) {
     const started = performance.now();
     tell.say(`${step.title}${step.kind === "command" ? `: ${sayCommand(step.command)}` : ""}`);
@@ -32,15 +31,15 @@ export async function carryOut(steps: readonly Step[], state: string, tell: Tell
     else if (step.kind === "wait") await waitFor(step.pid);
     else {
       const { status, lines } = await runPatiently(step.command, log, tell);
-      const words = `${sayCommand(step.command)} ended with ${status}\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
+      if (status !== 0) for (const line of lines) tell.say(`  ${line}`);
       if (status !== 0 && step.mayFail !== true)
         throw new ProvisionError({
           code: "step-failed",
           phase: "setup",
-          seen: [...doubts, words].join(""),
+          seen: `${sayCommand(step.command)} ended with ${status}, as told above and in ${log}`,
           hint: `mend what it names, then try: ${sayCommand(step.command)}`,
         });
-      if (status !== 0) doubts.push(words);
+      if (status !== 0) tell.say(`  ended with ${status}; the next step will show whether that matters`);
     }
     tell.say(`  done in ${sayMs(performance.now() - started)}`);
   }

@@ -26,3 +26,9 @@ test("a machine without any cannot run containers, and is told what to do", () =
 test("a directory that is called cgroup is no hierarchy", () => {
   expect(cgroupsIn("31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs cgroup rw,mode=755")).toBe("none");
 });
+
+test("a hierarchy hidden under another mount does not count", () => {
+  const table = `${cpu}\n${unified}\n`;
+  expect(cgroupsIn(table, (mountPoint) => mountPoint === "/sys/fs/cgroup/cpu")).toBe("v1");
+  expect(cgroupsIn(table, () => false)).toBe("none");
+});

@@ -1,24 +1,34 @@
 // Decides which cgroup hierarchy the machine has, from its mount table.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Finding } from "../model/capabilities.ts";
 import { messageOf } from "../model/errors.ts";
 
+/** What mounts the hierarchy that current engines use, where no init system did. */
+export const mountCgroups = "mount -t cgroup2 cgroup2 /sys/fs/cgroup";
+
 /**
  * Which hierarchy a mount table in proc(5) mountinfo format shows. `hybrid`: version 1 controllers with a version 2 tree
- * beside them; engines use version 1 there.
+ * beside them; engines use version 1 there. A mount point that is not `reachable` lies hidden under another mount.
  */
-export function cgroupsIn(mountinfo: string): "v1" | "v2" | "hybrid" | "none" {
-  // After the separator " - " come the type, the source and the options.
-  const types = mountinfo.split("\n").map((line) => line.split(" - ")[1]?.split(" ")[0]);
+export function cgroupsIn(
+  mountinfo: string,
+  reachable: (mountPoint: string) => boolean = () => true,
+): "v1" | "v2" | "hybrid" | "none" {
+  const types = mountinfo.split("\n").map((line) => {
+    // Id, parent, device, root, mount point, options; after the separator the type, the source and its options.
+    const [before = "", after = ""] = line.split(" - ");
+    return reachable(before.split(" ")[4] ?? "") ? after.split(" ")[0] : undefined;
+  });
   const [v1, v2] = [types.includes("cgroup"), types.includes("cgroup2")];
   if (v1) return v2 ? "hybrid" : "v1";
   return v2 ? "v2" : "none";
 }
 
 /** The line of `assay doctor` about cgroups. */
-export function cgroupFinding(mountinfo: string): Finding {
+export function cgroupFinding(mountinfo: string, reachable?: (mountPoint: string) => boolean): Finding {
   const about = { what: "cgroups", needed: true } as const;
-  switch (cgroupsIn(mountinfo)) {
+  switch (cgroupsIn(mountinfo, reachable)) {
     case "v2":
       return { ...about, can: "yes", detail: "version 2" };
     case "v1":
@@ -31,7 +41,7 @@ export function cgroupFinding(mountinfo: string): Finding {
         can: "no",
         detail: "none mounted",
         cause: "no init system mounted them, and an engine cannot start containers without",
-        remedy: "mount -t cgroup2 none /sys/fs/cgroup",
+        remedy: mountCgroups,
       };
   }
 }
@@ -39,7 +49,8 @@ export function cgroupFinding(mountinfo: string): Finding {
 /** Reads the mount table of this process. */
 export function probeCgroups(): Finding {
   try {
-    return cgroupFinding(readFileSync("/proc/self/mountinfo", "utf8"));
+    const reachable = (mountPoint: string) => existsSync(join(mountPoint, "cgroup.procs"));
+    return cgroupFinding(readFileSync("/proc/self/mountinfo", "utf8"), reachable);
   } catch (error) {
     return {
       what: "cgroups",

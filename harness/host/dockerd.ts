@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { ProvisionError } from "../model/errors.ts";
+import { messageOf, ProvisionError } from "../model/errors.ts";
 import { askEngine, defaultSocket } from "./engine.ts";
 
 /** Where the output of a dockerd that setup started goes. */
@@ -50,11 +50,11 @@ export async function startDockerd(
     await Promise.race([promise, answered(socket, timeoutMs, [log])]);
   } catch (cause) {
     child.kill("SIGTERM");
-    const words = lastLines(readFileSync(log).subarray(before).toString("utf8"), 8).map((line) => `  ${line}`);
+    const [words = "none"] = lastLines(readFileSync(log).subarray(before).toString("utf8"), 1);
     throw new ProvisionError({
       code: "engine-not-started",
       phase: "setup",
-      seen: `${program} was started and is not up: ${cause instanceof Error ? cause.message : cause}\n${words.join("\n")}\n`,
+      seen: `${program} was started and is not up: ${messageOf(cause)}; its last words: ${words}`,
       hint: `the whole log is ${log}; mend what it names, then try: setsid ${program}`,
       cause,
     });
@@ -70,15 +70,19 @@ export async function startDockerd(
  */
 export async function answered(socket: string, timeoutMs: number, watched: readonly string[] = []): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  let [asking, again] = [false, false];
+  let [asking, again, over] = [false, false, false];
+  let pending: NodeJS.Timeout | undefined;
   const ask = async (): Promise<void> => {
     again = asking;
     if (asking) return;
     asking = true;
+    clearTimeout(pending);
     const { state } = await askEngine(`unix://${socket}`, timeoutMs);
     asking = false;
     if (state === "answers") resolve();
     else if (again) await ask();
+    // The file appears when the socket is bound; that it listens, a moment later, is an event nobody tells.
+    else if (!over && existsSync(socket)) pending = setTimeout(() => void ask(), 20);
   };
   const watchers = [dirname(socket), ...watched]
     .filter((path) => existsSync(path))
@@ -89,7 +93,9 @@ export async function answered(socket: string, timeoutMs: number, watched: reado
   try {
     await promise;
   } finally {
+    over = true;
     clearTimeout(timer);
+    clearTimeout(pending);
     for (const watcher of watchers) watcher.close();
   }
 }

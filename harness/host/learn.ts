@@ -1,5 +1,6 @@
 // Decides how setup learns what is there. On the way of every start: files and one question to the engine, no processes.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { probeCgroups } from "./cgroups.ts";
 import { askEngine } from "./engine.ts";
 import type { Surroundings } from "./examine.ts";
 import type { SetupFacts } from "./plan.ts";
@@ -19,6 +20,7 @@ export async function learnSetup({ path, dockerHost, uid }: Surroundings): Promi
     systemd: existsSync("/run/systemd/system"),
     aptGet: findTool("apt-get", path) !== undefined,
     missing: missingTools(path),
+    cgroups: probeCgroups().can !== "no",
     appArmorParserMissing: confined() && findTool("apparmor_parser", path) === undefined,
   };
 }

@@ -13,10 +13,12 @@ const ready: SetupFacts = {
   aptGet: true,
   missing: [],
   appArmorParserMissing: false,
+  cgroups: true,
 };
 const absent = { state: "absent", at, seen: "no such socket" } as const;
 const mmdebstrap = tools.filter(({ name }) => name === "mmdebstrap");
 const apt = "env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600";
+const update = `${apt} -o APT::Update::Error-Mode=any update`;
 const install = `${apt} install --yes --no-install-recommends`;
 
 function commands(facts: Partial<SetupFacts>): readonly string[] {
@@ -29,7 +31,7 @@ function commands(facts: Partial<SetupFacts>): readonly string[] {
 test.each<[string, Partial<SetupFacts>, readonly string[]]>([
   ["all there", {}, []],
   ["all there, for a user without root", { uid: 1000 }, []],
-  ["a tool missing", { missing: mmdebstrap }, [`${apt} update`, `${install} mmdebstrap`]],
+  ["a tool missing", { missing: mmdebstrap }, [update, `${install} mmdebstrap`]],
   ["engine stopped under systemd", { engine: absent }, ["systemctl start docker"]],
   [
     "engine stopped, no systemd",
@@ -40,14 +42,14 @@ test.each<[string, Partial<SetupFacts>, readonly string[]]>([
   [
     "nothing there at all",
     { engine: absent, dockerd: undefined, systemd: false, missing: mmdebstrap },
-    [`${apt} update`, `${install} docker.io mmdebstrap`, "sh -c 'setsid dockerd >>/state/dockerd.log 2>&1 &'"],
+    [update, `${install} docker.io mmdebstrap`, "sh -c 'setsid dockerd >>/state/dockerd.log 2>&1 &'"],
   ],
   [
     "a kernel that confines by AppArmor, and no parser",
     { engine: absent, dockerd: undefined, appArmorParserMissing: true },
-    [`${apt} update`, `${install} docker.io apparmor`, "systemctl start docker"],
+    [update, `${install} docker.io apparmor`, "systemctl start docker"],
   ],
-  ["a running engine is left alone, whatever its parser", { appArmorParserMissing: true }, []],
+  ["a running engine is left alone, whatever its parser", { appArmorParserMissing: true, cgroups: false }, []],
 ])("%s", (_name, facts, expected) => {
   expect(commands(facts)).toEqual(expected);
 });
@@ -61,6 +63,7 @@ test.each<[string, Partial<SetupFacts>, RegExp]>([
   ],
   ["an engine too old", { engine: { state: "answers", at, version: "19.03", api: "1.40" } }, /speaks API 1.40/],
   ["somebody else's engine", { engine: absent, dockerHost: "tcp://far:2375" }, /DOCKER_HOST=tcp:\/\/far:2375/],
+  ["no cgroups for an engine", { engine: absent, cgroups: false }, /no cgroups are mounted/],
   ["no apt-get", { aptGet: false, missing: mmdebstrap }, /no apt-get here to install mmdebstrap/],
 ])("setup stops at: %s", (_name, facts, seen) => {
   const plan = planSetup({ ...ready, ...facts });

@@ -1,5 +1,6 @@
 // Decides what has to be done so that this machine can run container specs: a pure function of what was found.
 import { sayCommand } from "../model/exec.ts";
+import { mountCgroups } from "./cgroups.ts";
 import { apiAtLeast, type EngineAnswer, oldestApi } from "./engine.ts";
 import type { Tool } from "./tools.ts";
 
@@ -19,6 +20,8 @@ export interface SetupFacts {
   readonly missing: readonly Tool[];
   /** The kernel confines programs by AppArmor, and the parser that an engine then needs is not there. */
   readonly appArmorParserMissing: boolean;
+  /** Some cgroup hierarchy is mounted. */
+  readonly cgroups: boolean;
 }
 
 export type Step =
@@ -43,6 +46,9 @@ export type Plan =
 /** Another package installation may be going on, as at a machine's first boot: wait for it, up to 10 minutes. */
 const patient = ["-o", "DPkg::Lock::Timeout=600"] as const;
 
+/** By itself apt takes lists that cannot be fetched for a warning, and the install then fails with other words. */
+const strict = ["-o", "APT::Update::Error-Mode=any"] as const;
+
 /** The plan for what was found. The user is not looked at: a plan is also what somebody without root is shown. */
 export function planSetup(facts: SetupFacts): Plan {
   const { engine, dockerHost, dockerd, dockerdPid, systemd, missing } = facts;
@@ -64,6 +70,8 @@ export function planSetup(facts: SetupFacts): Plan {
       "start that engine, or unset DOCKER_HOST so that setup may start one of this machine",
     );
   const engineWanted = engine.state === "absent";
+  if (engineWanted && !facts.cgroups)
+    return blocked("no cgroups are mounted, and no engine starts containers without", `try: ${mountCgroups}`);
   const packages = [
     ...(engineWanted && dockerd === undefined ? ["docker.io"] : []),
     ...(engineWanted && facts.appArmorParserMissing ? ["apparmor"] : []),
@@ -89,7 +97,7 @@ function blocked(seen: string, hint: string): Plan {
 function install(packages: readonly string[]): readonly Step[] {
   const apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", ...patient] as const;
   return [
-    { kind: "command", title: "fetch the package lists", command: [...apt, "update"], mayFail: true },
+    { kind: "command", title: "fetch the package lists", command: [...apt, ...strict, "update"], mayFail: true },
     {
       kind: "command",
       title: `install ${packages.join(", ")}`,
