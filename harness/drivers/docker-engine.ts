@@ -61,9 +61,14 @@ export function isGone(error: unknown): boolean {
 
 const known: readonly { readonly pattern: RegExp; readonly code: string; readonly hint: string }[] = [
   {
-    pattern: /port is already allocated|address already in use/i,
+    pattern: /port is already allocated|(bind|listen).*: address already in use|error starting userland proxy/i,
     code: "port-taken",
     hint: "stop what listens there, choose another host port, or leave the host port out",
+  },
+  {
+    pattern: /^address already in use|no available (ipv4|address)|requested address|invalid address/i,
+    code: "address-taken",
+    hint: "choose another fixed address in the network's subnet, or leave it out",
   },
   {
     pattern: /no such image/i,
@@ -74,6 +79,26 @@ const known: readonly { readonly pattern: RegExp; readonly code: string; readonl
     pattern: /executable file not found|exec: .* (no such file|permission denied)/i,
     code: "cannot-start",
     hint: "the image's entrypoint or command is not there or not executable; compare it with `image()` checks",
+  },
+  {
+    pattern: /unable to find (user|group)|no matching entries in (passwd|group)/i,
+    code: "unknown-user",
+    hint: "name a user that the image has, or give numbers, as in 1000:1000",
+  },
+  {
+    pattern: /not a directory|cannot mkdir/i,
+    code: "not-a-directory",
+    hint: "correct `workdir` or a mount's target: the image has a file there, or the source is of the other kind",
+  },
+  {
+    pattern: /error gathering device information/i,
+    code: "device-missing",
+    hint: "name a device that the engine's machine has",
+  },
+  {
+    pattern: /not a shared (or slave )?mount/i,
+    code: "not-shared",
+    hint: "make the source's mount shared on the host (`mount --make-shared`), or leave `propagation` out",
   },
   {
     pattern: /unable to apply caps/i,
@@ -110,15 +135,20 @@ const known: readonly { readonly pattern: RegExp; readonly code: string; readonl
 /** The engine's refusal as an error that says what to do. */
 export function engineError(error: unknown, phase: Phase, node: string): ProvisionError {
   if (error instanceof ProvisionError) return error;
-  const json = (error as { json?: { message?: unknown } } | null)?.json?.message;
-  const seen = typeof json === "string" ? json : messageOf(error);
+  const seen = wordsOf(error);
   const match = known.find(({ pattern }) => pattern.test(seen));
   return new ProvisionError({
     code: match?.code ?? "engine-error",
     phase,
     node,
-    seen: seen.trim(),
-    ...(match === undefined ? {} : { hint: match.hint }),
+    seen,
+    hint: match?.hint ?? "the engine's own log may say more; `assay doctor` tells what this host can do",
     cause: error,
   });
+}
+
+/** What the engine said, without the client's own words around it; else the error's message. */
+export function wordsOf(error: unknown): string {
+  const json = (error as { json?: { message?: unknown } } | null)?.json?.message;
+  return (typeof json === "string" ? json : messageOf(error)).trim();
 }

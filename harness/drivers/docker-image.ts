@@ -6,7 +6,7 @@ import { messageOf, ProvisionError } from "../model/errors.ts";
 import { identityOf } from "../model/identity.ts";
 import type { BuiltImage, ImageFacts } from "../model/image.ts";
 import { revealed, type Secret } from "../model/secret.ts";
-import { engineError, isGone } from "./docker-engine.ts";
+import { engineError, isGone, wordsOf } from "./docker-engine.ts";
 import { label } from "./docker-names.ts";
 import type { Driver } from "./driver.ts";
 
@@ -68,18 +68,16 @@ export async function loadImage(docker: Docker, image: BuiltImage): Promise<void
 export async function ensureImage(docker: Docker, reference: string, node: string): Promise<ImageFacts> {
   const known = await imageFacts(docker, reference);
   if (known !== undefined) return known;
-  const { getContainerRuntimeClient, ImageName } = await import("testcontainers");
   try {
-    await (await getContainerRuntimeClient()).image.pull(ImageName.fromString(reference), {
-      force: true,
-      platform: undefined,
-    });
+    const authconfig = await credentials(reference);
+    const stream = await docker.pull(reference, authconfig === undefined ? {} : { authconfig });
+    await followed(docker, stream as Readable, reference, "build");
   } catch (error) {
     throw new ProvisionError({
       code: "image-missing",
       phase: "build",
       node,
-      seen: `the engine has no image ${reference} and no registry gave it (${messageOf(error)})`,
+      seen: `the engine has no image ${reference} and no registry gave it (${wordsOf(error)})`,
       hint: "correct the name, log in with `docker login`, or declare a recipe",
       cause: error,
     });
@@ -92,6 +90,14 @@ export async function ensureImage(docker: Docker, reference: string, node: strin
     node,
     seen: `${reference} was pulled and is still not there`,
   });
+}
+
+/** What `docker login` left for the registry of a reference, credential helpers included. */
+async function credentials(reference: string): Promise<Docker.AuthConfig | undefined> {
+  const { ImageName } = await import("testcontainers");
+  const { getAuthConfig } = await import("testcontainers/build/container-runtime/auth/get-auth-config.js");
+  const { registry = "https://index.docker.io/v1/" } = ImageName.fromString(reference);
+  return (await getAuthConfig(registry)) as Docker.AuthConfig | undefined; // dockerode's type lacks the token
 }
 
 /** Where recipes' `fromImage` bases come from: the digest a reference stands for, and its flattened root file system. */

@@ -5,6 +5,7 @@ import type { ContainerDeclaration } from "../model/container.ts";
 import { sayMs } from "../model/duration.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { ContainerNode, Death } from "../model/node.ts";
+import type { Judgement } from "../model/outcome.ts";
 import type { EngineEvent, EngineEvents } from "./docker-events.ts";
 import { followLog, readLog } from "./docker-logs.ts";
 
@@ -122,16 +123,19 @@ export async function untilReady(
 ): Promise<void> {
   const over = new AbortController();
   const wants = conditions(node, container, life, ready, over.signal);
-  if (wants.length === 0) return;
-  const left = new Set(wants.map(({ title }) => title));
-  const all = Promise.all(wants.map(({ title, met }) => met.then(() => left.delete(title))));
+  if (wants.length === 0) {
+    if ((await node.state()).status === "exited") throw endedEarly(node, await life.death());
+    return;
+  }
+  const left = new Set(wants);
+  const all = Promise.all(wants.map((want) => want.met.then(() => left.delete(want))));
   const died =
     ready.exited === true
       ? new Promise<never>(() => undefined)
       : life.died.then((death) => Promise.reject(endedEarly(node, death)));
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => void notReady(node, life, [...left], ready.within).then(reject), ready.within);
+    timer = setTimeout(() => void notReady(node, life, [...left].map(say), ready.within).then(reject), ready.within);
   });
   try {
     await Promise.race([all, died, late]);
@@ -141,14 +145,25 @@ export async function untilReady(
   }
 }
 
+interface Want {
+  readonly title: string;
+  readonly met: Promise<unknown>;
+  /** What it looked like when it was asked last, where it is asked again and again. */
+  readonly last?: { seen?: string };
+}
+
+function say({ title, last }: Want): string {
+  return last?.seen === undefined ? title : `${title} (last: ${last.seen})`;
+}
+
 function conditions(
   node: ContainerNode,
   container: Docker.Container,
   life: ContainerLife,
   ready: ContainerDeclaration["ready"],
   signal: AbortSignal,
-): { title: string; met: Promise<unknown> }[] {
-  const wants: { title: string; met: Promise<unknown> }[] = [];
+): Want[] {
+  const wants: Want[] = [];
   if (ready.log !== undefined)
     wants.push({ title: `a log line that matches ${ready.log}`, met: logLine(container, ready.log, signal) });
   if (ready.healthy === true) wants.push({ title: "healthy", met: healthy(node, life, signal) });
@@ -157,7 +172,9 @@ function conditions(
     wants.push({ title: `listening on port ${ready.port}`, met: listening(node, ready.port, signal) });
   if (ready.check !== undefined) {
     const { check } = ready;
-    wants.push({ title: check.title, met: repeatedly(signal, async () => check.judge(await check.observe(node))) });
+    const last: { seen?: string } = {};
+    const ask = async () => check.judge(await check.observe(node));
+    wants.push({ title: check.title, met: repeatedly(signal, ask, last), last });
   }
   return wants;
 }
@@ -199,14 +216,14 @@ function listening(node: ContainerNode, port: number, signal: AbortSignal): Prom
 /** The kernel tells nobody when a port opens or a file appears: asked again, soon at first. */
 async function repeatedly(
   signal: AbortSignal,
-  ask: () => Promise<{ met: boolean } | { skipped: string }>,
+  ask: () => Promise<Judgement>,
+  last: { seen?: string } = {},
 ): Promise<void> {
-  for (let pause = 10; !signal.aborted; pause = Math.min(pause * 1.5, 250)) {
-    const judgement = await ask().catch(() => undefined);
-    if (judgement !== undefined && "met" in judgement && judgement.met) return;
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, pause);
-    });
+  for (let wait = 10; !signal.aborted; wait = Math.min(wait * 1.5, 250)) {
+    const judgement = await ask().catch((error: unknown) => ({ met: false, expected: "", seen: messageOf(error) }));
+    if ("met" in judgement && judgement.met) return;
+    last.seen = "skipped" in judgement ? judgement.skipped : judgement.seen;
+    await pause(wait, undefined, { signal }).catch(() => undefined);
   }
 }
 

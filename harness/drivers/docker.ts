@@ -1,22 +1,23 @@
 // Decides how containers, networks, volumes and scratch directories are made, found and removed on a docker engine.
-import { access, chmod, chown, mkdir, rm, rmdir } from "node:fs/promises";
+import { chmod, chown, mkdir, rm, rmdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type Docker from "dockerode";
 import type { ContainerDeclaration } from "../model/container.ts";
 import { type Environment, networkNames } from "../model/environment.ts";
-import { DeclarationError, messageOf, ProvisionError } from "../model/errors.ts";
+import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { BuiltImage } from "../model/image.ts";
 import type { ContainerNode } from "../model/node.ts";
 import { dockerExecTransport } from "../transports/docker-exec.ts";
 import type { Transport } from "../transports/transport.ts";
+import { checkStanding } from "./docker-check.ts";
 import { engineError, engineVersion, findEngine, isGone, statusOf } from "./docker-engine.ts";
 import { EngineEvents } from "./docker-events.ts";
-import { engineImages, ensureImage, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
+import { engineImages, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
 import { ContainerLife, untilReady } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
 import { label, labelsOf, ownerOf, planOf, resourceName, scratchPath } from "./docker-names.ts";
 import { DockerNode } from "./docker-node.ts";
-import { createOptions, imageReference, laterNetworks } from "./docker-options.ts";
+import { createOptions, laterNetworks } from "./docker-options.ts";
 import type { Driver, EvidenceFile, FoundResource, Owner, PlannedResource, ResourceRef, Standing } from "./driver.ts";
 import { type HostNode, hostNode } from "./shell-node.ts";
 
@@ -54,27 +55,8 @@ export class DockerDriver implements Driver {
     return planOf(standing);
   }
 
-  async check(standing: Standing): Promise<void> {
-    await Promise.all(
-      Object.entries(standing.environment.nodes).map(async ([node, declaration]) => {
-        const title = `${standing.environment.name}/${node}`;
-        for (const [target, mount] of Object.entries(declaration.mounts)) {
-          if (mount.mount !== "bind") continue;
-          await access(mount.source).catch((error: unknown) => {
-            throw new DeclarationError({
-              code: "mount-source-missing",
-              at: declaration.at,
-              node: title,
-              seen: `the source of the bind mount at ${target} cannot be reached: ${messageOf(error)}`,
-              hint: "make it first, or use scratch() for a fresh directory",
-              cause: error,
-            });
-          });
-        }
-        if (standing.images.has(imageReference(declaration))) return;
-        await ensureImage(this.#docker, imageReference(declaration), title);
-      }),
-    );
+  check(standing: Standing): Promise<void> {
+    return checkStanding(this.#docker, standing);
   }
 
   load(image: BuiltImage): Promise<void> {
