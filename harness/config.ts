@@ -16,7 +16,7 @@ export interface Config {
   readonly scratch: string;
   /** Event sockets of live runs. */
   readonly sockets: string;
-  /** `reports/runs` of the project. */
+  /** Where reports are written: `$ASSAY_REPORTS`, else `reports/runs` of the project. */
   readonly runs: string;
   /** Terminal colours wanted: no `NO_COLOR`, and standard output is a terminal or `FORCE_COLOR` is set. */
   readonly color: boolean;
@@ -46,7 +46,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     store: join(state, "store"),
     scratch: join(state, "scratch"),
     sockets: join(state, "sockets"),
-    runs: join(project, "reports", "runs"),
+    runs: resolve(env["ASSAY_REPORTS"] ?? join(project, "reports", "runs")),
     color: (env["NO_COLOR"] ?? "") === "" && (terminal || (env["FORCE_COLOR"] ?? "") !== ""),
     live: terminal && env["CI"] === undefined,
     dockerHost: env["DOCKER_HOST"],

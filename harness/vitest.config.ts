@@ -27,7 +27,9 @@ const project = (
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
-    experimental: { viteModuleRunner: false },
+    // No module is mocked here, so none needs to be read a second time for it.
+    experimental: { viteModuleRunner: false, nodeLoader: false },
+    runner: "./harness/vitest/runner.ts",
     pool: "forks",
     retry: 0,
     maxConcurrency: 3,
@@ -41,8 +43,12 @@ export default defineConfig({
       }),
       project("contract", ["harness/**/*.contract.test.ts"], { order: 1, testTimeout: 120_000 }),
       project("specs", ["specs/**/*.spec.ts"], { order: 2, testTimeout: 120_000, maxWorkers: 4 }),
+      // Each ends badly on purpose: only `--project faults` asks for them.
+      project("faults", ["fixtures/faults/*.spec.ts"], { order: 2, testTimeout: 120_000 }),
       project("twins", ["fixtures/**/*.test.ts"], { order: 3, testTimeout: 600_000 }),
       project("bench", ["harness/bench/*.bench.ts"], { order: 4, testTimeout: 600_000 }),
+      // What crash tests run as a whole run; never asked for by a command.
+      project("subject", ["fixtures/crash/*.subject.ts"], { order: 4, testTimeout: 60_000 }),
       project("crash", ["harness/**/*.crash.test.ts"], { order: 4, testTimeout: 300_000, maxWorkers: 2 }),
     ],
   },

@@ -57,13 +57,14 @@ function strike(victims: readonly Victim[], role: Counted, run: string, file: st
   const struck = new Set(victims.flatMap((victim) => pids[victim]).filter((pid) => pid !== undefined));
   // This process last: it could not go on killing.
   const self = struck.delete(process.pid);
-  for (const pid of struck) kill(pid);
-  if (self) kill(process.pid);
+  // All at one instant: whoever saw another die first would begin to act on it.
+  for (const signal of ["SIGSTOP", "SIGKILL"] as const) for (const pid of struck) send(pid, signal);
+  if (self) send(process.pid, "SIGKILL");
 }
 
-function kill(pid: number): void {
+function send(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }

@@ -117,7 +117,7 @@ async function reaper({ directory, run, fault }: SmallRun): Promise<void> {
     open: async () => ({ ledger: open(), drivers: [engineOf(directory)] }),
     places: smallPlaces(directory),
   });
-  say(directory, JSON.stringify({ reaper: reaction }));
+  say(directory, JSON.stringify({ run, reaper: reaction }));
 }
 
 function say(directory: string, line: string): void {

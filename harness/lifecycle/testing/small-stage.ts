@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { liveness } from "../../model/identity.ts";
 import { type Collected, gc } from "../gc.ts";
 import { Ledger, type RunRow } from "../ledger.ts";
 import { processesOf } from "../processes.ts";
@@ -44,8 +45,9 @@ export class SmallStage {
   }
 
   /** Resolves when a reaper has reacted. */
-  reaction(): Promise<Reaction> {
-    return this.until(() => this.said().find((each) => "reaper" in each)?.["reaper"] as Reaction | undefined);
+  reaction(run = this.run): Promise<Reaction> {
+    const reacted = (each: Record<string, unknown>) => "reaper" in each && each["run"] === run;
+    return this.until(() => this.said().find(reacted)?.["reaper"] as Reaction | undefined);
   }
 
   /** Resolves when the child has made all its resources. */
@@ -97,7 +99,13 @@ export class SmallStage {
     return await gc({ ledger, drivers: [engineOf(directory)], places: smallPlaces(directory), settleMs: 100 });
   }
 
-  close(): void {
+  /** A reaper that was dismissed may still be on its way out. */
+  async close(): Promise<void> {
+    if (existsSync(join(this.directory, "ledger.db"))) {
+      using ledger = this.ledger();
+      for (const { run, reaper } of ledger.runs())
+        if (reaper !== undefined && liveness(reaper) === "alive") await this.reaction(run);
+    }
     rmSync(this.directory, { recursive: true });
   }
 }

@@ -1,0 +1,229 @@
+// Decides that a run on a real engine leaves nothing when any part of it is killed at any commit of the ledger, that nobody
+// else's things are touched, and that runs beside each other do not meet.
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, watch } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
+import { proxies } from "../commands/proxies.ts";
+import { placesOf } from "../commands/surroundings.ts";
+import { type Config, readConfig } from "../config.ts";
+import { openDockerDriver } from "../drivers/by-kind.ts";
+import type { DockerDriver } from "../drivers/docker.ts";
+import { Store } from "../store/store.ts";
+import { Ledger } from "./ledger.ts";
+import { processesOf } from "./processes.ts";
+
+const run = promisify(execFile);
+const docker = async (...words: string[]) => (await run("docker", words)).stdout.trim();
+const canary = `canary-${process.pid}`;
+/** Labels like ours, of a machine that nobody here can ask: not ours to remove. */
+const foreign = [
+  "--label",
+  `dev.assay.run=${canary}`,
+  "--label",
+  "dev.assay.owner=elsewhere boot 1 1 1",
+  "--label",
+  "dev.assay.environment=e",
+];
+
+let driver: DockerDriver;
+let before: string;
+beforeAll(async () => {
+  const config = readConfig();
+  driver = await openDockerDriver({ dockerHost: config.dockerHost, scratch: config.scratch });
+  const store = new Store({ directory: config.store, environment: proxies() });
+  const { image } = await store.build(soe, { source: driver.images });
+  await driver.load(image);
+  await docker("network", "create", ...foreign, `${canary}-net`);
+  await docker("volume", "create", ...foreign, `${canary}-vol`);
+  await docker("run", "-d", "--name", canary, "-v", `${canary}-vol:/data`, image.tag, "sleep", "infinity");
+  before = await canaries();
+}, 600_000);
+afterAll(async () => {
+  expect(await canaries()).toBe(before);
+  await docker("rm", "-f", "-v", canary);
+  await docker("volume", "rm", `${canary}-vol`);
+  await docker("network", "rm", `${canary}-net`);
+  await driver.close();
+});
+
+/** The canaries as the engine sees them: any touch changes an id, a start time or a creation time. */
+async function canaries(): Promise<string> {
+  const container = await docker("inspect", "--format", "{{.Id}} {{.State.Status}} {{.State.StartedAt}}", canary);
+  const volume = await docker("volume", "inspect", "--format", "{{.CreatedAt}}", `${canary}-vol`);
+  return [container, volume, await docker("network", "inspect", "--format", "{{.Id}}", `${canary}-net`)].join("\n");
+}
+
+/** A state directory of its own, on the machine's engine and image store. */
+class Stage {
+  readonly directory = mkdtempSync(join(tmpdir(), "assay-crash-"));
+  readonly env: NodeJS.ProcessEnv;
+  readonly config: Config;
+
+  constructor() {
+    const { store } = readConfig();
+    this.env = {
+      ...process.env,
+      ASSAY_STATE: join(this.directory, "state"),
+      ASSAY_REPORTS: join(this.directory, "reports"),
+    };
+    // Of the run that these tests are part of.
+    delete this.env["ASSAY_SETTINGS"];
+    delete this.env["ASSAY_FAULT"];
+    this.config = readConfig(this.env);
+    mkdirSync(this.config.state, { mode: 0o700 });
+    symlinkSync(store, this.config.store);
+  }
+
+  /** A whole run of the small subject, in a process group of its own. */
+  start(fault?: string) {
+    const url = new URL("../commands/run.ts", import.meta.url).href;
+    const code = `const { runCommand } = await import(${JSON.stringify(url)});
+      process.exit(await runCommand(["small.subject"], { projects: ["subject"] }));`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+      cwd: this.config.project,
+      env: { ...this.env, ...(fault === undefined ? {} : { ASSAY_FAULT: fault }) },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+      });
+    const ended = once(child, "close").then(([code, signal]) => ({ code, signal, output }));
+    return { child, ended };
+  }
+
+  ledger(): Ledger {
+    return Ledger.open(this.config.ledger);
+  }
+
+  runs(): string[] {
+    using ledger = this.ledger();
+    return ledger.runs().map((row) => row.run);
+  }
+
+  /** Resolves when reapers have written as many lines as there were runs to reap. */
+  async reaped(): Promise<string> {
+    const log = join(this.config.state, "reaper.log");
+    return await this.until(
+      () => existsSync(log) && /run \w+: .*\n/.test(readFileSync(log, "utf8")) && readFileSync(log, "utf8"),
+    );
+  }
+
+  async until<Answer>(ask: () => Answer | undefined | false): Promise<Answer> {
+    const watcher = watch(this.config.state);
+    try {
+      for (;;) {
+        const change = once(watcher, "change");
+        const answer = ask();
+        if (answer !== undefined && answer !== false) return answer;
+        await change;
+      }
+    } finally {
+      watcher.close();
+    }
+  }
+
+  async gc(): Promise<{ code: number; output: string }> {
+    const child = spawn(process.execPath, [join(this.config.project, "harness/cli.ts"), "gc"], {
+      env: this.env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+      });
+    const [code] = await once(child, "close");
+    return { code, output };
+  }
+
+  /** Everything of every run of this stage, wherever it could be; and whether all have ended. */
+  async left(): Promise<unknown> {
+    using ledger = this.ledger();
+    const rows = ledger.runs();
+    const places = placesOf(this.config);
+    const found = await Promise.all(rows.map((row) => driver.find(row.run)));
+    return {
+      found: found.flat().map(({ name }) => name),
+      standing: rows.flatMap((row) => ledger.standing(row.run).map(({ name }) => name)),
+      processes: rows.flatMap((row) => processesOf(row.run)),
+      scratch: existsSync(places.scratch) ? readdirSync(places.scratch) : [],
+      sockets: rows.map((row) => places.socket(row.run)).filter((path) => existsSync(path)),
+      unended: rows.filter((row) => row.endedAt === undefined).map((row) => row.run),
+    };
+  }
+
+  report(): { exitCode: number; [key: string]: unknown } {
+    const [only] = readdirSync(this.config.runs).filter((name) => name !== "latest");
+    return JSON.parse(readFileSync(join(this.config.runs, only ?? "", "report.json"), "utf8"));
+  }
+
+  close(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+const nothing = { found: [], standing: [], processes: [], scratch: [], sockets: [], unended: [] };
+let stage: Stage;
+beforeEach(() => {
+  stage = new Stage();
+});
+afterEach(() => stage.close());
+
+// The worker's commits: of five resources intent, live, deleting, gone; then its claims' release.
+const worker = Array.from({ length: 21 }, (_, n) => `worker:${n + 1}`);
+// The supervisor's: run, reaper, child, forgetting old runs, closing, end. At the first, nothing was made.
+const supervisor = Array.from({ length: 5 }, (_, n) => `supervisor:${n + 2}`);
+
+describe("killed at every commit", () => {
+  test.each([...worker, ...supervisor])("the supervisor at %s: its reaper leaves nothing", async (step) => {
+    const { ended } = stage.start(`kill:supervisor@${step}`);
+    expect(await ended).toMatchObject({ signal: "SIGKILL" });
+    expect(await stage.reaped()).toContain(", 0 left");
+    expect(await stage.left()).toEqual(nothing);
+  });
+
+  test.each(worker)("vitest at %s: the supervisor leaves nothing, and reports that it could not ask", async (step) => {
+    const { ended } = stage.start(`kill:vitest@${step}`);
+    const { code, output } = await ended;
+    expect({ code, output }).toMatchObject({ code: 3, output: expect.stringContaining("0 leaked") });
+    expect(stage.report()).toMatchObject({ exitCode: 3 });
+    expect(await stage.left()).toEqual(nothing);
+  });
+
+  test.each(worker)("the whole group at %s: its reaper leaves nothing", async (step) => {
+    const { ended } = stage.start(`kill:group@${step}`);
+    expect(await ended).toMatchObject({ signal: "SIGKILL" });
+    expect(await stage.reaped()).toContain(", 0 left");
+    expect(await stage.left()).toEqual(nothing);
+  });
+
+  test.each(worker)("the whole group and its reaper at %s: gc leaves nothing", async (step) => {
+    const { ended } = stage.start(`kill:group+reaper@${step}`);
+    expect(await ended).toMatchObject({ signal: "SIGKILL" });
+    const [id] = stage.runs();
+    expect(await stage.gc()).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(`removed \\d resources? of run ${id}`),
+    });
+    expect(await stage.left()).toEqual(nothing);
+  });
+
+  test.each([`worker:${worker.length + 1}`, `supervisor:${supervisor.length + 2}`])(
+    "there is no %s: those were all",
+    async (step) => {
+      const { ended } = stage.start(`kill:group@${step}`);
+      expect(await ended).toMatchObject({
+        code: 0,
+        output: expect.stringContaining("5 created, 5 destroyed, 0 leaked"),
+      });
+      expect(await stage.left()).toEqual(nothing);
+    },
+  );
+});
