@@ -1,5 +1,5 @@
 // Decides how `assay build` tells what it does: a line a step, then where the image is. Loads what was built into the engine.
-import { readConfig } from "../config.ts";
+import { type Config, readConfig } from "../config.ts";
 import { openDockerDriver } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
 import { sayMs } from "../model/duration.ts";
@@ -8,7 +8,7 @@ import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { type BuildResult, Store } from "../store/store.ts";
 import { proxies } from "./proxies.ts";
-import { recipesNamed } from "./recipes.ts";
+import { recipesNamed, startsFromImage } from "./recipes.ts";
 
 /**
  * Builds, or finds, the images of recipes, and loads each into the engine where one can be reached. 0, or it rejects with
@@ -28,9 +28,7 @@ export async function buildCommand(names: readonly string[], options: { readonly
   const images: unknown[] = [];
   let driver: DockerDriver | undefined;
   try {
-    driver = await openDockerDriver({ dockerHost: config.dockerHost, scratch: config.scratch }).catch(
-      (error: unknown) => engineless(recipes, error),
-    );
+    driver = await reachable(config, recipes);
     if (driver === undefined) tell("no engine can be reached: images are built and not loaded");
     for (const recipe of recipes) {
       const say = (line: string) => tell(`${recipe.name}: ${line}`);
@@ -62,10 +60,22 @@ function summary({ image, built, ms }: BuildResult, loadedMs: number | undefined
   return `${how}, ${image.tag}, image ${image.imageId}, tree ${image.tree}${loaded}`;
 }
 
-/** Without an engine a recipe can still be built, unless it starts from an image that only an engine can give. */
-function engineless(recipes: readonly Recipe[], error: unknown): undefined {
-  const needs = (recipe: Recipe): boolean =>
-    recipe.from.base === "image" || (recipe.from.base === "recipe" && needs(recipe.from.recipe));
-  if (!(error instanceof HarnessError) || recipes.some(needs)) throw error;
-  return undefined;
+/**
+ * The driver of an engine that answers. Without one a recipe can still be built, unless it starts from an image that only
+ * an engine can give.
+ */
+async function reachable(
+  { dockerHost, scratch }: Config,
+  recipes: readonly Recipe[],
+): Promise<DockerDriver | undefined> {
+  let driver: DockerDriver | undefined;
+  try {
+    driver = await openDockerDriver({ dockerHost, scratch });
+    await driver.probe();
+    return driver;
+  } catch (error) {
+    await driver?.close();
+    if (!(error instanceof HarnessError) || recipes.some(startsFromImage)) throw error;
+    return undefined;
+  }
 }

@@ -18,8 +18,14 @@ export function findRecipes(project: string): Promise<ReadonlyMap<string, Recipe
 /** All environments of a project by name. A `DeclarationError` (code `doubled-name`) when two have one name. */
 export function findEnvironments(project: string): Promise<ReadonlyMap<string, Environment>> {
   const root = join(project, "environments");
-  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
-  return exported("environment", files.map((name) => join(root, name)), isEnvironment);
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter(
+    (name) => name.endsWith(".ts") && !name.endsWith(".test.ts"),
+  );
+  return exported(
+    "environment",
+    files.map((name) => join(root, name)),
+    isEnvironment,
+  );
 }
 
 async function exported<Declared extends { readonly name: string; readonly at: string | undefined }>(
@@ -66,6 +72,11 @@ export async function recipesNamed(project: string, names: readonly string[]): P
 
 function isEnvironment(value: unknown): value is Environment {
   return typeof value === "object" && value !== null && (value as Partial<Environment>).kind === "environment";
+}
+
+/** Whether an engine must be asked before anything can be said of a recipe. */
+export function startsFromImage({ from }: Recipe): boolean {
+  return from.base === "image" || (from.base === "recipe" && startsFromImage(from.recipe));
 }
 
 function isRecipe(value: unknown): value is Recipe {

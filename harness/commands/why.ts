@@ -2,10 +2,9 @@
 import { readConfig } from "../config.ts";
 import { openDockerDriver } from "../drivers/by-kind.ts";
 import { ExitCode } from "../model/errors.ts";
-import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { Store } from "../store/store.ts";
-import { recipesNamed } from "./recipes.ts";
+import { recipesNamed, startsFromImage } from "./recipes.ts";
 
 /** Prints the difference, a line each. Asks an engine only for a recipe that starts from an image. */
 export async function whyCommand(name: string): Promise<number> {
@@ -23,8 +22,4 @@ export async function whyCommand(name: string): Promise<number> {
   } finally {
     await driver?.close();
   }
-}
-
-function startsFromImage({ from }: Recipe): boolean {
-  return from.base === "image" || (from.base === "recipe" && startsFromImage(from.recipe));
 }

@@ -1,7 +1,16 @@
 // Decides which files of a recipe's context count, and what of each counts: contents and whether it can be executed.
 // Never times, owners or the umask of whoever cloned it. What is not listed here, no step of a build can see.
-import { constants, copyFileSync, mkdirSync, symlinkSync } from "node:fs";
-import { chmod, lstat, readdir, readlink, realpath } from "node:fs/promises";
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  symlinkSync,
+} from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { DeclarationError, messageOf, ProvisionError } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
@@ -33,7 +42,7 @@ export async function contextFiles(recipe: Recipe): Promise<ContextFiles> {
       await visit(recipe, step.playbook, found);
       if (step.roles !== undefined) await visit(recipe, step.roles, found);
       const beside = dirname(inContext(recipe, step.playbook));
-      for (const entry of await readdir(beside)) {
+      for (const entry of readdirSync(beside)) {
         if (besidePlaybook.test(entry)) await visit(recipe, relative(recipe.context, join(beside, entry)), found);
       }
     }
@@ -45,28 +54,37 @@ async function visit(recipe: Recipe, path: string, found: Map<string, FileFact>)
   const full = inContext(recipe, path);
   const key = relative(recipe.context, full);
   if (found.has(key)) return;
-  const stat = await lstat(full).catch((error: unknown) => missing(recipe, full, error));
+  // Not through the thread pool: a context has tens of small files, and to recognise it unchanged shall cost no more than they do.
+  const stat = present(recipe, full, () => lstatSync(full));
   if (stat.isSymbolicLink()) {
-    const target = await realpath(full).catch((error: unknown) => missing(recipe, full, error));
-    found.set(key, { link: await readlink(full) });
+    const target = present(recipe, full, () => realpathSync(full));
+    found.set(key, { link: readlinkSync(full) });
     // What a link leads to counts too: ansible follows links. One that leads out of the context is refused there.
-    return visit(recipe, relative(await realpath(recipe.context), target), found);
+    return visit(recipe, relative(realpathSync(recipe.context), target), found);
   }
   if (stat.isDirectory()) {
     found.set(key, { directory: true });
-    for (const entry of (await readdir(full)).sort()) await visit(recipe, join(key, entry), found);
+    for (const entry of readdirSync(full).sort()) await visit(recipe, join(key, entry), found);
     return;
   }
   if (!stat.isFile()) throw refused(recipe, `"${key}" is neither a file, a directory nor a symbolic link`);
-  found.set(key, { sha256: await hashFile(full), mode: (stat.mode & 0o100) === 0 ? "0644" : "0755" });
+  found.set(key, { sha256: await hashFile(full, stat.size), mode: (stat.mode & 0o100) === 0 ? "0644" : "0755" });
 }
 
-async function missing(recipe: Recipe, full: string, error: unknown): Promise<never> {
+function present<Result>(recipe: Recipe, full: string, look: () => Result): Result {
+  try {
+    return look();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw refused(recipe, messageOf(error));
+    throw missing(recipe, full);
+  }
+}
+
+function missing(recipe: Recipe, full: string): DeclarationError {
   const key = relative(recipe.context, full);
-  if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw refused(recipe, messageOf(error));
-  const there = await readdir(dirname(full)).catch(() => []);
-  const guess = nearest(basename(full), there);
-  throw new DeclarationError({
+  const parent = lstatSync(dirname(full), { throwIfNoEntry: false });
+  const guess = nearest(basename(full), parent?.isDirectory() === true ? readdirSync(dirname(full)) : []);
+  return new DeclarationError({
     code: "missing-file",
     at: recipe.at,
     seen: `recipe ${recipe.name}: there is no "${key}" in ${recipe.context}`,
@@ -91,7 +109,7 @@ export async function stageFiles(recipe: Recipe, files: ContextFiles, target: st
     else if ("link" in fact) symlinkSync(fact.link, copied);
     else {
       copyFileSync(join(recipe.context, path), copied, constants.COPYFILE_FICLONE);
-      await chmod(copied, Number.parseInt(fact.mode, 8));
+      chmodSync(copied, Number.parseInt(fact.mode, 8));
       if ((await hashFile(copied)) !== fact.sha256) {
         throw new ProvisionError({
           code: "context-changed",

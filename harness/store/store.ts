@@ -227,8 +227,9 @@ export class Store {
   #because(described: Described): string[] {
     const last = this.#rooms.newest(described.recipe.name);
     if (last === undefined) return ["it had never been built here"];
-    const lines = this.#difference(last, described);
-    return lines.length === 0 ? ["its entry in the store was gone or damaged"] : lines;
+    return last === described.digest
+      ? ["its entry in the store was gone or damaged"]
+      : this.#difference(last, described);
   }
 
   #difference(before: Digest, now: Described): string[] {
