@@ -68,7 +68,8 @@ export const commandTable: readonly CommandEntry[] = [
   {
     usage: "test [pattern...]",
     does: "set up this machine, then run every test of the project: what `npm test` does",
-    teaches: "Unit tests, contracts on the real engine, the specs, and the tests that kill a run at every step.",
+    teaches:
+      "Unit tests, contracts on the real engine, the specs, their broken twins, and the tests that kill a run at every step.",
     examples: [
       ["assay test", "everything"],
       ["assay test ledger", "the tests whose file name holds ledger"],
@@ -87,21 +88,21 @@ export const commandTable: readonly CommandEntry[] = [
     examples: [["assay build vfx-studio-soe", "one image"]],
     options: [["--json", "print digests and paths as JSON"]],
     exits: asking,
-    act: (names, options) => lazily("build", (command) => command(names, options)),
+    act: async (names, options) => (await import("./build.ts")).buildCommand(names, options),
   },
   {
     usage: "why <recipe>",
     does: "tell what changed in a recipe since its image was built",
     examples: [["assay why vfx-studio-soe", "file by file, variable by variable"]],
     exits: asking,
-    act: ([name]) => lazily("why", (command) => command(name)),
+    act: async ([name = ""]) => (await import("./why.ts")).whyCommand(name),
   },
   {
     usage: "list",
     does: "list what is alive: runs, their owners and resources",
     options: [["--json", "print it as JSON"]],
     exits: asking,
-    act: (_words, options) => lazily("list", (command) => command(options)),
+    act: async (_words, options) => (await import("./list.ts")).listCommand(options),
   },
   {
     usage: "gc",
@@ -109,7 +110,7 @@ export const commandTable: readonly CommandEntry[] = [
     teaches: "Each run does this at its start. By hand it is of use after a crash.",
     options: [["--json", "print what was removed and what was left alone as JSON"]],
     exits: [0, 2, 3, 4],
-    act: (_words, options) => lazily("gc", (command) => command(options)),
+    act: async (_words, options) => (await import("./gc.ts")).gcCommand(options),
   },
   {
     usage: "doctor",
@@ -143,32 +144,21 @@ export const commandTable: readonly CommandEntry[] = [
       "Both sides by turns, in one run; the table goes to reports/bench.md as well. Only ratios mean something.\n" +
       "goss is built with go the first time; where that cannot be done the table says that the peer is missing.",
     exits: [0, 1, 2, 3],
-    act: () => lazily("bench", (command) => command()),
+    act: async () => (await import("./bench.ts")).benchCommand(),
   },
   {
     usage: "reaper <run>",
     does: "remove a run's resources once its supervisor is gone; started by it",
     exits: [0, 3, 4],
     hidden: true,
-    act: ([name]) => lazily("reaper", (command) => command(name)),
+    act: async ([name = ""]) => (await import("./reaper.ts")).reaperCommand(name),
   },
 ];
 
-function run(
+async function run(
   patterns: readonly string[],
   projects: readonly string[],
   options: Readonly<Record<string, unknown>> = {},
 ): Promise<number> {
-  return lazily("run", (command) => command(patterns, { ...options, projects }));
-}
-
-/** Loads `commands/<name>.ts` and calls its `<name>Command`. */
-async function lazily(
-  name: string,
-  call: (command: (...args: unknown[]) => Promise<number>) => Promise<number>,
-): Promise<number> {
-  const module: Record<string, (...args: unknown[]) => Promise<number>> = await import(`./${name}.ts`);
-  const command = module[`${name}Command`];
-  if (command === undefined) throw new Error(`commands/${name}.ts has no ${name}Command`);
-  return call(command);
+  return (await import("./run.ts")).runCommand(patterns, { ...options, projects });
 }

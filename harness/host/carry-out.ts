@@ -39,7 +39,10 @@ export async function carryOut(steps: readonly Step[], state: string, tell: Tell
           seen: `${sayCommand(step.command)} ended with ${status}, as told above and in ${log}`,
           hint: `mend what it names, then try: ${sayCommand(step.command)}`,
         });
-      if (status !== 0) tell.say(`  ended with ${status}; the next step will show whether that matters`);
+      if (status !== 0) {
+        tell.say(`  ended with ${status}; the next step will show whether that matters`);
+        continue;
+      }
     }
     tell.say(`  done in ${sayMs(performance.now() - started)}`);
   }
