@@ -77,7 +77,9 @@ test.each([
 ])("without root `%s` does nothing, and says the command to run", (name, command) => {
   const state = mkdtempSync(join(tmpdir(), "assay-user-"));
   try {
-    const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, cli, name];
+    // A checkout may lie where only root can read, as in /root: reading is allowed, and nothing else.
+    const reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"];
+    const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", ...reading, process.execPath, cli, name];
     const env = { ...process.env, ASSAY_STATE: state };
     const { status, stdout, stderr } = spawnSync("setpriv", nobody, { encoding: "utf8", env });
     expect({ status, stdout }).toEqual({ status: 3, stdout: "" });
