@@ -1,7 +1,5 @@
 // Decides how one HTTP GET is made: from this process for the host, inside the node by what it has: curl, python3 or bash.
 // Follows no redirects and uses no proxy. Nobody listening is an answer; a name that cannot be resolved or a missing tool is not.
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
 import { type Probe, quoteWord } from "../model/check.ts";
 import { endFrame, type Frame, readFrames } from "./frames.ts";
 import { failedProbe, missingTool, unreadable } from "./unanswered.ts";
@@ -83,7 +81,8 @@ const noName = new Set(["ENOTFOUND", "EAI_AGAIN", "EAI_NODATA", "EAI_FAIL"]);
 /** The same from this process. Rejects with an `ObservationError` where the name cannot be resolved. */
 export function exchangeFromHere(url: string): Promise<Exchange> {
   return new Promise((resolve, reject) => {
-    const request = url.startsWith("https:") ? httpsRequest : httpRequest;
+    // Not by an import, which would load all of fetch and WebSocket with it, in each process of specs.
+    const { request } = process.getBuiltinModule(url.startsWith("https:") ? "node:https" : "node:http");
     const signal = AbortSignal.timeout(httpTimeoutMs);
     const failed = (error: NodeJS.ErrnoException) => {
       if (signal.aborted) resolve({ refused: `no answer within ${httpTimeoutMs} ms` });
