@@ -1,23 +1,18 @@
 // Decides that each check, asked of a real container and of this machine, says what is the case there.
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readConfig } from "../config.ts";
-import { DockerDriver } from "../drivers/docker.ts";
-import type { PlannedResource, Standing } from "../drivers/driver.ts";
+import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
 import { hostNode } from "../drivers/shell-node.ts";
 import type { Check, Probe } from "../model/check.ts";
 import { container, tmpfs } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import { HarnessError, ObservationError } from "../model/errors.ts";
 import { shell } from "../model/exec.ts";
-import { identityOf } from "../model/identity.ts";
 import type { ContainerNode, Node } from "../model/node.ts";
+import { openStage, type Stage } from "../vitest/stage.ts";
 import { group, groupEntry, groupsOf, user, userEntry } from "./account.ts";
 import { all } from "./all.ts";
 import { command } from "./command.ts";
@@ -39,7 +34,7 @@ import { state } from "./state.ts";
 const environment = defineEnvironment("checks", {
   nodes: {
     box: container({
-      image: process.env["ASSAY_LAB_IMAGE"] ?? "vfx-studio-soe:0.1.0",
+      image: soe,
       entrypoint: ["/bin/sh", "-c", "echo the box is open; echo and it complains >&2; exec sleep 86400"],
       command: [],
       mounts: { "/memory": tmpfs({ size: "1m", mode: 0o1777 }) },
@@ -54,32 +49,18 @@ const environment = defineEnvironment("checks", {
 });
 
 const host = hostNode();
-const scratch = mkdtempSync(join(tmpdir(), "assay-checks-"));
-const standing: Standing = {
-  owner: { run: `checks${randomBytes(4).toString("hex")}`, identity: identityOf() },
-  environment,
-  scope: "contract",
-  directory: scratch,
-  images: new Map(),
-};
-let driver: DockerDriver;
-let planned: readonly PlannedResource[] = [];
+let stage: Stage;
 let box: ContainerNode;
 
 beforeAll(async () => {
-  driver = await DockerDriver.open({ dockerHost: readConfig().dockerHost, scratch });
-  planned = driver.plan(standing);
-  for (const resource of planned) await driver.create(resource, standing, () => undefined);
-  const [node] = planned.filter(({ kind }) => kind === "container");
-  if (node === undefined) throw new Error("the plan has no container");
-  box = await driver.connect(node, standing);
+  stage = await openStage();
+  box = (await stage.standUp(environment)).nodes.box;
 });
 
 afterAll(async () => {
-  for (const resource of [...planned].reverse()) await driver.destroy(resource);
-  await driver.close();
+  const { leaked } = await stage.close();
   await host.close();
-  rmSync(scratch, { recursive: true, force: true });
+  expect(leaked).toEqual([]);
 });
 
 /** Exactly one of "met" and "not met", by the check's own judge. */
