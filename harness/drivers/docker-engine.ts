@@ -150,5 +150,5 @@ export function engineError(error: unknown, phase: Phase, node: string): Provisi
 /** What the engine said, without the client's own words around it; else the error's message. */
 export function wordsOf(error: unknown): string {
   const json = (error as { json?: { message?: unknown } } | null)?.json?.message;
-  return (typeof json === "string" ? json : messageOf(error)).trim();
+  return (typeof json === "string" ? json : messageOf(error)).replace(/^\(HTTP code \d+\) [\w ]+ - /, "").trim();
 }

@@ -93,18 +93,24 @@ export class EventReporter implements Reporter {
   }
 
   #told(error: TestError): ToldError {
-    const site = error.stacks?.find(
-      ({ file }) =>
-        file.startsWith(this.#project) && !file.includes("/node_modules/") && !file.includes("/harness/vitest/"),
-    );
-    const code: unknown = (error as { code?: unknown }).code;
+    const site = error.stacks?.find(({ file }) => this.#isAuthors(file));
+    const { code, at } = error as { code?: unknown; at?: unknown };
+    const declared = typeof at === "string" ? relative(this.#project, at) : undefined;
+    const place = site === undefined ? declared : `${relative(this.#project, site.file)}:${site.line}:${site.column}`;
     return {
       name: error.name ?? "Error",
       message: error.message ?? messageOf(error),
       ...(typeof code === "string" ? { code } : {}),
-      ...(site === undefined ? {} : { at: `${relative(this.#project, site.file)}:${site.line}:${site.column}` }),
+      ...(place === undefined ? {} : { at: place }),
       ...(error.stack === undefined ? {} : { stack: error.stack }),
     };
+  }
+
+  /** Where in Assay itself an error was made is of no use to who reads the report. */
+  #isAuthors(file: string): boolean {
+    const path = relative(this.#project, file);
+    if (path.startsWith("..") || path.includes("node_modules/")) return false;
+    return !path.startsWith("harness/") || /\.test\.ts$/.test(path);
   }
 
   #file(module: TestModule): string {
