@@ -6,7 +6,7 @@ import { join, relative } from "node:path";
 import { readConfig } from "../config.ts";
 import { faultStep } from "../lifecycle/fault.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
-import { supervise, type Supervised } from "../lifecycle/supervisor.ts";
+import { type Supervised, supervise } from "../lifecycle/supervisor.ts";
 import type { RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
 import { redact, register } from "../model/secret.ts";
@@ -14,9 +14,9 @@ import { Progress } from "../reporting/progress.ts";
 import { reportOf } from "../reporting/report.ts";
 import { verdictLines } from "../reporting/verdict.ts";
 import { writeReport } from "../reporting/write.ts";
+import type { RunSettings } from "../vitest/session.ts";
 import { substitutesOf } from "./substitutes.ts";
 import { openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
-import type { RunSettings } from "../vitest/session.ts";
 
 export interface RunOptions {
   /** Vitest projects: `specs`, `unit`, `contract`, `crash`. */
@@ -35,7 +35,6 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   const substitutes = await substitutesOf(config.project, options.with);
   const run = newRunId();
   const report = join(config.runs, run);
-  mkdirSync(join(report, "evidence"), { recursive: true });
   const events: RunEvent[] = [];
   const progress = new Progress({ stream: process.stdout, color: config.color, live: config.live });
   const say = (event: RunEvent) => {
@@ -45,7 +44,12 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   };
   const ledger = Ledger.open(config.ledger, { step: faultStep(config.fault, "supervisor", run, config.ledger) });
   const places = placesOf(config);
-  const command = ["assay", projects.length === 1 ? "run" : "test", ...(options.with === undefined ? [] : ["--with", options.with]), ...patterns];
+  const command = [
+    "assay",
+    projects.length === 1 ? "run" : "test",
+    ...(options.with === undefined ? [] : ["--with", options.with]),
+    ...patterns,
+  ];
   const settings: RunSettings = {
     run,
     identity: identityOf(),
@@ -62,13 +66,22 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   };
   const drivers = await openDrivers(config);
   const engines = Object.assign({}, ...(await Promise.all(drivers.map((driver) => driver.probe()))));
+  // Not before: a run that never was leaves no empty report.
+  mkdirSync(join(report, "evidence"), { recursive: true });
   say({
     event: "run-started",
     at: Date.now(),
     run,
     version: config.version,
     command,
-    host: { hostname: hostname(), kernel: release(), cpus: cpus().length, memoryBytes: totalmem(), node: process.version, engines },
+    host: {
+      hostname: hostname(),
+      kernel: release(),
+      cpus: cpus().length,
+      memoryBytes: totalmem(),
+      node: process.version,
+      engines,
+    },
   });
   const log = join(report, "evidence", "vitest.log");
   let ended: Supervised | undefined;
@@ -79,7 +92,15 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       ledger,
       drivers: async () => drivers,
       child: {
-        command: [process.execPath, join(config.project, "node_modules/vitest/vitest.mjs"), "run", "--config", "harness/vitest.config.ts", ...projects.flatMap((project) => ["--project", project]), ...patterns],
+        command: [
+          process.execPath,
+          join(config.project, "node_modules/vitest/vitest.mjs"),
+          "run",
+          "--config",
+          "harness/vitest.config.ts",
+          ...projects.flatMap((project) => ["--project", project]),
+          ...patterns,
+        ],
         env: { ...process.env, ASSAY_SETTINGS: JSON.stringify(settings), NO_COLOR: "1" },
         cwd: config.project,
         log,
@@ -95,17 +116,42 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   }
   const child = readFileSync(log, "utf8");
   writeFileSync(log, redact(child));
-  if (ended.cancelled === undefined && ended.childStatus !== 0 && !events.some(({ event }) => event === "test-ended" || event === "trouble")) {
-    say({ event: "trouble", at: Date.now(), outcome: "errored", exitCode: /No test files found/.test(child) ? 2 : 3, error: { name: "Error", message: redact(lastWords(child, patterns)) } });
+  // Vitest says so where a reporter of its own prints; with ours alone it ends without a word.
+  const nothing = ended.childStatus === 1 && (child.trim() === "" || /No test files found/.test(child));
+  if (
+    ended.cancelled === undefined &&
+    ended.childStatus !== 0 &&
+    !events.some(({ event }) => event === "test-ended" || event === "trouble")
+  ) {
+    say({
+      event: "trouble",
+      at: Date.now(),
+      outcome: "errored",
+      exitCode: nothing ? 2 : 3,
+      error: { name: "Error", message: redact(nothing ? sayNothing(patterns) : lastWords(child)) },
+    });
   }
   const { created, destroyed, leaked, error } = ended.totals;
   if (error !== undefined && leaked.length === 0) {
-    say({ event: "trouble", at: Date.now(), outcome: "errored", exitCode: 3, error: { name: error.name, code: error.code, message: redact(error.message) } });
+    say({
+      event: "trouble",
+      at: Date.now(),
+      outcome: "errored",
+      exitCode: 3,
+      error: { name: error.name, code: error.code, message: redact(error.message) },
+    });
   }
-  say({ event: "run-ended", at: Date.now(), ...(ended.cancelled === undefined ? {} : { cancelled: ended.cancelled }), totals: { created, destroyed, leaked } });
+  say({
+    event: "run-ended",
+    at: Date.now(),
+    ...(ended.cancelled === undefined ? {} : { cancelled: ended.cancelled }),
+    totals: { created, destroyed, leaked },
+  });
   const concluded = reportOf(events);
   const paths = await writeReport(report, concluded);
-  process.stdout.write(`${verdictLines(concluded, { color: config.color, where: relative(process.cwd(), paths.html) }).join("\n")}\n`);
+  process.stdout.write(
+    `${verdictLines(concluded, { color: config.color, where: relative(process.cwd(), paths.html) }).join("\n")}\n`,
+  );
   return concluded.exitCode;
 }
 
@@ -114,7 +160,11 @@ function newRunId(): string {
   return `${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(3).toString("hex").slice(0, 4)}`;
 }
 
-function lastWords(log: string, patterns: readonly string[]): string {
-  if (/No test files found/.test(log)) return patterns.length === 0 ? "there are no spec files" : `no spec file's path contains ${patterns.map((pattern) => `"${pattern}"`).join(" or ")}`;
+function sayNothing(patterns: readonly string[]): string {
+  const sought = patterns.map((pattern) => `"${pattern}"`).join(" or ");
+  return patterns.length === 0 ? "there are no spec files" : `no spec file's path contains ${sought}`;
+}
+
+function lastWords(log: string): string {
   return `vitest ended before any test did; its last words: ${log.trim().split("\n").slice(-10).join("\n")}`;
 }
