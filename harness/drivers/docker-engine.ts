@@ -1,7 +1,8 @@
 // Decides which docker engine is spoken to, whether it will do, and how its errors read.
 import { existsSync } from "node:fs";
-import Docker from "dockerode";
+import type Docker from "dockerode";
 import { messageOf, type Phase, ProvisionError } from "../model/errors.ts";
+import { dockerClient } from "./docker-client.ts";
 
 /** Oldest API that has all that declarations can say: Debian 12's docker.io 20.10. */
 export const oldestApi = "1.41";
@@ -12,9 +13,9 @@ const usualSocket = "/var/run/docker.sock";
  * engines, Docker Desktop). Rejects with `engine-down` when there is none. No request is sent yet.
  */
 export async function findEngine(dockerHost: string | undefined): Promise<Docker> {
-  if (dockerHost?.startsWith("unix://")) return new Docker({ socketPath: dockerHost.slice("unix://".length) });
-  if (dockerHost !== undefined) return new Docker(); // docker-modem reads DOCKER_HOST and the TLS variables itself
-  if (existsSync(usualSocket)) return new Docker({ socketPath: usualSocket });
+  if (dockerHost?.startsWith("unix://")) return dockerClient({ socketPath: dockerHost.slice("unix://".length) });
+  if (dockerHost !== undefined) return dockerClient(); // docker-modem reads DOCKER_HOST and the TLS variables itself
+  if (existsSync(usualSocket)) return dockerClient({ socketPath: usualSocket });
   const { getContainerRuntimeClient } = await import("testcontainers");
   try {
     return (await getContainerRuntimeClient()).container.dockerode;
