@@ -107,7 +107,7 @@ describe("handing over", () => {
   test("a terminal's Ctrl-C reaches the child once, though bootstrap is told as well", async () => {
     cli(counting);
     // script(1) makes a terminal: a Ctrl-C in its input becomes a SIGINT to the whole foreground group.
-    const words = `${process.execPath} ${bootstrap()} run`;
+    const words = `exec ${process.execPath} ${bootstrap()} run`;
     const terminal = spawn("script", ["-qec", words, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
     const ended = once(terminal, "exit");
     for await (const [chunk] of on(terminal.stdout, "data", { close: ["end"] })) {
