@@ -1,19 +1,17 @@
 // Decides how the parts make a run: supervisor, vitest, progress, report. The composition root of `assay run` and `assay test`.
 import { randomBytes } from "node:crypto";
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, hostname, release, totalmem } from "node:os";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { readConfig } from "../config.ts";
+import type { Driver } from "../drivers/driver.ts";
 import { faultStep } from "../lifecycle/fault.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { type Supervised, supervise } from "../lifecycle/supervisor.ts";
 import type { RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
 import { redact, register } from "../model/secret.ts";
-import { Progress } from "../reporting/progress.ts";
-import { reportOf } from "../reporting/report.ts";
-import { verdictLines } from "../reporting/verdict.ts";
-import { writeReport } from "../reporting/write.ts";
+import type { Progress } from "../reporting/progress.ts";
 import type { RunSettings } from "../vitest/session.ts";
 import { substitutesOf } from "./substitutes.ts";
 import { openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
@@ -36,11 +34,17 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   const run = newRunId();
   const report = join(config.runs, run);
   const events: RunEvent[] = [];
-  const progress = new Progress({ stream: process.stdout, color: config.color, live: config.live });
+  let progress: Progress | undefined;
   const say = (event: RunEvent) => {
     events.push(event);
     appendFileSync(join(report, "events.ndjson"), `${redact(JSON.stringify(event))}\n`);
-    progress.see(event);
+    progress?.see(event);
+  };
+  // What the child says before the run is known to have begun is told after that.
+  let early: RunEvent[] | undefined = [];
+  const heard = (event: RunEvent) => {
+    if (early === undefined) say(event);
+    else early.push(event);
   };
   const ledger = Ledger.open(config.ledger, { step: faultStep(config.fault, "supervisor", run, config.ledger) });
   const places = placesOf(config);
@@ -64,25 +68,38 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     fault: config.fault,
     substitutes,
   };
-  const drivers = await openDrivers(config);
-  const engines = Object.assign({}, ...(await Promise.all(drivers.map((driver) => driver.probe()))));
-  // Not before: a run that never was leaves no empty report.
-  mkdirSync(join(report, "evidence"), { recursive: true });
-  say({
-    event: "run-started",
-    at: Date.now(),
-    run,
-    version: config.version,
-    command,
-    host: {
-      hostname: hostname(),
-      kernel: release(),
-      cpus: cpus().length,
-      memoryBytes: totalmem(),
-      node: process.version,
-      engines,
-    },
-  });
+  let opened: Promise<readonly Driver[]> | undefined;
+  const drivers = () => {
+    opened ??= openDrivers(config);
+    return opened;
+  };
+  // The child takes longer to start than an engine to answer: all of this is done meanwhile.
+  const begun = async () => {
+    const [{ Progress }, ...versions] = await Promise.all([
+      import("../reporting/progress.ts"),
+      ...(await drivers()).map((driver) => driver.probe()),
+    ]);
+    progress = new Progress({ stream: process.stdout, color: config.color, live: config.live });
+    say({
+      event: "run-started",
+      at: Date.now(),
+      run,
+      version: config.version,
+      command,
+      host: {
+        hostname: hostname(),
+        kernel: release(),
+        cpus: cpus().length,
+        memoryBytes: totalmem(),
+        node: process.version,
+        engines: Object.assign({}, ...versions),
+      },
+    });
+    const held = early ?? [];
+    early = undefined;
+    for (const event of held) say(event);
+    await import("./conclude.ts");
+  };
   const log = join(report, "evidence", "vitest.log");
   let ended: Supervised | undefined;
   try {
@@ -90,7 +107,8 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       run,
       command: command.join(" "),
       ledger,
-      drivers: async () => drivers,
+      drivers,
+      begun,
       child: {
         command: [
           process.execPath,
@@ -107,12 +125,14 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       },
       reaper: reaperProgram(config, run),
       places,
-      event: say,
+      event: heard,
       secret: register,
     });
   } finally {
-    progress.close();
+    progress?.close();
     ledger.close();
+    // A run that never was leaves no empty report.
+    if (ended === undefined && early !== undefined) rmSync(report, { recursive: true, force: true });
   }
   const child = readFileSync(log, "utf8");
   writeFileSync(log, redact(child));
@@ -147,12 +167,8 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     ...(ended.cancelled === undefined ? {} : { cancelled: ended.cancelled }),
     totals: { created, destroyed, leaked },
   });
-  const concluded = reportOf(events);
-  const paths = await writeReport(report, concluded);
-  process.stdout.write(
-    `${verdictLines(concluded, { color: config.color, where: relative(process.cwd(), paths.html) }).join("\n")}\n`,
-  );
-  return concluded.exitCode;
+  const { conclude } = await import("./conclude.ts");
+  return conclude(events, report, config.color);
 }
 
 /** Eleven letters and digits that sort by time; four random ones keep runs of one second apart. */

@@ -42,6 +42,11 @@ export interface Supervision {
   /** A program that calls `standBy` with its standard input as the pipe. */
   readonly reaper: Program;
   readonly places: Places;
+  /**
+   * Called as soon as the child is started, for what need not hold its start up: looking at the engine. When it rejects,
+   * the child is ended, and so is the run, with that error.
+   */
+  readonly begun?: () => Promise<void>;
   readonly event: (event: RunEvent) => void;
   readonly secret?: (name: string, value: string) => void;
   /** What `gc`, which runs beside the start, did about earlier runs; or why it could not. */
@@ -81,6 +86,7 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
   };
   let end: { status: number; signal?: NodeJS.Signals } | undefined;
   let trouble: unknown;
+  let refusal: { readonly error: unknown } | undefined;
   let collecting: Promise<void> | undefined;
   try {
     occupy(places, run, identity);
@@ -97,7 +103,12 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
         endProcesses(run, { signal: "SIGINT", graceMs: supervision.graceMs ?? 2_000 }),
       );
       cancel.catch(() => {});
+      const begun = supervision.begun?.().catch(async (error: unknown) => {
+        refusal = { error };
+        await endProcesses(run, { signal: "SIGKILL" });
+      });
       const [code, signal] = await ended;
+      await begun;
       end = { status: code ?? 128 + constants.signals[signal ?? "SIGKILL"], ...(signal === null ? {} : { signal }) };
       // Workers outlive their parent when it is killed, and services that specs started on this machine may outlive both.
       await endProcesses(run);
@@ -112,6 +123,7 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
   if (totals.error === undefined) reaper.dismiss();
   await opening?.then((all) => Promise.allSettled(all.map((driver) => driver.close()))).catch(() => {});
   cancellation.stop();
+  if (refusal !== undefined) throw refusal.error;
   if (end === undefined) throw trouble;
   const cancelled = cancellation.signal();
   return {

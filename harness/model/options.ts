@@ -13,7 +13,8 @@ export function readOptions<Schema extends z.ZodType>(
   schema: Schema,
   options: unknown,
 ): z.output<Schema> {
-  const read = schema.safeParse(options);
+  // Each schema reads a few objects in a process's life: compiling it first costs more than reading them.
+  const read = schema.safeParse(options, { jitless: true });
   if (read.success) return read.data;
   throw new DeclarationError({
     code: "bad-option",

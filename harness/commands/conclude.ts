@@ -1,0 +1,16 @@
+// Decides how a run's events become its report and its last words. Loaded while the specs run, so that neither start nor end
+// waits for it.
+import { relative } from "node:path";
+import type { RunEvent } from "../model/event.ts";
+import { reportOf } from "../reporting/report.ts";
+import { verdictLines } from "../reporting/verdict.ts";
+import { writeReport } from "../reporting/write.ts";
+
+/** Writes the report into `directory`, prints the verdict and where the report is. The exit code is the report's. */
+export async function conclude(events: readonly RunEvent[], directory: string, color: boolean): Promise<number> {
+  const concluded = reportOf(events);
+  const paths = await writeReport(directory, concluded);
+  const where = relative(process.cwd(), paths.html);
+  process.stdout.write(`${verdictLines(concluded, { color, where }).join("\n")}\n`);
+  return concluded.exitCode;
+}
