@@ -1,22 +1,18 @@
 // Decides how `assay doctor` tells what this host can do. Refuses to change anything.
-import { type Config, readConfig } from "../config.ts";
-import { canRunContainers, examineHost, type Surroundings } from "../host/examine.ts";
+import { readConfig } from "../config.ts";
+import { canRunContainers, examineHost } from "../host/examine.ts";
 import type { Finding } from "../model/capabilities.ts";
 import { ExitCode } from "../model/errors.ts";
+import { thisHost } from "./this-host.ts";
 
 /** Prints the table, or with `json` one document `{ containers, findings }`. 0 when container specs can be run, else 3. */
 export async function doctorCommand(options: { readonly json?: boolean }): Promise<number> {
   const config = readConfig();
-  const findings = await examineHost(surroundings(config));
+  const findings = await examineHost(thisHost(config));
   const able = canRunContainers(findings);
   if (options.json === true) console.log(JSON.stringify({ containers: able, findings }, null, 2));
   else console.log(doctorTable(findings, config.color).join("\n"));
   return able ? ExitCode.met : ExitCode.couldNotAsk;
-}
-
-/** What probes need to know of this process. */
-export function surroundings({ dockerHost, state }: Config): Surroundings {
-  return { path: process.env["PATH"] ?? "", dockerHost, state, uid: process.getuid?.() ?? -1 };
 }
 
 /** The findings as lines of text, each "no" with its cause and its remedy, and the verdict at the end. */

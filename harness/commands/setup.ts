@@ -2,11 +2,10 @@
 import { join } from "node:path";
 import { type Config, readConfig } from "../config.ts";
 import type { Telling } from "../host/carry-out.ts";
-import { dockerdLog } from "../host/dockerd.ts";
 import { learnSetup } from "../host/learn.ts";
-import { type Plan, planSetup, type Step, sayStep } from "../host/plan.ts";
+import { dockerdLog, type Plan, planSetup, type Step, sayStep } from "../host/plan.ts";
 import { ExitCode, ProvisionError } from "../model/errors.ts";
-import { surroundings } from "./doctor.ts";
+import { thisHost } from "./this-host.ts";
 
 /** `assay setup`: does what is missing. 0 when all is there at the end, 3 when it stopped before doing anything. */
 export async function setupCommand(options: { readonly yes?: boolean }): Promise<number> {
@@ -37,7 +36,7 @@ export async function setUpFirst(command: string): Promise<number> {
 }
 
 async function look(config: Config): Promise<{ readonly plan: Plan; readonly root: boolean }> {
-  const facts = await learnSetup(surroundings(config));
+  const facts = await learnSetup(thisHost(config));
   return { plan: planSetup(facts), root: facts.uid === 0 };
 }
 

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { sayMs } from "../model/duration.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import { sayCommand } from "../model/exec.ts";
-import { answered, dockerdLog, lastLines, startDockerd } from "./dockerd.ts";
+import { answered, lastLines, startDockerd } from "./dockerd.ts";
 import { askEngine, defaultSocket } from "./engine.ts";
 import { livingDockerd } from "./learn.ts";
-import type { Step } from "./plan.ts";
+import { dockerdLog, type Step } from "./plan.ts";
 
 export interface Telling {
   /** A line that stays. */

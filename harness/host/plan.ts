@@ -1,4 +1,5 @@
 // Decides what has to be done so that this machine can run container specs: a pure function of what was found.
+import { join } from "node:path";
 import { sayCommand } from "../model/exec.ts";
 import { mountCgroups } from "./cgroups.ts";
 import { apiAtLeast, type EngineAnswer, oldestApi } from "./engine.ts";
@@ -114,6 +115,11 @@ function bringUp(dockerd: string | undefined, pid: number | undefined, systemd: 
     title: "start the engine by hand, as no systemd runs here",
     command: [dockerd ?? "dockerd"],
   };
+}
+
+/** Where the output of a dockerd that setup started goes. */
+export function dockerdLog(state: string): string {
+  return join(state, "dockerd.log");
 }
 
 /** A step as a person would type it. `log` is where a daemon's output goes. */
