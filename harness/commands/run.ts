@@ -8,11 +8,13 @@ import type { Driver } from "../drivers/driver.ts";
 import { faultStep } from "../lifecycle/fault.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { type Supervised, supervise } from "../lifecycle/supervisor.ts";
+import { messageOf } from "../model/errors.ts";
 import type { RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
 import { redact, register } from "../model/secret.ts";
 import type { Progress } from "../reporting/progress.ts";
 import type { RunSettings } from "../vitest/session.ts";
+import { gcLines } from "./gc.ts";
 import { substitutesOf } from "./substitutes.ts";
 import { openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
 
@@ -127,6 +129,12 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       places,
       event: heard,
       secret: register,
+      collected: (collected) => {
+        const lines =
+          "error" in collected ? [`trouble: ${messageOf(collected.error)}`] : gcLines({ ...collected, kept: [] });
+        if (lines[0] !== "nothing to remove")
+          appendFileSync(join(report, "evidence", "gc.log"), `${redact(lines.join("\n"))}\n`);
+      },
     });
   } finally {
     progress?.close();
@@ -150,6 +158,10 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       exitCode: nothing ? 2 : 3,
       error: { name: "Error", message: redact(nothing ? sayNothing(patterns) : lastWords(child)) },
     });
+  } else if (ended.cancelled === undefined && ended.childSignal !== undefined) {
+    // What it had not come to is in no event: without this a run that was cut short would look met.
+    const message = `vitest was killed by ${ended.childSignal} before it was done: not all that was planned was asked`;
+    say({ event: "trouble", at: Date.now(), outcome: "errored", exitCode: 3, error: { name: "Error", message } });
   }
   const { created, destroyed, leaked, error } = ended.totals;
   if (error !== undefined && leaked.length === 0) {

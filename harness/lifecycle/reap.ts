@@ -33,7 +33,7 @@ export async function reap(run: string, options: Reaping): Promise<Reaped> {
   const began = performance.now();
   const unknown = new Set<string>();
   let failures: readonly ReleaseFailure[] = [];
-  ledger?.closing(run);
+  if (ledger?.run(run) !== undefined) ledger.closing(run);
   for (let round = 0; ; round += 1) {
     const inventory = concerning(run, ledger, await takeInventory(options, run));
     const existing = inventory.items.filter((item) => !isAwaited(item));

@@ -1,12 +1,12 @@
 // Decides that a run on a real engine leaves nothing when any part of it is killed at any commit of the ledger, that nobody
 // else's things are touched, and that runs beside each other do not meet.
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { on, once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, watch } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
 import { proxies } from "../commands/proxies.ts";
 import { placesOf } from "../commands/surroundings.ts";
@@ -164,47 +164,48 @@ class Stage {
     return JSON.parse(readFileSync(join(this.config.runs, only ?? "", "report.json"), "utf8"));
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
 
 const nothing = { found: [], standing: [], processes: [], scratch: [], sockets: [], unended: [] };
-let stage: Stage;
-beforeEach(() => {
-  stage = new Stage();
-});
-afterEach(() => stage.close());
-
 // The worker's commits: of five resources intent, live, deleting, gone; then its claims' release.
 const worker = Array.from({ length: 21 }, (_, n) => `worker:${n + 1}`);
 // The supervisor's: run, reaper, child, forgetting old runs, closing, end. At the first, nothing was made.
 const supervisor = Array.from({ length: 5 }, (_, n) => `supervisor:${n + 2}`);
 
 describe("killed at every commit", () => {
-  test.each([...worker, ...supervisor])("the supervisor at %s: its reaper leaves nothing", async (step) => {
+  test.concurrent.each([...worker, ...supervisor])("the supervisor at %s: its reaper leaves nothing", async (step) => {
+    using stage = new Stage();
     const { ended } = stage.start(`kill:supervisor@${step}`);
     expect(await ended).toMatchObject({ signal: "SIGKILL" });
     expect(await stage.reaped()).toContain(", 0 left");
     expect(await stage.left()).toEqual(nothing);
   });
 
-  test.each(worker)("vitest at %s: the supervisor leaves nothing, and reports that it could not ask", async (step) => {
-    const { ended } = stage.start(`kill:vitest@${step}`);
-    const { code, output } = await ended;
-    expect({ code, output }).toMatchObject({ code: 3, output: expect.stringContaining("0 leaked") });
-    expect(stage.report()).toMatchObject({ exitCode: 3 });
-    expect(await stage.left()).toEqual(nothing);
-  });
+  test.concurrent.each(worker)(
+    "vitest at %s: the supervisor leaves nothing, and reports that it could not ask",
+    async (step) => {
+      using stage = new Stage();
+      const { ended } = stage.start(`kill:vitest@${step}`);
+      const { code, output } = await ended;
+      expect({ code, output }).toMatchObject({ code: 3, output: expect.stringContaining("0 leaked") });
+      expect(stage.report()).toMatchObject({ exitCode: 3 });
+      expect(await stage.left()).toEqual(nothing);
+    },
+  );
 
-  test.each(worker)("the whole group at %s: its reaper leaves nothing", async (step) => {
+  test.concurrent.each(worker)("the whole group at %s: its reaper leaves nothing", async (step) => {
+    using stage = new Stage();
     const { ended } = stage.start(`kill:group@${step}`);
     expect(await ended).toMatchObject({ signal: "SIGKILL" });
     expect(await stage.reaped()).toContain(", 0 left");
     expect(await stage.left()).toEqual(nothing);
   });
 
-  test.each(worker)("the whole group and its reaper at %s: gc leaves nothing", async (step) => {
+  test.concurrent.each(worker)("the whole group and its reaper at %s: gc leaves nothing", async (step) => {
+    using stage = new Stage();
     const { ended } = stage.start(`kill:group+reaper@${step}`);
     expect(await ended).toMatchObject({ signal: "SIGKILL" });
     const [id] = stage.runs();
@@ -215,9 +216,10 @@ describe("killed at every commit", () => {
     expect(await stage.left()).toEqual(nothing);
   });
 
-  test.each([`worker:${worker.length + 1}`, `supervisor:${supervisor.length + 2}`])(
+  test.concurrent.each([`worker:${worker.length + 1}`, `supervisor:${supervisor.length + 2}`])(
     "there is no %s: those were all",
     async (step) => {
+      using stage = new Stage();
       const { ended } = stage.start(`kill:group@${step}`);
       expect(await ended).toMatchObject({
         code: 0,
@@ -226,4 +228,67 @@ describe("killed at every commit", () => {
       expect(await stage.left()).toEqual(nothing);
     },
   );
+});
+
+/** Resolves at the first line of output that holds `text`. */
+async function said(child: ChildProcess, text: string): Promise<void> {
+  for await (const [chunk] of on(child.stdout ?? expect.fail("no output"), "data"))
+    if (String(chunk).includes(text)) return;
+}
+
+describe("cancelled", () => {
+  test.concurrent.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 143],
+  ] as const)("by one %s, it tears down, reports and exits with %i", async (signal, code) => {
+    using stage = new Stage();
+    const { child, ended } = stage.start();
+    await said(child, "ready");
+    child.kill(signal);
+    expect(await ended).toMatchObject({ code, output: expect.stringContaining("0 leaked") });
+    expect(stage.report()).toMatchObject({ exitCode: code });
+    expect(await stage.left()).toEqual(nothing);
+  });
+
+  test.concurrent("by two, it leaves at once and the reaper finishes", async () => {
+    using stage = new Stage();
+    const { child, ended } = stage.start();
+    await said(child, "ready");
+    // In this order: of two that are pending the kernel delivers the lower number first.
+    child.kill("SIGINT");
+    child.kill("SIGTERM");
+    expect(await ended).toMatchObject({ code: 143, output: expect.not.stringContaining("leaked") });
+    expect(await stage.reaped()).toContain(", 0 left");
+    expect(await stage.left()).toEqual(nothing);
+  });
+});
+
+describe("beside each other", () => {
+  test.concurrent("two runs, and a gc again and again, do not meet", async () => {
+    using stage = new Stage();
+    const runs = [stage.start(), stage.start()];
+    let going = true;
+    const over = Promise.all(runs.map((each) => each.ended)).finally(() => {
+      going = false;
+    });
+    const collections: { code: number; output: string }[] = [];
+    while (going) collections.push(await stage.gc());
+    for (const each of await over)
+      expect(each).toMatchObject({ code: 0, output: expect.stringContaining("5 created, 5 destroyed, 0 leaked") });
+    expect(collections.length).toBeGreaterThan(1);
+    // Dead runs of the other tests may be collected here too.
+    const own = stage.runs().map((id) => new RegExp(`removed .* of run ${id}`));
+    expect(collections.filter(({ code, output }) => code !== 0 || own.some((each) => each.test(output)))).toEqual([]);
+    expect(collections.some(({ output }) => output.includes("left alone: run"))).toBe(true);
+    expect(await stage.left()).toEqual(nothing);
+  });
+
+  test.concurrent("a run takes what a killed one left, while another lives", async () => {
+    using stage = new Stage();
+    await stage.start("kill:group+reaper@worker:10").ended;
+    const [first, second] = await Promise.all([stage.start().ended, stage.start().ended]);
+    expect([first.code, second.code]).toEqual([0, 0]);
+    expect(await stage.left()).toEqual(nothing);
+  });
 });
