@@ -1,7 +1,7 @@
 // Decides which docker engine is spoken to, whether it will do, and how its errors read.
 import { existsSync } from "node:fs";
 import type Docker from "dockerode";
-import { messageOf, type Phase, ProvisionError } from "../model/errors.ts";
+import { HarnessError, messageOf, type Phase, ProvisionError } from "../model/errors.ts";
 import { dockerClient } from "./docker-client.ts";
 
 /** Oldest API that has all that declarations can say: Debian 12's docker.io 20.10. */
@@ -14,7 +14,14 @@ const usualSocket = "/var/run/docker.sock";
  */
 export async function findEngine(dockerHost: string | undefined): Promise<Docker> {
   if (dockerHost?.startsWith("unix://")) return dockerClient({ socketPath: dockerHost.slice("unix://".length) });
-  if (dockerHost !== undefined) return dockerClient(); // docker-modem reads DOCKER_HOST and the TLS variables itself
+  const address = /^(tcp|https?):\/\/([^/:]+):(\d+)$/.exec(dockerHost ?? "");
+  if (address !== null) {
+    const [, protocol, host = "", port] = address;
+    // Whether it speaks TLS, and with which keys, docker-modem reads from the TLS variables.
+    const spoken = protocol === "tcp" ? {} : { protocol: protocol as "http" | "https" };
+    return dockerClient({ host, port: Number(port), ...spoken });
+  }
+  if (dockerHost !== undefined) return dockerClient(); // ssh, say: docker-modem reads DOCKER_HOST itself
   if (existsSync(usualSocket)) return dockerClient({ socketPath: usualSocket });
   const { getContainerRuntimeClient } = await import("testcontainers");
   try {
@@ -133,9 +140,9 @@ const known: readonly { readonly pattern: RegExp; readonly code: string; readonl
   },
 ];
 
-/** The engine's refusal as an error that says what to do. */
-export function engineError(error: unknown, phase: Phase, node: string): ProvisionError {
-  if (error instanceof ProvisionError) return error;
+/** The engine's refusal as an error that says what to do; what says so already is given back as it is. */
+export function engineError(error: unknown, phase: Phase, node: string): HarnessError {
+  if (error instanceof HarnessError) return error;
   const seen = wordsOf(error);
   const match = known.find(({ pattern }) => pattern.test(seen));
   return new ProvisionError({

@@ -44,7 +44,12 @@ export class EngineEvents {
         stream.once("error", lost);
         return stream;
       });
-    await this.#stream;
+    try {
+      await this.#stream;
+    } catch (error) {
+      this.#stream = undefined; // an engine that comes back is asked again
+      throw error;
+    }
   }
 
   /** Calls `heard` for each event of a container until the returned function is called. */

@@ -97,7 +97,11 @@ async function credentials(reference: string): Promise<Docker.AuthConfig | undef
   const { ImageName } = await import("testcontainers");
   const { getAuthConfig } = await import("testcontainers/build/container-runtime/auth/get-auth-config.js");
   const { registry = "https://index.docker.io/v1/" } = ImageName.fromString(reference);
-  return (await getAuthConfig(registry)) as Docker.AuthConfig | undefined; // dockerode's type lacks the token
+  const known = await getAuthConfig(registry);
+  if (known === undefined) return undefined;
+  const serveraddress = known.registryAddress;
+  if ("username" in known) return { serveraddress, username: known.username, password: known.password };
+  return { serveraddress, identitytoken: known.identityToken } as unknown as Docker.AuthConfig; // its type lacks the token
 }
 
 /** Where recipes' `fromImage` bases come from: the digest a reference stands for, and its flattened root file system. */

@@ -6,6 +6,7 @@ import { sayMs } from "../model/duration.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { ContainerNode, Death } from "../model/node.ts";
 import type { Judgement } from "../model/outcome.ts";
+import { engineError } from "./docker-engine.ts";
 import type { EngineEvent, EngineEvents } from "./docker-events.ts";
 import { followLog, readLog } from "./docker-logs.ts";
 
@@ -139,6 +140,8 @@ export async function untilReady(
   });
   try {
     await Promise.race([all, died, late]);
+  } catch (error) {
+    throw engineError(error, "ready", node.title);
   } finally {
     clearTimeout(timer);
     over.abort();

@@ -89,18 +89,17 @@ export class DockerDriver implements Driver {
   async connect(resource: PlannedResource, standing: Standing): Promise<ContainerNode> {
     const node = resource.node ?? "";
     const declaration = declarationOf(standing.environment, node);
-    const container = this.#docker.getContainer(resource.name);
-    const facts = await container
-      .inspect()
-      .catch((error: unknown) => Promise.reject(engineError(error, "connect", `${standing.environment.name}/${node}`)));
+    const title = `${standing.environment.name}/${node}`;
+    const failed = (error: unknown) => Promise.reject(engineError(error, "connect", title));
+    const facts = await this.#docker.getContainer(resource.name).inspect().catch(failed);
     const known = this.#docker.getContainer(facts.Id);
     const open = this.#open.get(resource.name);
-    const life = open?.life ?? new ContainerLife(known, await this.#eventsOf(standing.owner));
-    const transport = dockerExecTransport(known, `${standing.environment.name}/${node}`);
+    const life = open?.life ?? new ContainerLife(known, await this.#eventsOf(standing.owner).catch(failed));
+    const transport = dockerExecTransport(known, title);
     this.#open.set(resource.name, { transport, life });
     const ready = (each: ContainerNode) => untilReady(each, known, life, declaration.ready);
     const live = new DockerNode({
-      title: `${standing.environment.name}/${node}`,
+      title,
       name: node,
       transport,
       docker: this.#docker,

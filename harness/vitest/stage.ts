@@ -35,6 +35,8 @@ export interface Stage {
   readonly driver: DockerDriver;
   /** Every event so far, newest last. */
   readonly events: readonly RunEvent[];
+  /** Resolves with the next event that `wanted` accepts. */
+  next(wanted: (event: RunEvent) => boolean): Promise<RunEvent>;
   /** Stands an environment up by `lifecycle/run.ts`, images of recipes included. */
   standUp<E extends Environment>(environment: E): Promise<Staged<E>>;
   /** What the engine has of this run, by labels. */
@@ -77,12 +79,26 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const images = new Store({ directory: config.store, environment: proxies() });
   const host = hostNode();
   const events: RunEvent[] = [];
+  const waiting = new Set<(event: RunEvent) => void>();
+  const say = (event: RunEvent) => {
+    events.push(event);
+    for (const heard of [...waiting]) heard(event);
+  };
   let stands = 0;
   let closing: Promise<Reaped> | undefined;
   return {
     run,
     driver,
     events,
+    next: (wanted) =>
+      new Promise((resolve) => {
+        const heard = (event: RunEvent) => {
+          if (!wanted(event)) return;
+          waiting.delete(heard);
+          resolve(event);
+        };
+        waiting.add(heard);
+      }),
     async standUp<E extends Environment>(environment: E) {
       stands += 1;
       const scope = `n${stands}`;
@@ -94,7 +110,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
         driver,
         ledger,
         images,
-        events: { say: (event) => void events.push(event), flushed: async () => undefined },
+        events: { say, flushed: async () => undefined },
         directory,
         report,
       });

@@ -1,0 +1,123 @@
+// Decides how a test gets a docker engine of its own, to stop, restart and fill up: a dockerd in namespaces of its own, its data in
+// memory. When the test process dies, its pipe closes, and namespace, mounts and every process in it go with that.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { createInterface } from "node:readline";
+
+export interface PrivateEngineOptions {
+  /** Of the file system that images and containers are kept on, as mount(8) writes it: `64m`. */
+  readonly size: string;
+}
+
+/**
+ * Reads words from standard input: `start`, `stop` (SIGTERM, as a service manager does it), `kill`. Answers `stopped` when the
+ * engine has ended; that it listens is in its own log. Ends, and with it the namespaces, when standard input does.
+ */
+const keeper = `
+set -u
+mount -t tmpfs -o size=$1 assay-engine "$2/root" || exit 1
+ip link set lo up
+while read -r word; do
+  case $word in
+    start) dockerd --host "unix://$2/docker.sock" --data-root "$2/root" --exec-root "$2/root/exec" --pidfile "$2/root/pid" \\
+      --iptables=false --ip6tables=false --cgroup-parent "$3" & engine=$! ;;
+    stop) kill -TERM "$engine"; wait "$engine"; echo stopped ;;
+    kill) kill -KILL "$engine"; wait "$engine"; echo stopped ;;
+  esac
+done
+`;
+
+/** A dockerd that nobody else uses. Needs root. Close it in `finally` or `afterAll`. */
+export class PrivateEngine {
+  /** For `DOCKER_HOST`. */
+  readonly host: string;
+  readonly #directory: string;
+  readonly #child: ChildProcess;
+  readonly #heard = new Set<(line: string) => void>();
+  readonly #log: string[] = [];
+
+  private constructor(directory: string, size: string) {
+    this.#directory = directory;
+    this.host = `unix://${join(directory, "docker.sock")}`;
+    const namespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"];
+    const words = [...namespaces, "sh", "-c", keeper, "sh", size, directory, basename(directory)];
+    this.#child = spawn("unshare", words, { stdio: ["pipe", "pipe", "pipe"] });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      if (stream !== null)
+        createInterface({ input: stream }).on("line", (line) => {
+          this.#log.push(line);
+          for (const heard of [...this.#heard]) heard(line);
+        });
+  }
+
+  /** Starts one, and resolves when it answers. Rejects with its last words when it ends instead. */
+  static async start({ size }: PrivateEngineOptions): Promise<PrivateEngine> {
+    const directory = mkdtempSync("/run/assay-test-");
+    mkdirSync(join(directory, "root"));
+    const engine = new PrivateEngine(directory, size);
+    try {
+      await engine.start();
+      return engine;
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  }
+
+  /** Starts it again after `stop` or `kill`; its data is as it was. */
+  start(): Promise<void> {
+    return this.#ask("start", /API listen on/);
+  }
+
+  stop(): Promise<void> {
+    return this.#ask("stop", /^stopped$/);
+  }
+
+  kill(): Promise<void> {
+    return this.#ask("kill", /^stopped$/);
+  }
+
+  /** Ends every process of it, and removes what it left on this machine. */
+  async close(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const ended = once(this.#child, "exit");
+      this.#child.stdin?.end();
+      await ended;
+    }
+    for (const controller of readdirSync("/sys/fs/cgroup"))
+      removeGroups(join("/sys/fs/cgroup", controller, basename(this.#directory)));
+    removeGroups(join("/sys/fs/cgroup", basename(this.#directory)));
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  async #ask(word: string, answer: RegExp): Promise<void> {
+    const over = new AbortController();
+    const answered = new Promise<void>((resolve) => {
+      const heard = (line: string) => {
+        if (answer.test(line)) resolve();
+      };
+      this.#heard.add(heard);
+      over.signal.addEventListener("abort", () => this.#heard.delete(heard));
+    });
+    const ended = once(this.#child, "exit", { signal: over.signal }).then(() => {
+      throw new Error(`the private engine ended; its last words: ${this.#log.slice(-10).join("\n")}`);
+    });
+    this.#child.stdin?.write(`${word}\n`);
+    try {
+      await Promise.race([answered, ended]);
+    } finally {
+      ended.catch(() => undefined);
+      over.abort();
+    }
+  }
+}
+
+/** Control groups outlive what ran in them. */
+function removeGroups(path: string): void {
+  if (!existsSync(path)) return;
+  for (const entry of readdirSync(path, { withFileTypes: true }))
+    if (entry.isDirectory()) removeGroups(join(path, entry.name));
+  rmdirSync(path);
+}
