@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import type { Driver, Owner, PlannedResource, Standing } from "../drivers/driver.ts";
-import type { NodeDeclaration, Environment } from "../model/environment.ts";
+import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import { messageOf, type Phase } from "../model/errors.ts";
 import type { EventSink } from "../model/event.ts";
 import type { BuiltImage } from "../model/image.ts";
@@ -17,7 +17,10 @@ import { release } from "./release.ts";
 
 /** What makes images of recipes: the store. */
 export interface ImageBuilder {
-  build(recipe: Recipe, options: { say(line: string): void; source: Driver["images"]; signal?: AbortSignal }): Promise<{ image: BuiltImage; built: boolean; ms: number }>;
+  build(
+    recipe: Recipe,
+    options: { say(line: string): void; source: Driver["images"]; signal?: AbortSignal },
+  ): Promise<{ image: BuiltImage; built: boolean; ms: number }>;
 }
 
 export interface StandingUp {
@@ -102,10 +105,24 @@ class Stand {
     for (const [tag, recipe] of recipes) {
       await this.#phase("build", undefined, async () => {
         const say = (line: string) => this.#say("build", "started", undefined, line);
-        const made = await images.build(recipe, { say, source: driver.images, ...(signal === undefined ? {} : { signal }) });
+        const made = await images.build(recipe, {
+          say,
+          source: driver.images,
+          ...(signal === undefined ? {} : { signal }),
+        });
         await driver.load(made.image);
         const { recipeDigest, treeDigest, imageId } = made.image;
-        events.say({ event: "image", at: Date.now(), recipe: recipe.name, tag, recipeDigest, treeDigest, imageId, built: made.built, ms: made.ms });
+        events.say({
+          event: "image",
+          at: Date.now(),
+          recipe: recipe.name,
+          tag,
+          recipeDigest,
+          treeDigest,
+          imageId,
+          built: made.built,
+          ms: made.ms,
+        });
         built.set(tag, made.image);
       });
     }
@@ -116,18 +133,49 @@ class Stand {
     const { environment, owner, scope, ledger, signal } = this.#wanted;
     const nodes = Object.values<NodeDeclaration>(environment.nodes);
     const memory = nodes.reduce((sum, node) => sum + (node.memory ?? 0), 0);
-    const ports = nodes.flatMap((node) => node.ports.flatMap((port) => (typeof port === "object" && port.host !== undefined ? [{ name: `port:${port.address}:${port.host}/${port.protocol}` }] : [])));
-    const claims: Claim[] = [...ports, ...(memory === 0 ? [] : [{ name: "memory", amount: memory }])];
+    const ports = nodes.flatMap((node) =>
+      node.ports.flatMap((port) =>
+        typeof port === "object" && port.host !== undefined
+          ? [{ name: `port:${port.address}:${port.host}/${port.protocol}` }]
+          : [],
+      ),
+    );
+    // Two runs that name one subnet would fight for it; the engine picks another for those that name none.
+    const subnets = Object.values(environment.networks).flatMap(({ subnet }) =>
+      subnet === undefined ? [] : [{ name: `subnet:${subnet}` }],
+    );
+    const claims: Claim[] = [...ports, ...subnets, ...(memory === 0 ? [] : [{ name: "memory", amount: memory }])];
     if (claims.length === 0) return;
     const onWait = (reason: string) => this.#say("create", "started", undefined, `waiting: ${reason}`);
-    await admit(ledger, { run: owner.run, scope, claims, capacity: { memory: totalmem() }, onWait, ...(signal === undefined ? {} : { signal }) });
+    await admit(ledger, {
+      run: owner.run,
+      scope,
+      claims,
+      capacity: { memory: totalmem() },
+      onWait,
+      ...(signal === undefined ? {} : { signal }),
+    });
   }
 
-  async #one(resource: PlannedResource, standing: Standing, needs: readonly (Promise<void> | undefined)[]): Promise<void> {
+  async #one(
+    resource: PlannedResource,
+    standing: Standing,
+    needs: readonly (Promise<void> | undefined)[],
+  ): Promise<void> {
     const { ledger, driver, owner, environment, signal } = this.#wanted;
     await Promise.all(needs);
     signal?.throwIfAborted();
-    const tell = (state: "intent" | "live", id?: string) => this.#wanted.events.say({ event: "resource", at: Date.now(), environment: environment.name, kind: resource.kind, name: resource.name, state, ...(id === undefined ? {} : { id }) });
+    const tell = (state: "intent" | "live", id?: string) =>
+      this.#wanted.events.say({
+        event: "resource",
+        at: Date.now(),
+        environment: environment.name,
+        scope: this.#wanted.scope,
+        kind: resource.kind,
+        name: resource.name,
+        state,
+        ...(id === undefined ? {} : { id }),
+      });
     const entry = ledger.intend(owner.run, { ...resource, environment: environment.name });
     this.#entries.add(entry);
     this.#created.push(resource);
@@ -147,7 +195,7 @@ class Stand {
     const { driver, ledger, owner, scope, events } = this.#wanted;
     if (this.#created.length === 0) return ledger.release(owner.run, scope);
     await this.#evidence();
-        const items = ledger
+    const items = ledger
       .standing(owner.run)
       .filter(({ entry }) => this.#entries.has(entry))
       .map((entry) => ({ ...entry, entries: [entry], owner }));
@@ -159,21 +207,29 @@ class Stand {
     });
   }
 
+  /** Never stands in the way of removal: what could not be kept is said. */
   async #evidence(): Promise<void> {
-    const { driver, environment, scope, report, events } = this.#wanted;
-    const nodes = this.#created.filter((resource) => resource.node !== undefined && resource.kind !== "directory");
+    const nodes = this.#created.filter(({ node, kind }) => node !== undefined && kind !== "directory");
     await Promise.all(
-      nodes.map(async (resource) => {
-        const files = await driver.evidence(resource);
-        const folder = join("evidence", `${environment.name}-${scope}`);
-        await mkdir(join(report, folder), { recursive: true });
-        for (const { title, name, content } of files) {
-          const path = join(folder, `${resource.node}.${name}`);
-          await writeFile(join(report, path), typeof content === "string" ? redact(content) : content);
-          events.say({ event: "evidence", at: Date.now(), environment: environment.name, node: resource.node ?? "", title, path });
-        }
-      }),
+      nodes.map((resource) =>
+        this.#keep(resource).catch((error: unknown) =>
+          this.#say("destroy", "started", resource.node, `evidence could not be kept: ${redact(messageOf(error))}`),
+        ),
+      ),
     );
+  }
+
+  async #keep(resource: PlannedResource): Promise<void> {
+    const { driver, environment, scope, report, events } = this.#wanted;
+    const files = await driver.evidence(resource);
+    const folder = join("evidence", `${environment.name}-${scope}`);
+    await mkdir(join(report, folder), { recursive: true });
+    for (const { title, name, content } of files) {
+      const path = join(folder, `${resource.node}.${name}`);
+      await writeFile(join(report, path), typeof content === "string" ? redact(content) : content);
+      const node = resource.node ?? "";
+      events.say({ event: "evidence", at: Date.now(), environment: environment.name, scope, node, title, path });
+    }
   }
 
   async #phase<Result>(phase: Phase, node: string | undefined, work: () => Promise<Result>): Promise<Result> {
