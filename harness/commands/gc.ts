@@ -3,6 +3,7 @@ import { readConfig } from "../config.ts";
 import { type Collected, gc } from "../lifecycle/gc.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { ExitCode, messageOf, ProvisionError } from "../model/errors.ts";
+import { Store } from "../store/store.ts";
 import { openDrivers, placesOf } from "./surroundings.ts";
 
 /**
@@ -16,7 +17,13 @@ export async function gcCommand(options: { readonly json?: boolean }): Promise<n
   try {
     const usable = ledger instanceof Ledger ? ledger : undefined;
     const collected = await gc({ ledger: usable, drivers, places: placesOf(config) });
-    const told = { ...collected, troubles: [...(ledger instanceof Ledger ? [] : [ledger]), ...collected.troubles] };
+    // What killed builds left, and images that newer ones have replaced.
+    const swept = await new Store({ directory: config.store }).sweep();
+    const told = {
+      ...collected,
+      swept,
+      troubles: [...(ledger instanceof Ledger ? [] : [ledger]), ...collected.troubles],
+    };
     process.stdout.write(
       options.json === true ? `${JSON.stringify(told, null, 2)}\n` : `${gcLines(told).join("\n")}\n`,
     );
@@ -39,7 +46,7 @@ function openOrExplain(file: string): Ledger | string {
 }
 
 /** What was collected, for people. */
-export function gcLines({ removed, kept, troubles }: Collected): string[] {
+export function gcLines({ removed, kept, troubles, swept = [] }: Collected & { swept?: readonly string[] }): string[] {
   const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
   const lines = [
     ...removed.map(
@@ -56,6 +63,7 @@ export function gcLines({ removed, kept, troubles }: Collected): string[] {
           : `its process ${pid} is on ${host}, which cannot be asked from here`;
       return `left alone: run ${run} with ${count(resources.length, "resource")}; ${why}`;
     }),
+    ...swept.map((what) => `removed ${what} from the store`),
     ...troubles.map((trouble) => `trouble: ${trouble}`),
   ];
   return lines.length === 0 ? ["nothing to remove"] : lines;

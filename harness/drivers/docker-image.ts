@@ -17,11 +17,12 @@ export async function imageFacts(docker: Docker, reference: string): Promise<Ima
     .inspect()
     .catch((error: unknown) => (isGone(error) ? undefined : Promise.reject(engineError(error, "build", reference))));
   if (facts === undefined) return undefined;
-  const config = facts.Config;
+  const config: typeof facts.Config & { StopSignal?: string } = facts.Config;
   return {
     id: facts.Id,
     tags: facts.RepoTags ?? [],
     architecture: facts.Architecture,
+    created: facts.Created,
     config: {
       entrypoint: asWords(config.Entrypoint),
       cmd: asWords(config.Cmd),
@@ -33,6 +34,7 @@ export async function imageFacts(docker: Docker, reference: string): Promise<Ima
       workdir: config.WorkingDir,
       expose: Object.keys(config.ExposedPorts ?? {}),
       volumes: Object.keys((config.Volumes as Record<string, unknown> | null) ?? {}),
+      ...(config.StopSignal === undefined ? {} : { stopSignal: config.StopSignal }),
     },
   };
 }
@@ -109,7 +111,7 @@ export function engineImages(docker: Docker): Driver["images"] {
   return {
     async resolve(reference) {
       const facts = await ensureImage(docker, reference, reference);
-      return { digest: facts.id as `sha256:${string}`, config: facts.config };
+      return { digest: facts.id as `sha256:${string}`, config: facts.config, created: facts.created };
     },
     async export(reference) {
       // A container that never starts is the engine's way to a flattened file system.

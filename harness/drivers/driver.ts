@@ -1,8 +1,8 @@
 // Decides what a driver is: how nodes of one kind are made, found again and removed. Knows no engine.
 
+import type { Readable } from "node:stream";
 import type { Environment } from "../model/environment.ts";
 import type { ResourceKind } from "../model/event.ts";
-import type { Readable } from "node:stream";
 import type { BuiltImage, ImageConfig } from "../model/image.ts";
 import type { Node } from "../model/node.ts";
 
@@ -80,7 +80,9 @@ export interface Driver {
   check(standing: Standing): Promise<void>;
   /** Where recipes' `fromImage` bases come from: what a reference stands for, and its flattened root file system as a tar. */
   readonly images: {
-    resolve(reference: string): Promise<{ readonly digest: `sha256:${string}`; readonly config: ImageConfig; readonly created?: string }>;
+    resolve(
+      reference: string,
+    ): Promise<{ readonly digest: `sha256:${string}`; readonly config: ImageConfig; readonly created?: string }>;
     export(reference: string): Promise<Readable>;
   };
   /** Makes the engine know a built image. Idempotent: quick when it is there already. */

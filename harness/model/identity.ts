@@ -11,11 +11,15 @@ export function identityOf(pid: number = process.pid): string {
   return [hostname(), boot, pidNamespace(), String(pid), startTime(pid) ?? "gone"].join(" ");
 }
 
-/** Whether the process of an identity lives: `foreign` when it belongs to a machine or pid namespace that cannot be asked from here. */
+/**
+ * Whether the process of an identity lives: `foreign` when it belongs to a machine or pid namespace that cannot be asked from
+ * here. A boot id belongs to one machine, whatever its name is by now; with another boot id only the name tells whether this
+ * machine was booted anew.
+ */
 export function liveness(identity: string): "alive" | "dead" | "foreign" {
   const [host, boot, namespace, pid, started] = identity.split(" ");
-  if (host !== hostname()) return "foreign";
-  if (boot !== readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()) return "dead";
+  if (boot !== readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim())
+    return host === hostname() ? "dead" : "foreign";
   if (namespace !== pidNamespace()) return "foreign";
   return startTime(Number(pid)) === started ? "alive" : "dead";
 }

@@ -20,7 +20,9 @@ export interface ImageFacts {
   readonly id: string;
   readonly tags: readonly string[];
   readonly architecture: string;
-  readonly config: Required<Omit<ImageConfig, "stopSignal">>;
+  /** ISO time. */
+  readonly created: string;
+  readonly config: Required<Omit<ImageConfig, "stopSignal">> & Pick<ImageConfig, "stopSignal">;
 }
 
 /** A recipe's result: a root file system tree and a docker image, both by digest. */
