@@ -7,6 +7,7 @@ const facts: ImageFacts = {
   id: "sha256:0d74",
   tags: ["soe:0.1.0", "soe:latest"],
   architecture: "amd64",
+  created: "2026-01-01T00:00:00Z",
   config: {
     entrypoint: ["/entry", "--flag"],
     cmd: ["bash"],
@@ -22,6 +23,7 @@ const bare: ImageFacts = {
   id: "sha256:0",
   tags: [],
   architecture: "arm64",
+  created: "2026-01-01T00:00:00Z",
   config: { entrypoint: [], cmd: [], env: {}, labels: {}, user: "", workdir: "", expose: [], volumes: [] },
 };
 
