@@ -18,7 +18,7 @@ const environment = defineEnvironment("soe", {
 const alive = identityOf();
 const [host, boot, namespace, pid, started] = alive.split(" ");
 const dead = [host, boot, namespace, pid, `${started}0`].join(" ");
-const foreign = ["farm7", boot, namespace, "4711", started].join(" ");
+const foreign = ["farm7", "another-boot", namespace, "4711", started].join(" ");
 
 let directory: string;
 let ledger: Ledger;

@@ -24,7 +24,7 @@ const dead = {
   "an earlier boot": [host, "00000000-0000-0000-0000-000000000000", namespace, pid, started].join(" "),
 };
 const foreign = {
-  "another machine": [`${hostname()}-other`, boot, namespace, pid, started].join(" "),
+  "another machine": [`${hostname()}-other`, "00000000-0000-0000-0000-000000000000", namespace, pid, started].join(" "),
   "another pid namespace": [host, boot, "1", pid, started].join(" "),
 };
 

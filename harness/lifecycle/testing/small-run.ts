@@ -42,7 +42,7 @@ async function supervisor(told: SmallRun): Promise<void> {
   const { directory, run, fault } = told;
   const part = (role: keyof typeof roles, file = process.execPath) => ({
     command: [file, program, role, JSON.stringify(told), run] as const,
-    env: process.env,
+    env: {},
     cwd: directory,
     log: join(directory, `${role}.log`),
   });
