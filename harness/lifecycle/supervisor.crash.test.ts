@@ -5,7 +5,7 @@ import { nothing, SmallStage } from "./testing/small-stage.ts";
 
 let stage: SmallStage;
 beforeEach(() => {
-  stage = new SmallStage();
+  stage = new SmallStage({ NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] });
 });
 afterEach(() => stage.close());
 

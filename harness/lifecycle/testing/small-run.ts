@@ -22,6 +22,8 @@ export interface SmallRun {
   readonly afterwards: "exit" | "wait" | "ignore-signals" | "status-7" | "destroy";
   /** How many resources it makes. */
   readonly resources: number;
+  /** For the processes it starts; the mark is added. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** The reaper's program does not exist. */
   readonly noReaper?: true;
 }
@@ -42,7 +44,7 @@ async function supervisor(told: SmallRun): Promise<void> {
   const { directory, run, fault } = told;
   const part = (role: keyof typeof roles, file = process.execPath) => ({
     command: [file, program, role, JSON.stringify(told), run] as const,
-    env: {},
+    env: told.env,
     cwd: directory,
     log: join(directory, `${role}.log`),
   });

@@ -20,13 +20,24 @@ export class SmallStage {
   readonly directory = mkdtempSync(join(tmpdir(), "assay-small-"));
   readonly run = `small${process.pid}x${process.hrtime.bigint()}`;
 
-  constructor() {
+  readonly #env: SmallRun["env"];
+
+  /** `env`: of all processes of its runs. */
+  constructor(env: SmallRun["env"]) {
+    this.#env = env;
     mkdirSync(join(this.directory, "engine"));
   }
 
   /** Starts a supervisor; three resources and a child that exits, unless told otherwise. */
   start(told: Partial<SmallRun> = {}): ChildProcess {
-    const whole: SmallRun = { directory: this.directory, run: this.run, afterwards: "exit", resources: 3, ...told };
+    const whole: SmallRun = {
+      directory: this.directory,
+      run: this.run,
+      afterwards: "exit",
+      resources: 3,
+      env: this.#env,
+      ...told,
+    };
     return spawn(process.execPath, [program, "supervisor", JSON.stringify(whole)], {
       stdio: ["ignore", "inherit", "inherit"],
     });
