@@ -82,11 +82,14 @@ function make(file: string): void {
   const draft = `${file}.${process.pid}.${process.hrtime.bigint()}.new`;
   try {
     const database = new DatabaseSync(draft, { timeout: busyMs });
-    database.exec("PRAGMA journal_mode = WAL");
-    database.exec(
-      `BEGIN; ${schema} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}; COMMIT`,
-    );
-    database.close();
+    try {
+      database.exec("PRAGMA journal_mode = WAL");
+      database.exec(
+        `BEGIN; ${schema} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}; COMMIT`,
+      );
+    } finally {
+      database.close();
+    }
     linkSync(draft, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
