@@ -54,15 +54,10 @@ export async function gc(options: Collecting): Promise<Collected> {
   }
   const judged = [...owners].map(([run, known]) => ({ run, ...known, owner: liveness(known.identity) }));
   const troubles = inventory.unasked.map(({ driver, error }) => `${driver} could not be asked: ${messageOf(error)}`);
-  const removed: Removed[] = [];
-  for (const { run } of judged.filter(({ owner }) => owner === "dead")) {
-    const stubborn = await endProcesses(run);
-    if (stubborn.length > 0) troubles.push(`run ${run}: processes ${stubborn.join(", ")} do not end`);
-    const totals = await reap(run, options);
-    if (totals.error !== undefined) troubles.push(totals.error.message);
-    else troubles.push(...clear(places, run));
-    removed.push({ run, totals });
-  }
+  // At once: one that cannot be cleared must not keep the others waiting.
+  const removed = await Promise.all(
+    judged.filter(({ owner }) => owner === "dead").map(({ run }) => collect(run, options, troubles)),
+  );
   if (places !== undefined) {
     const busy = new Set([...judged.filter(({ owner }) => owner !== "dead"), ...removed].map(({ run }) => run));
     for (const run of abandoned(places)) if (!busy.has(run)) troubles.push(...clear(places, run));
@@ -72,6 +67,15 @@ export async function gc(options: Collecting): Promise<Collected> {
     owner === "dead" ? [] : [{ run, owner, identity, resources }],
   );
   return { removed, kept, troubles };
+}
+
+async function collect(run: string, options: Collecting, troubles: string[]): Promise<Removed> {
+  const stubborn = await endProcesses(run);
+  if (stubborn.length > 0) troubles.push(`run ${run}: processes ${stubborn.join(", ")} do not end`);
+  const totals = await reap(run, options);
+  if (totals.error !== undefined) troubles.push(totals.error.message);
+  else troubles.push(...clear(options.places, run));
+  return { run, totals };
 }
 
 function clear(places: Places | undefined, run: string): string[] {

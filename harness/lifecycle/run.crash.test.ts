@@ -13,6 +13,7 @@ import { placesOf } from "../commands/surroundings.ts";
 import { type Config, readConfig } from "../config.ts";
 import { openDockerDriver } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
+import { identityOf, liveness } from "../model/identity.ts";
 import { Store } from "../store/store.ts";
 import { Ledger } from "./ledger.ts";
 import { processesOf } from "./processes.ts";
@@ -30,6 +31,10 @@ const foreign = [
   "dev.assay.environment=e",
 ];
 
+/** Whose canary it is: one that its test could not remove is removed by the next. */
+const tamer = "assay-test.canary";
+const tamed = ["--label", `${tamer}=${identityOf()}`];
+
 let driver: DockerDriver;
 let before: string;
 beforeAll(async () => {
@@ -38,9 +43,10 @@ beforeAll(async () => {
   const store = new Store({ directory: config.store, environment: proxies() });
   const { image } = await store.build(soe, { source: driver.images });
   await driver.load(image);
-  await docker("network", "create", ...foreign, `${canary}-net`);
-  await docker("volume", "create", ...foreign, `${canary}-vol`);
-  await docker("run", "-d", "--name", canary, "-v", `${canary}-vol:/data`, image.tag, "sleep", "infinity");
+  await sweep();
+  await docker("network", "create", ...tamed, ...foreign, `${canary}-net`);
+  await docker("volume", "create", ...tamed, ...foreign, `${canary}-vol`);
+  await docker("run", "-d", ...tamed, "--name", canary, "-v", `${canary}-vol:/data`, image.tag, "sleep", "infinity");
   before = await canaries();
 }, 600_000);
 afterAll(async () => {
@@ -50,6 +56,30 @@ afterAll(async () => {
   await docker("network", "rm", `${canary}-net`);
   await driver.close();
 });
+
+/** Removes what is left of canaries whose test was killed. */
+async function sweep(): Promise<void> {
+  const words = (text: string) => text.split("\n").filter((line) => line !== "");
+  for (const [list, inspect, remove] of [
+    [
+      ["ps", "-aq"],
+      ["inspect", "--format", `{{index .Config.Labels "${tamer}"}}`],
+      ["rm", "-f", "-v"],
+    ],
+    [
+      ["volume", "ls", "-q"],
+      ["volume", "inspect", "--format", `{{index .Labels "${tamer}"}}`],
+      ["volume", "rm"],
+    ],
+    [
+      ["network", "ls", "-q"],
+      ["network", "inspect", "--format", `{{index .Labels "${tamer}"}}`],
+      ["network", "rm"],
+    ],
+  ] as const)
+    for (const id of words(await docker(...list, "--filter", `label=${tamer}`)))
+      if (liveness(await docker(...inspect, id)) === "dead") await docker(...remove, id);
+}
 
 /** The canaries as the engine sees them: any touch changes an id, a start time or a creation time. */
 async function canaries(): Promise<string> {

@@ -18,6 +18,9 @@ import { endProcesses, runVariable } from "./processes.ts";
 import { type Reaped, reap } from "./reap.ts";
 import { farewell } from "./reaper.ts";
 
+/** What will not go must not hold up a run that has nothing to do with it: the next one tries again. */
+const collectingMs = 4_000;
+
 /** A signal that cancels a run. */
 export type Cancelling = "SIGINT" | "SIGTERM" | "SIGHUP";
 const cancelling: readonly Cancelling[] = ["SIGINT", "SIGTERM", "SIGHUP"];
@@ -150,7 +153,7 @@ async function collect(
   drivers: () => Promise<readonly Driver[]>,
 ): Promise<void> {
   try {
-    collected?.(await gc({ ledger, drivers: await drivers(), places }));
+    collected?.(await gc({ ledger, drivers: await drivers(), places, patienceMs: collectingMs }));
   } catch (error) {
     collected?.({ error });
   }
