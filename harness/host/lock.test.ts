@@ -31,8 +31,8 @@ test("the second waits until the first lets go", async () => {
 test("a holder that is killed lets go", async () => {
   const file = join(directory, "setup.lock");
   const module = JSON.stringify(join(import.meta.dirname, "lock.ts"));
-  const hold = `(await import(${module})).holdLock(${JSON.stringify(file)}, () => {}).then(() => console.log("held")); setInterval(() => {}, 1000)`;
-  const holder = spawn(process.execPath, ["--input-type=module", "-e", hold], { stdio: ["ignore", "pipe", "inherit"] });
+  const hold = `(await import(${module})).holdLock(${JSON.stringify(file)}, () => {}).then(() => console.log("held")); setTimeout(() => {}, 15_000)`;
+  const holder = spawn(process.execPath, ["--input-type=module", "-e", hold], { stdio: ["ignore", "pipe", "ignore"] });
   await once(holder.stdout, "data");
   let waited = false;
   const mine = holdLock(file, () => {
