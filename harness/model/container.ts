@@ -1,28 +1,43 @@
 // Decides what can be declared of a container, and that nothing else can. Data only.
-import { isAbsolute } from "node:path";
+import { isAbsolute, normalize } from "node:path";
 import { z } from "zod";
 import { callSite } from "./call-site.ts";
 import type { Check } from "./check.ts";
-import { durationMs, sizeBytes } from "./duration.ts";
+import { type Duration, durationMs, type Size, sizeBytes } from "./duration.ts";
 import { DeclarationError } from "./errors.ts";
+import { capabilityNames, leastMemory, signalNames, ulimitNames } from "./kernel-words.ts";
 import type { ContainerNode } from "./node.ts";
-import { readOptions } from "./options.ts";
+import { nearest, readOptions } from "./options.ts";
 import type { FromImage, Recipe } from "./recipe.ts";
 import { isSecret, type Secret } from "./secret.ts";
 
 const words = z.array(z.string()).min(1);
 const name = z.string().regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, "use lower-case letters, digits and single hyphens");
 const absolute = z.string().refine(isAbsolute, "not an absolute path");
-const checked = (read: (text: string) => number) =>
-  z.string().superRefine((text, context) => {
-    try {
-      read(text);
-    } catch (error) {
-      context.addIssue({ code: "custom", message: error instanceof DeclarationError ? error.seen : String(error) });
-    }
+const checked = <Text extends string>(read: (text: string) => number) =>
+  z
+    .custom<Text>((value) => typeof value === "string", "expected text")
+    .superRefine((text, context) => {
+      try {
+        read(text);
+      } catch (error) {
+        const said = error instanceof DeclarationError ? `${error.seen}; ${error.hint}` : String(error);
+        context.addIssue({ code: "custom", message: said });
+      }
+    })
+    .transform(read);
+const size = checked<Size>((text) => sizeBytes(text));
+const duration = checked<Duration>((text) => durationMs(text));
+/** One of many words that somebody else defined; a typo is told with the word that was probably meant. */
+const wordOf = (what: string, known: readonly string[]) =>
+  z.string().superRefine((word, context) => {
+    if (known.includes(word)) return;
+    const guess = nearest(word, known);
+    const message = `"${word}" is no ${what}${guess === undefined ? "" : `, did you mean "${guess}"?`}`;
+    context.addIssue({ code: "custom", message });
   });
-const size = checked((text) => sizeBytes(text)).transform((text) => sizeBytes(text));
-const duration = checked((text) => durationMs(text)).transform((text) => durationMs(text));
+const capability = wordOf("capability", capabilityNames);
+const signal = wordOf("signal", signalNames);
 const mode = z.int().min(0).max(0o7777);
 const id = z.int().min(0);
 const ipv4 = z.ipv4();
@@ -119,6 +134,13 @@ const ready = z.strictObject({
   within: duration.default(60_000),
 });
 
+const limit = z.union([
+  z.int(),
+  z
+    .strictObject({ soft: z.int(), hard: z.int() })
+    .refine(({ soft, hard }) => hard === -1 || soft <= hard, "the soft limit is above the hard one"),
+]);
+
 const image = z.union([
   z.string().min(1),
   z.custom<Recipe | FromImage>(
@@ -176,7 +198,7 @@ const containerOptions = z.strictObject({
   /** Ports published on the host, on loopback unless an address is given. */
   ports: z.array(port).default([]),
   capabilities: z
-    .strictObject({ add: z.array(z.string()).default([]), drop: z.array(z.string()).default([]) })
+    .strictObject({ add: z.array(capability).default([]), drop: z.array(capability).default([]) })
     .default({ add: [], drop: [] }),
   privileged: z.boolean().default(false),
   readOnlyRoot: z.boolean().default(false),
@@ -194,12 +216,12 @@ const containerOptions = z.strictObject({
     )
     .default({}),
   /** Limit; also what the run reserves of the host's memory before it starts the container. */
-  memory: size.optional(),
+  memory: size.refine((bytes) => bytes >= leastMemory, "the engine gives a container 6m at least").optional(),
   cpus: z.number().positive().optional(),
   pids: z.int().min(1).optional(),
-  ulimits: z.record(z.string(), z.union([z.int(), z.strictObject({ soft: z.int(), hard: z.int() })])).default({}),
+  ulimits: z.record(wordOf("limit", ulimitNames), limit).default({}),
   health: health.optional(),
-  stopSignal: z.string().startsWith("SIG").optional(),
+  stopSignal: signal.optional(),
   stopTimeout: duration.optional(),
   labels: z.record(z.string(), z.string()).default({}),
   ready: ready.default({ within: 60_000 }),
@@ -224,24 +246,31 @@ export interface ContainerDeclaration extends z.output<typeof containerOptions> 
 export function container(options: ContainerOptions): ContainerDeclaration {
   const at = callSite();
   const read = readOptions("container", containerOptions, options);
-  if (read.idle === true && (read.command !== undefined || read.entrypoint !== undefined)) {
-    throw new DeclarationError({
-      code: "bad-option",
-      at,
-      seen: "container: idle replaces entrypoint and command; give one or the other",
-    });
-  }
-  if (
-    read.ready.healthy === true &&
-    read.health === undefined &&
-    typeof read.image !== "string" &&
-    "kind" in read.image
-  ) {
-    throw new DeclarationError({
-      code: "bad-option",
-      at,
-      seen: "container: ready.healthy needs a health check, and neither the declaration nor the recipe has one",
-    });
-  }
+  const wrong = contradiction(read);
+  if (wrong !== undefined) throw new DeclarationError({ code: "bad-option", at, seen: `container: ${wrong}` });
   return { kind: "container", ...read, at };
+}
+
+/** What two options say against each other; each alone is well. */
+function contradiction(read: z.output<typeof containerOptions>): string | undefined {
+  const { image, idle, ready, health } = read;
+  if (idle === true && (read.command !== undefined || read.entrypoint !== undefined))
+    return "idle replaces entrypoint and command; give one or the other";
+  if (ready.healthy === true && health === undefined && typeof image !== "string" && "kind" in image)
+    return "ready.healthy needs a health check, and neither the declaration nor the recipe has one";
+  const targets = Object.keys(read.mounts).map((target) => normalize(`${target}/`));
+  if (targets.includes("/")) return "nothing can be mounted at /";
+  const again = doubled(targets);
+  if (again !== undefined) return `two mounts at ${again.slice(0, -1)}`;
+  const port = doubled(
+    read.ports.map((each) => (typeof each === "number" ? `${each}/tcp` : `${each.container}/${each.protocol}`)),
+  );
+  if (port !== undefined) return `port ${port} is published twice`;
+  const network = Array.isArray(read.networks) ? doubled(read.networks) : undefined;
+  if (network !== undefined) return `network "${network}" is named twice`;
+  return undefined;
+}
+
+function doubled(words: readonly string[]): string | undefined {
+  return words.find((word, index) => words.indexOf(word) !== index);
 }

@@ -81,7 +81,7 @@ export function defineEnvironment<const Nodes extends Record<string, NodeDeclara
         throw new DeclarationError({
           code: "bad-name",
           at,
-          seen: `"${each}" is not a name for a ${what}`,
+          seen: `"${each}" is not a name for ${what === "environment" ? "an" : "a"} ${what}`,
           hint: "use up to 40 lower-case letters, digits and single hyphens",
         });
       }
@@ -96,6 +96,7 @@ export function defineEnvironment<const Nodes extends Record<string, NodeDeclara
   if (Object.keys(read.nodes).length === 0)
     throw new DeclarationError({ code: "empty-environment", at, seen: `environment ${name} has no node` });
   for (const [nodeName, node] of Object.entries(read.nodes)) lookUp(name, nodeName, node, read);
+  claimOnce(name, read);
   startOrder(name, read.nodes, at);
   return {
     kind: "environment",
@@ -131,17 +132,49 @@ function lookUp(
   for (const mount of Object.values(node.mounts))
     if (mount.mount === "volume") need("volume", mount.volume, Object.keys(known.volumes));
   for (const each of startsAfter(node)) need("node", each, Object.keys(known.nodes));
-  if (!Array.isArray(node.networks)) {
-    for (const [each, { address }] of Object.entries(node.networks)) {
-      if (address !== undefined && known.networks[each]?.subnet === undefined) {
-        throw new DeclarationError({
-          code: "bad-option",
-          at: node.at,
-          seen: `${environment}/${nodeName}: a fixed address needs a subnet on network "${each}"`,
-        });
-      }
+}
+
+/** Fixed addresses and fixed host ports: each is one node's alone, and an address lies in its network. */
+function claimOnce(environment: string, known: z.output<typeof environmentOptions>): void {
+  const claimed = new Map<string, string>();
+  for (const [nodeName, node] of Object.entries(known.nodes)) {
+    const title = `${environment}/${nodeName}`;
+    const refuse = (code: string, seen: string, hint?: string) => {
+      throw new DeclarationError({
+        code,
+        at: node.at,
+        seen: `${title}: ${seen}`,
+        ...(hint === undefined ? {} : { hint }),
+      });
+    };
+    const claim = (what: string, say: string) => {
+      const other = claimed.get(what);
+      if (other !== undefined) refuse("claimed-twice", `${say} is ${other}'s already`);
+      claimed.set(what, nodeName);
+    };
+    for (const [network, { address }] of Array.isArray(node.networks) ? [] : Object.entries(node.networks)) {
+      if (address === undefined) continue;
+      const { subnet } = known.networks[network] ?? {};
+      if (subnet === undefined) refuse("bad-option", `a fixed address needs a subnet on network "${network}"`);
+      else if (!contains(subnet, address))
+        refuse("bad-address", `${address} is no address for a node in ${subnet}`, "the first one is the gateway's");
+      claim(`${network} ${address}`, `address ${address}`);
+    }
+    for (const port of node.ports) {
+      if (typeof port === "number" || port.host === undefined) continue;
+      claim(`${port.address}:${port.host}/${port.protocol}`, `host port ${port.address}:${port.host}/${port.protocol}`);
     }
   }
+}
+
+/** Whether a node may have the address: in the subnet, and neither the network's own, the gateway's nor the broadcast one. */
+function contains(subnet: string, address: string): boolean {
+  const asNumber = (text: string) => text.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  const [base = "", bits = ""] = subnet.split("/");
+  const size = 2 ** (32 - Number(bits));
+  const first = Math.floor(asNumber(base) / size) * size;
+  const place = asNumber(address) - first;
+  return place > 1 && place < size - 1;
 }
 
 /** Networks a node is on, in order of declaration. */

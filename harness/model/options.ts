@@ -23,10 +23,11 @@ export function readOptions<Schema extends z.ZodType>(
   });
 }
 
-function say(issue: z.core.$ZodIssue, schema: z.ZodType): string {
-  const path = issue.path.map(String).join(".");
+function say(issue: z.core.$ZodIssue, schema: z.ZodType, above: readonly PropertyKey[] = []): string {
+  const at = [...above, ...issue.path];
+  const path = at.map(String).join(".");
   if (issue.code === "unrecognized_keys") {
-    const known = namesAt(schema, issue.path);
+    const known = namesAt(schema, at);
     return issue.keys
       .map((key) => {
         const guess = nearest(key, known);
@@ -34,7 +35,16 @@ function say(issue: z.core.$ZodIssue, schema: z.ZodType): string {
       })
       .join("; ");
   }
-  return path === "" ? issue.message : `option "${path}": ${issue.message}`;
+  if (issue.code === "invalid_union") {
+    // What was written decides which of the possible forms was meant: the one whose kind it is.
+    const meant = issue.errors.filter(
+      (branch) => !branch.some(({ code, path: { length } }) => code === "invalid_type" && length === 0),
+    );
+    const [branch] = meant.filter((each) => each.length > 0);
+    if (meant.length === 1 && branch !== undefined) return branch.map((each) => say(each, schema, at)).join("; ");
+  }
+  const told = issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+  return path === "" ? told : `option "${path}": ${told}`;
 }
 
 /** The candidate that a typo most likely meant, if one is near. */
@@ -45,18 +55,16 @@ export function nearest(typed: string, candidates: readonly string[]): string | 
   return best !== undefined && best.far <= Math.max(2, typed.length / 3) ? best.name : undefined;
 }
 
-/** Option names that the schema knows at a path; empty where it is not an object. */
-function namesAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let here: unknown = schema;
-  for (const step of path) {
-    here = unwrap(here);
-    if (here instanceof z.ZodObject) here = here.shape[String(step)];
-    else if (here instanceof z.ZodRecord) here = here.valueType;
-    else if (here instanceof z.ZodArray) here = here.element;
-    else return [];
-  }
-  here = unwrap(here);
-  return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
+/** Option names that the schema knows at a path, in any of its forms; none where it is not an object. */
+function namesAt(schema: unknown, path: readonly PropertyKey[]): string[] {
+  const here = unwrap(schema);
+  if (here instanceof z.ZodUnion) return here.options.flatMap((option) => namesAt(option, path));
+  const [step, ...rest] = path;
+  if (step === undefined) return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
+  if (here instanceof z.ZodObject) return namesAt(here.shape[String(step)], rest);
+  if (here instanceof z.ZodRecord) return namesAt(here.valueType, rest);
+  if (here instanceof z.ZodArray) return namesAt(here.element, rest);
+  return [];
 }
 
 function unwrap(schema: unknown): unknown {

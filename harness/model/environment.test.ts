@@ -1,0 +1,195 @@
+// Decides that an environment's names are all looked up, that nothing in it is claimed twice, and that no circle is in it.
+import { describe, expect, test } from "vitest";
+import { container, volume } from "./container.ts";
+import { defineEnvironment, networkNames, startOrder, startsAfter } from "./environment.ts";
+import { DeclarationError } from "./errors.ts";
+
+const node = (options: Partial<Parameters<typeof container>[0]> = {}) => container({ image: "soe", ...options });
+const subnet = { subnet: "10.9.8.0/24" } as const;
+const at = (address: string) => node({ networks: { lan: { address } } });
+
+function refusal(declare: () => unknown): DeclarationError {
+  try {
+    declare();
+  } catch (error) {
+    if (error instanceof DeclarationError) return error;
+    throw error;
+  }
+  return expect.fail("it was accepted");
+}
+
+describe("an environment", () => {
+  test("is what was declared, with its place", () => {
+    const one = defineEnvironment("one", {
+      volumes: { data: {} },
+      nodes: { a: node({ mounts: { "/d": volume("data") } }) },
+    });
+    expect(one).toMatchObject({ kind: "environment", name: "one", requires: [], networks: {} });
+    expect(Object.keys(one.nodes)).toEqual(["a"]);
+    expect(one.at).toMatch(/environment\.test\.ts:\d+:\d+$/);
+  });
+
+  test("fixed addresses and host ports that differ are well", () => {
+    defineEnvironment("one", {
+      networks: { lan: subnet, back: { subnet: "10.9.9.0/24" } },
+      nodes: {
+        a: node({
+          networks: { lan: { address: "10.9.8.2" }, back: { address: "10.9.9.2" } },
+          ports: [{ container: 80, host: 8080 }],
+        }),
+        b: node({
+          networks: { lan: { address: "10.9.8.254" } },
+          ports: [{ container: 80, host: 8080, protocol: "udp" }],
+        }),
+      },
+    });
+  });
+});
+
+describe("refused", () => {
+  test.each<[string, () => unknown, string, string]>([
+    [
+      "a bad name",
+      () => defineEnvironment("My_env", { nodes: { a: node() } }),
+      "bad-name",
+      '"My_env" is not a name for an environment',
+    ],
+    [
+      "a node's bad name",
+      () => defineEnvironment("e", { nodes: { a_b: node() } }),
+      "bad-name",
+      '"a_b" is not a name for a node',
+    ],
+    [
+      "a name that is too long",
+      () => defineEnvironment("e".repeat(41), { nodes: { a: node() } }),
+      "bad-name",
+      "up to 40",
+    ],
+    [
+      "a node called host",
+      () => defineEnvironment("e", { nodes: { host: node() } }),
+      "bad-name",
+      "that is this machine",
+    ],
+    ["no node", () => defineEnvironment("e", { nodes: {} }), "empty-environment", "has no node"],
+    [
+      "an unknown network",
+      () => defineEnvironment("e", { networks: { studio: {} }, nodes: { a: node({ networks: ["studo"] }) } }),
+      "unknown-network",
+      'e/a: there is no network "studo"; did you mean "studio"?',
+    ],
+    [
+      "an unknown volume",
+      () => defineEnvironment("e", { nodes: { a: node({ mounts: { "/d": volume("data") } }) } }),
+      "unknown-volume",
+      'there is no volume "data"; the environment has none',
+    ],
+    [
+      "an unknown node to wait for",
+      () => defineEnvironment("e", { nodes: { a: node({ after: ["b"] }) } }),
+      "unknown-node",
+      'no node "b"',
+    ],
+    [
+      "volumes from an unknown node",
+      () => defineEnvironment("e", { nodes: { a: node({ volumesFrom: ["b"] }) } }),
+      "unknown-node",
+      'no node "b"',
+    ],
+    [
+      "a circle",
+      () =>
+        defineEnvironment("e", {
+          nodes: { a: node({ after: ["b"] }), b: node({ volumesFrom: ["c"] }), c: node({ after: ["a"] }) },
+        }),
+      "circle",
+      "nodes wait for each other: a → b → c → a",
+    ],
+    [
+      "a node that waits for itself",
+      () => defineEnvironment("e", { nodes: { a: node({ after: ["a"] }) } }),
+      "circle",
+      "a → a",
+    ],
+    [
+      "a fixed address without a subnet",
+      () => defineEnvironment("e", { networks: { lan: {} }, nodes: { a: at("10.9.8.7") } }),
+      "bad-option",
+      'a fixed address needs a subnet on network "lan"',
+    ],
+    ...["10.9.9.2", "10.9.8.0", "10.9.8.1", "10.9.8.255"].map((address): [string, () => unknown, string, string] => [
+      `${address} in 10.9.8.0/24`,
+      () => defineEnvironment("e", { networks: { lan: subnet }, nodes: { a: at(address) } }),
+      "bad-address",
+      `${address} is no address for a node in 10.9.8.0/24; the first one is the gateway's`,
+    ]),
+    [
+      "an address twice",
+      () => defineEnvironment("e", { networks: { lan: subnet }, nodes: { a: at("10.9.8.7"), b: at("10.9.8.7") } }),
+      "claimed-twice",
+      "e/b: address 10.9.8.7 is a's already",
+    ],
+    [
+      "a host port twice",
+      () =>
+        defineEnvironment("e", {
+          nodes: {
+            a: node({ ports: [{ container: 80, host: 8080 }] }),
+            b: node({ ports: [{ container: 81, host: 8080 }] }),
+          },
+        }),
+      "claimed-twice",
+      "host port 127.0.0.1:8080/tcp is a's already",
+    ],
+    [
+      "a subnet that is none",
+      () => defineEnvironment("e", { networks: { lan: { subnet: "10.9.8/24" } }, nodes: { a: node() } }),
+      "bad-option",
+      "networks.lan.subnet",
+    ],
+    [
+      "an option that does not exist",
+      () => defineEnvironment("e", { networks: { lan: { internl: true } as object }, nodes: { a: node() } }),
+      "bad-option",
+      'unknown option "networks.lan.internl", did you mean "internal"?',
+    ],
+    [
+      "a node that is none",
+      () => defineEnvironment("e", { nodes: { a: "soe" as never } }),
+      "bad-option",
+      "expected container(…)",
+    ],
+  ])("%s", (_, declare, code, message) => {
+    const error = refusal(declare);
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(message);
+    expect(error.at).toMatch(/environment\.test\.ts:\d+:\d+$/);
+  });
+
+  test("the compiler knows the nodes, and refuses what is none", () => {
+    const one = defineEnvironment("one", { nodes: { soe: node() } });
+    expect(one.nodes.soe.kind).toBe("container");
+    // @ts-expect-error there is no such node
+    expect(one.nodes.other).toBeUndefined();
+    // @ts-expect-error a node is a declaration
+    expect(refusal(() => defineEnvironment("two", { nodes: { a: { image: "soe" } } })).code).toBe("bad-option");
+    // @ts-expect-error no such capability
+    expect(refusal(() => defineEnvironment("two", { requires: ["moon"], nodes: { a: node() } })).code).toBe(
+      "bad-option",
+    );
+  });
+});
+
+describe("order", () => {
+  test("each node comes after those it waits for, else as declared", () => {
+    const nodes = { web: node({ after: ["db"] }), log: node(), db: node({ volumesFrom: [{ node: "log" }] }) };
+    expect(startOrder("e", nodes)).toEqual(["log", "db", "web"]);
+    expect(startsAfter(nodes.db)).toEqual(["log"]);
+  });
+
+  test("networks in order of declaration, from a list or a record", () => {
+    expect(networkNames(node({ networks: ["b", "a"] }))).toEqual(["b", "a"]);
+    expect(networkNames(node({ networks: { b: {}, a: {} } }))).toEqual(["b", "a"]);
+  });
+});
