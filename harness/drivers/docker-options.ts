@@ -143,7 +143,13 @@ function mountSettings(standing: Standing, node: string, target: string, mount: 
         Source: resourceName(standing, `vol-${mount.volume}`),
         Target: target,
         ReadOnly: mount.readOnly,
-        VolumeOptions: { NoCopy: mount.noCopy, Labels: {}, DriverConfig: { Name: "local", Options: {} } },
+        // The engine makes a volume that is not there, as after a kill between its removal and an answer that was
+        // under way: made so, it too says whose it is.
+        VolumeOptions: {
+          NoCopy: mount.noCopy,
+          Labels: labelsOf(standing),
+          DriverConfig: { Name: "local", Options: {} },
+        },
       },
     ];
   }
