@@ -169,7 +169,7 @@ describe("4: leak", () => {
     const directory = left[0]?.replace(/^directory /, "") ?? "";
     try {
       await agree(ended, 4, "1 passed, 1 failed, 0 skipped");
-      expect(left).toEqual([expect.stringMatching(/^directory \/.*\/box-vfx$/)]);
+      expect(left).toEqual([expect.stringMatching(/^directory \/.*\/box\/vfx$/)]);
       expect(ended.said).toMatch(/teardown +3 created, 2 destroyed, 1 leaked/);
       expect(ended.said).toMatch(/verdict +Leaked: 1 resource of this run is still there after teardown; "assay gc"/);
     } finally {

@@ -1,5 +1,6 @@
 // Decides what the user sees when the engine will not do what was declared: one clear message with the next step, and nothing
 // is left behind. What can be known beforehand is told before anything is created.
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
@@ -122,10 +123,11 @@ describe("refused by the engine, and everything goes", () => {
   });
 
   test("a subnet that another network has", async () => {
-    const taken = { lan: { subnet: "100.124.7.0/24" } };
+    const taken = { lan: { subnet: "100.124.7.0/25" } };
+    const overlapping = { lan: { subnet: "100.124.7.0/24" } };
     const nodes = { box: container({ image: soe, idle: true, networks: ["lan"] }) };
     const { takeDown } = await stage.standUp(defineEnvironment("first", { networks: taken, nodes }));
-    const error = await stage.standUp(whole({ networks: taken, nodes })).catch((thrown: unknown) => thrown);
+    const error = await stage.standUp(whole({ networks: overlapping, nodes })).catch((thrown: unknown) => thrown);
     await takeDown();
     expect(error).toMatchObject({ code: "subnet-taken", message: expect.stringContaining("choose another subnet") });
     expect(await stage.found()).toEqual([]);

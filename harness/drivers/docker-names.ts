@@ -26,14 +26,17 @@ export function ownerOf(labels: Readonly<Record<string, string>>): Owner {
   return { run: labels[label.run] ?? "", identity: labels[label.owner] ?? "" };
 }
 
-/** `assay-<run>-<scope>-<environment>-<part>`: known before the thing is, and to no one else. */
+/**
+ * `assay-<run>-<scope>-<environment>-<part>`: known before the thing is, and to no one else. A part is a node's name, or
+ * `net_` or `vol_` and the declared one: no node can be called so.
+ */
 export function resourceName(standing: Standing, part: string): string {
   return `assay-${standing.owner.run}-${standing.scope}-${standing.environment.name}-${part}`;
 }
 
-/** Host directory of a scratch mount. */
+/** Host directory of a scratch mount; no two mounts of an environment share one. */
 export function scratchPath(standing: Standing, node: string, target: string): string {
-  return `${standing.directory}/${node}${target.replaceAll("/", "-")}`;
+  return `${standing.directory}/${node}/${encodeURIComponent(target.slice(1))}`;
 }
 
 /** Networks, volumes and scratch directories first, then nodes in the order in which they may start. */
@@ -43,13 +46,13 @@ export function planOf(standing: Standing): readonly PlannedResource[] {
   const networks = Object.keys(environment.networks).map((name) => ({
     driver,
     kind: "network" as const,
-    name: resourceName(standing, `net-${name}`),
+    name: resourceName(standing, `net_${name}`),
     needs: [],
   }));
   const volumes = Object.keys(environment.volumes).map((name) => ({
     driver,
     kind: "volume" as const,
-    name: resourceName(standing, `vol-${name}`),
+    name: resourceName(standing, `vol_${name}`),
     needs: [],
   }));
   const directories: PlannedResource[] = [];
@@ -58,11 +61,11 @@ export function planOf(standing: Standing): readonly PlannedResource[] {
     const declaration = environment.nodes[node];
     if (declaration === undefined) continue;
     const needs = [
-      ...networkNames(declaration).map((name) => resourceName(standing, `net-${name}`)),
+      ...networkNames(declaration).map((name) => resourceName(standing, `net_${name}`)),
       ...startsAfter(declaration).map((name) => resourceName(standing, name)),
     ];
     for (const [target, mount] of Object.entries(declaration.mounts)) {
-      if (mount.mount === "volume") needs.push(resourceName(standing, `vol-${mount.volume}`));
+      if (mount.mount === "volume") needs.push(resourceName(standing, `vol_${mount.volume}`));
       if (mount.mount !== "scratch") continue;
       const path = scratchPath(standing, node, target);
       directories.push({ driver, kind: "directory", name: path, node, needs: [] });

@@ -126,7 +126,7 @@ describe("networks", () => {
 
   test("networks of an environment are this run's, with its labels", async () => {
     const mine = (await stage.found()).filter(({ kind }) => kind === "network");
-    expect(mine.map(({ name }) => name.split("-").at(-1)).sort()).toEqual(["back", "lan", "sealed"]);
+    expect(mine.map(({ name }) => name.split("net_").at(-1)).sort()).toEqual(["back", "lan", "sealed"]);
   });
 });
 

@@ -48,7 +48,7 @@ export function createOptions(
     ...(declaration.health === undefined ? {} : { Healthcheck: healthCheck(declaration.health) }),
     ExposedPorts: Object.fromEntries(portsOf(declaration).map((port) => [`${port.container}/${port.protocol}`, {}])),
     HostConfig: {
-      NetworkMode: first === undefined ? "bridge" : resourceName(standing, `net-${first}`),
+      NetworkMode: first === undefined ? "bridge" : resourceName(standing, `net_${first}`),
       Binds: mounts.flatMap(([target, mount]) => relabelled(standing, node, target, mount)),
       Mounts: mounts.flatMap(([target, mount]) => mountSettings(standing, node, target, mount)),
       Tmpfs: Object.fromEntries(
@@ -89,7 +89,7 @@ export function createOptions(
       ? {}
       : {
           NetworkingConfig: {
-            EndpointsConfig: { [resourceName(standing, `net-${first}`)]: endpoint(node, declaration, first) },
+            EndpointsConfig: { [resourceName(standing, `net_${first}`)]: endpoint(node, declaration, first) },
           },
         }),
   };
@@ -104,7 +104,7 @@ export function laterNetworks(
   return networkNames(declaration)
     .slice(1)
     .map((name) => ({
-      name: resourceName(standing, `net-${name}`),
+      name: resourceName(standing, `net_${name}`),
       endpoint: endpoint(node, declaration, name) as Docker.EndpointSettings,
     }));
 }
@@ -140,7 +140,7 @@ function mountSettings(standing: Standing, node: string, target: string, mount: 
     return [
       {
         Type: "volume",
-        Source: resourceName(standing, `vol-${mount.volume}`),
+        Source: resourceName(standing, `vol_${mount.volume}`),
         Target: target,
         ReadOnly: mount.readOnly,
         // The engine makes a volume that is not there, as after a kill between its removal and an answer that was

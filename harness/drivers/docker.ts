@@ -108,7 +108,7 @@ export class DockerDriver implements Driver {
       carrier: this.#host,
       inspected: { facts },
       stopTimeoutMs: declaration.stopTimeout,
-      networks: new Map(networkNames(declaration).map((name) => [name, resourceName(standing, `net-${name}`)])),
+      networks: new Map(networkNames(declaration).map((name) => [name, resourceName(standing, `net_${name}`)])),
       ready,
     });
     await ready(live);
@@ -192,7 +192,7 @@ export class DockerDriver implements Driver {
   async #createNetwork(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
     const [, settings] =
       Object.entries(standing.environment.networks).find(
-        ([name]) => resourceName(standing, `net-${name}`) === resource.name,
+        ([name]) => resourceName(standing, `net_${name}`) === resource.name,
       ) ?? [];
     const network = await this.#docker.createNetwork({
       Name: resource.name,

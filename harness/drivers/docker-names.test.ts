@@ -1,0 +1,99 @@
+// Decides what is planned for an environment, in which order, and what each thing waits for.
+import { describe, expect, test } from "vitest";
+import { container, scratch, volume } from "../model/container.ts";
+import { defineEnvironment } from "../model/environment.ts";
+import { labelsOf, ownerOf, planOf, scratchPath } from "./docker-names.ts";
+import type { Standing } from "./driver.ts";
+
+const standing: Standing = {
+  owner: { run: "r1", identity: "host boot ns 1 2" },
+  environment: defineEnvironment("env", {
+    networks: { lan: {}, unused: {} },
+    volumes: { data: {} },
+    nodes: {
+      client: container({ image: "x", networks: ["lan"], after: ["server"], mounts: { "/in/put": scratch() } }),
+      server: container({ image: "x", networks: ["lan"], mounts: { "/data": volume("data") } }),
+      heir: container({ image: "x", volumesFrom: ["server"] }),
+    },
+  }),
+  scope: "s1",
+  directory: "/scratch/r1/s1",
+  images: new Map(),
+};
+const plan = planOf(standing);
+
+describe("the plan", () => {
+  test("what nodes share comes first, then each node after those it waits for", () => {
+    expect(plan.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
+      "network assay-r1-s1-env-net_lan",
+      "network assay-r1-s1-env-net_unused",
+      "volume assay-r1-s1-env-vol_data",
+      "directory /scratch/r1/s1/client/in%2Fput",
+      "container assay-r1-s1-env-server",
+      "container assay-r1-s1-env-client",
+      "container assay-r1-s1-env-heir",
+    ]);
+  });
+
+  test("each thing names what it needs, and nothing that comes later", () => {
+    const needs = Object.fromEntries(plan.map(({ name, needs: each }) => [name, each]));
+    expect(needs["assay-r1-s1-env-net_lan"]).toEqual([]);
+    expect(needs["assay-r1-s1-env-server"]).toEqual(["assay-r1-s1-env-net_lan", "assay-r1-s1-env-vol_data"]);
+    expect(needs["assay-r1-s1-env-client"]).toEqual([
+      "assay-r1-s1-env-net_lan",
+      "assay-r1-s1-env-server",
+      "/scratch/r1/s1/client/in%2Fput",
+    ]);
+    expect(needs["assay-r1-s1-env-heir"]).toEqual(["assay-r1-s1-env-server"]);
+    const order = plan.map(({ name }) => name);
+    for (const [index, each] of plan.entries())
+      for (const need of each.needs) expect(order.indexOf(need)).toBeLessThan(index);
+  });
+
+  test("containers and directories know their node", () => {
+    expect(plan.map(({ node }) => node)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      "client",
+      "server",
+      "client",
+      "heir",
+    ]);
+  });
+
+  test("another scope or run shares no name with it", () => {
+    for (const other of [
+      { ...standing, scope: "s2", directory: "/scratch/r1/s2" },
+      { ...standing, owner: { ...standing.owner, run: "r2" }, directory: "/scratch/r2/s1" },
+    ]) {
+      const names = planOf(other).map(({ name }) => name);
+      expect(plan.filter(({ name }) => names.includes(name))).toEqual([]);
+    }
+  });
+});
+
+test("mounts and nodes whose names run together have directories of their own", () => {
+  const paths = [
+    ["a", "/b/c"],
+    ["a", "/b-c"],
+    ["a-b", "/c"],
+    ["a", "/b%2Fc"],
+  ] as const;
+  expect(new Set(paths.map(([node, target]) => scratchPath(standing, node, target))).size).toBe(paths.length);
+});
+
+test("a node that is called as a network's part of a name would be is not taken for it", () => {
+  const environment = defineEnvironment("env", {
+    networks: { lan: {} },
+    nodes: { "net-lan": container({ image: "x", networks: ["lan"] }) },
+  });
+  const names = planOf({ ...standing, environment }).map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+});
+
+test("labels carry the owner there and back, and the node where there is one", () => {
+  expect(ownerOf(labelsOf(standing, "server"))).toEqual(standing.owner);
+  expect(labelsOf(standing)).not.toHaveProperty("dev.assay.node");
+  expect(ownerOf({})).toEqual({ run: "", identity: "" });
+});
