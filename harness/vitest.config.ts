@@ -1,5 +1,6 @@
 // Decides which tests are which project. Modules load natively (Node strips the types), so that lines in errors are true.
 import { defineConfig } from "vitest/config";
+import { earlyForks } from "./vitest/pool.ts";
 import { EventReporter } from "./vitest/reporter.ts";
 import type { RunSettings } from "./vitest/session.ts";
 
@@ -30,7 +31,7 @@ export default defineConfig({
     // No module is mocked here, so none needs to be read a second time for it.
     experimental: { viteModuleRunner: false, nodeLoader: false },
     runner: "./harness/vitest/runner.ts",
-    pool: "forks",
+    pool: settings === undefined ? "forks" : earlyForks,
     retry: 0,
     maxConcurrency: 3,
     provide: { assay: settings },

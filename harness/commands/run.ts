@@ -15,7 +15,6 @@ import { redact, register } from "../model/secret.ts";
 import type { Progress } from "../reporting/progress.ts";
 import type { RunSettings } from "../vitest/session.ts";
 import { gcLines } from "./gc.ts";
-import { substitutesOf } from "./substitutes.ts";
 import { openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
 
 export interface RunOptions {
@@ -32,15 +31,22 @@ export interface RunOptions {
 export async function runCommand(patterns: readonly string[], options: RunOptions): Promise<number> {
   const { projects } = options;
   const config = readConfig();
-  const substitutes = await substitutesOf(config.project, options.with);
+  // Little is loaded before the child is started: it has the longest way to go.
+  const substitutes =
+    options.with === undefined
+      ? { recipes: {}, environments: {} }
+      : await (await import("./substitutes.ts")).substitutesOf(config.project, options.with);
   const run = newRunId();
   const report = join(config.runs, run);
   const events: RunEvent[] = [];
   let progress: Progress | undefined;
+  let concluding: Promise<typeof import("./conclude.ts")> | undefined;
   const say = (event: RunEvent) => {
     events.push(event);
     appendFileSync(join(report, "events.ndjson"), `${redact(JSON.stringify(event))}\n`);
     progress?.see(event);
+    // The engine is at work now, and this process has nothing to do.
+    if (event.event === "resource") concluding ??= import("./conclude.ts");
   };
   // What the child says before the run is known to have begun is told after that.
   let early: RunEvent[] | undefined = [];
@@ -100,7 +106,6 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     const held = early ?? [];
     early = undefined;
     for (const event of held) say(event);
-    await import("./conclude.ts");
   };
   const log = join(report, "evidence", "vitest.log");
   let ended: Supervised | undefined;
@@ -114,7 +119,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       child: {
         command: [
           process.execPath,
-          join(config.project, "node_modules/vitest/vitest.mjs"),
+          join(config.project, "harness/commands/run-child.ts"),
           "run",
           "--config",
           "harness/vitest.config.ts",
@@ -179,7 +184,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     ...(ended.cancelled === undefined ? {} : { cancelled: ended.cancelled }),
     totals: { created, destroyed, leaked },
   });
-  const { conclude } = await import("./conclude.ts");
+  const { conclude } = await (concluding ?? import("./conclude.ts"));
   return conclude(events, report, config.color);
 }
 
