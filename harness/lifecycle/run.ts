@@ -62,6 +62,19 @@ export async function standUp(wanted: StandingUp): Promise<LiveEnvironment> {
   }
 }
 
+/** What only one environment on this machine can have at a time: fixed host ports and subnets. */
+export function exclusiveNames(environment: Environment): readonly string[] {
+  const ports = Object.values<NodeDeclaration>(environment.nodes).flatMap((node) =>
+    node.ports.flatMap((port) =>
+      typeof port === "object" && port.host !== undefined ? [`port:${port.address}:${port.host}/${port.protocol}`] : [],
+    ),
+  );
+  const subnets = Object.values(environment.networks).flatMap(({ subnet }) =>
+    subnet === undefined ? [] : [`subnet:${subnet}`],
+  );
+  return [...new Set([...ports, ...subnets])];
+}
+
 class Stand {
   readonly #wanted: StandingUp;
   readonly #nodes = new Map<string, Node>();
@@ -131,20 +144,11 @@ class Stand {
 
   async #admit(): Promise<void> {
     const { environment, owner, scope, ledger, signal } = this.#wanted;
-    const nodes = Object.values<NodeDeclaration>(environment.nodes);
-    const memory = nodes.reduce((sum, node) => sum + (node.memory ?? 0), 0);
-    const ports = nodes.flatMap((node) =>
-      node.ports.flatMap((port) =>
-        typeof port === "object" && port.host !== undefined
-          ? [{ name: `port:${port.address}:${port.host}/${port.protocol}` }]
-          : [],
-      ),
-    );
-    // Two runs that name one subnet would fight for it; the engine picks another for those that name none.
-    const subnets = Object.values(environment.networks).flatMap(({ subnet }) =>
-      subnet === undefined ? [] : [{ name: `subnet:${subnet}` }],
-    );
-    const claims: Claim[] = [...ports, ...subnets, ...(memory === 0 ? [] : [{ name: "memory", amount: memory }])];
+    const memory = Object.values<NodeDeclaration>(environment.nodes).reduce((sum, node) => sum + (node.memory ?? 0), 0);
+    const claims: Claim[] = [
+      ...exclusiveNames(environment).map((name) => ({ name })),
+      ...(memory === 0 ? [] : [{ name: "memory", amount: memory }]),
+    ];
     if (claims.length === 0) return;
     const onWait = (reason: string) => this.#say("create", "started", undefined, `waiting: ${reason}`);
     await admit(ledger, {

@@ -8,6 +8,7 @@ import type { Node } from "../model/node.ts";
 import { redact } from "../model/secret.ts";
 import { missingCapability } from "./capabilities.ts";
 import { scratchOf, session } from "./session.ts";
+import { refuseSharing } from "./sharing.ts";
 import { substituted } from "./substitute.ts";
 
 export interface TestInOptions {
@@ -30,6 +31,7 @@ export type NodesOf<E extends Environment> = { [Name in keyof E["nodes"]]: NodeO
  */
 export function testIn<E extends Environment>(environment: E, options: TestInOptions = {}): TestAPI<NodesOf<E>> {
   const perTest = options.isolation === "test";
+  refuseSharing(environment, perTest);
   const host = hostNode();
   let shared: Promise<LiveEnvironment> | undefined;
   const skipped = missingCapability(environment);
