@@ -55,7 +55,7 @@ function install() {
   }
   // npm links the programs of packages, not of the project itself: so that `npx assay doctor` works.
   const assay = join(modules, ".bin", "assay");
-  if (!existsSync(assay)) symlinkSync(join("..", "..", "harness", "bootstrap.mjs"), assay);
+  if (!existsSync(assay)) symlinkSync(join("..", "..", "harness", "assay"), assay);
   writeFileSync(stampFile, `${wanted()}\n`);
   return 0;
 }

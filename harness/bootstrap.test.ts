@@ -24,7 +24,8 @@ const bootstrap = () => join(project, "harness", "bootstrap.mjs");
 beforeEach(() => {
   project = mkdtempSync(join(tmpdir(), "assay-bootstrap-"));
   mkdirSync(join(project, "harness"));
-  cpSync(join(import.meta.dirname, "bootstrap.mjs"), bootstrap());
+  for (const name of ["bootstrap.mjs", "assay"])
+    cpSync(join(import.meta.dirname, name), join(project, "harness", name));
   writeFileSync(join(project, "package-lock.json"), "{}\n");
 });
 afterEach(() => rmSync(project, { recursive: true, force: true }));

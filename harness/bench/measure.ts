@@ -106,7 +106,7 @@ async function onWhole(place: Place): Promise<Row> {
 }
 
 function assayRun({ config }: Place, pattern: string): string[] {
-  return ["node", join(config.project, "harness/bootstrap.mjs"), "run", "--project", "bench", pattern];
+  return [join(config.project, "harness/assay"), "run", "--project", "bench", pattern];
 }
 
 /** The peers are started by the docker command, which an engine does not need. */
