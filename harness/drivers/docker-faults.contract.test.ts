@@ -123,8 +123,10 @@ describe("refused by the engine, and everything goes", () => {
   });
 
   test("a subnet that another network has", async () => {
-    const taken = { lan: { subnet: "100.124.7.0/25" } };
-    const overlapping = { lan: { subnet: "100.124.7.0/24" } };
+    // Runs beside this one have a subnet of their own.
+    const base = `100.${randomInt(70, 90)}.${randomInt(256)}.0`;
+    const taken = { lan: { subnet: `${base}/25` } };
+    const overlapping = { lan: { subnet: `${base}/24` } };
     const nodes = { box: container({ image: soe, idle: true, networks: ["lan"] }) };
     const { takeDown } = await stage.standUp(defineEnvironment("first", { networks: taken, nodes }));
     const error = await stage.standUp(whole({ networks: overlapping, nodes })).catch((thrown: unknown) => thrown);
