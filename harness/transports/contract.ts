@@ -105,11 +105,12 @@ export function transportContract(name: string, open: () => Promise<Transport>):
 
     test("a slow command does not hold up the others", async () => {
       const order: string[] = [];
+      const go = `/tmp/assay-contract-${randomBytes(6).toString("hex")}`; // this machine may run the suite twice at once
       const slow = transport
-        .exec(shell("while [ ! -e /tmp/assay-contract-go ]; do sleep 0.05; done; rm /tmp/assay-contract-go"))
+        .exec(shell(`while [ ! -e ${go} ]; do sleep 0.05; done; rm ${go}`))
         .then(() => order.push("slow"));
       await transport.exec(["true"]).then(() => order.push("quick"));
-      await transport.exec(["touch", "/tmp/assay-contract-go"]);
+      await transport.exec(["touch", go]);
       await slow;
       expect(order).toEqual(["quick", "slow"]);
     });

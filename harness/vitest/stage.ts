@@ -1,8 +1,7 @@
 // Decides how a contract test stands environments up without a supervisor: as a run of its own, in the same ledger and with the
 // same labels, owned by the test process. When that is killed, `assay gc` finds a dead owner and takes everything.
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { proxies } from "../commands/proxies.ts";
 import { placesOf } from "../commands/surroundings.ts";
@@ -66,12 +65,12 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const config = readConfig();
   const run = `stage${randomBytes(5).toString("hex")}`;
   const owner = { run, identity: identityOf() };
-  const report = mkdtempSync(join(tmpdir(), "assay-stage-"));
   mkdirSync(config.state, { recursive: true });
   const ledger = Ledger.open(options.ledger ?? config.ledger);
   const places = placesOf(config);
   ledger.beginRun(run, owner.identity, "contract tests");
-  occupy(places, run, owner.identity);
+  // In the run's own directory, which goes with the run whoever ends it.
+  const report = join(occupy(places, run, owner.identity), ".report");
   const driver = await openDockerDriver({
     dockerHost: options.dockerHost ?? config.dockerHost,
     scratch: config.scratch,
@@ -133,7 +132,6 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
         ledger.close();
         await driver.close();
         await host.close();
-        rmSync(report, { recursive: true, force: true });
         return reaped;
       })();
       return closing;
