@@ -1,5 +1,6 @@
 // Decides which tests are which project. Modules load natively (Node strips the types), so that lines in errors are true.
 import { defineConfig } from "vitest/config";
+import { roomToStart } from "./vitest/early-worker.ts";
 import { earlyForks } from "./vitest/pool.ts";
 import { EventReporter } from "./vitest/reporter.ts";
 import type { RunSettings } from "./vitest/session.ts";
@@ -33,6 +34,7 @@ export default defineConfig({
     runner: "./harness/vitest/runner.ts",
     pool: settings === undefined ? "forks" : earlyForks,
     retry: 0,
+    execArgv: [...roomToStart],
     maxConcurrency: 3,
     provide: { assay: settings },
     ...(settings === undefined ? {} : { reporters: [new EventReporter(settings)] }),

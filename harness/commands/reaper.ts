@@ -8,15 +8,18 @@ import { ExitCode, messageOf } from "../model/errors.ts";
 import { identityOf } from "../model/identity.ts";
 import { placesOf } from "./surroundings.ts";
 
-/** Stands by until the supervisor of `run` closes the pipe on standard input; see `standBy`. Its words go to a log. */
-export async function reaperCommand(run: string): Promise<number> {
+/**
+ * Stands by until the supervisor of `run` closes the pipe on standard input; see `standBy`. Its words go to a log. `parent`
+ * is who started this process, as it was then.
+ */
+export async function reaperCommand(run: string, parent = identityOf(process.ppid)): Promise<number> {
   // What ends the supervisor, a closed terminal or an impatient shell, must not end what follows it.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
   const config = readConfig();
   const open = () => Ledger.open(config.ledger, { step: faultStep(config.fault, "reaper", run, config.ledger) });
   const reaction = await standBy({
     run,
-    identity: supervisorOf(run, config.ledger),
+    identity: supervisorOf(run, config.ledger, parent),
     pipe: process.stdin,
     places: placesOf(config),
     async open() {
@@ -38,10 +41,10 @@ export async function reaperCommand(run: string): Promise<number> {
   return leaked.length > 0 ? ExitCode.leak : ExitCode.couldNotAsk;
 }
 
-function supervisorOf(run: string, file: string): string {
+function supervisorOf(run: string, file: string, parent: string): string {
   const ledger = usable(() => Ledger.open(file));
   try {
-    return ledger?.run(run)?.identity ?? identityOf(process.ppid);
+    return ledger?.run(run)?.identity ?? parent;
   } finally {
     ledger?.close();
   }

@@ -13,6 +13,7 @@ import type { RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
 import { redact, register } from "../model/secret.ts";
 import type { Progress } from "../reporting/progress.ts";
+import { roomToStart } from "../vitest/early-worker.ts";
 import type { RunSettings } from "../vitest/session.ts";
 import { gcLines } from "./gc.ts";
 import { openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
@@ -119,6 +120,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       child: {
         command: [
           process.execPath,
+          ...roomToStart,
           join(config.project, "harness/commands/run-child.ts"),
           "run",
           "--config",

@@ -20,7 +20,7 @@ export function placesOf(config: Config): Places {
 /** The detached process that takes a run down when its supervisor cannot. */
 export function reaperProgram(config: Config, run: string): Program {
   return {
-    command: [process.execPath, join(config.project, "harness/cli.ts"), "reaper", run],
+    command: [process.execPath, join(config.project, "harness/commands/run-reaper.ts"), run],
     // A run inside a run: the outer one ends all that carries its mark, and this one must outlive that.
     env: { ...process.env, [runVariable]: undefined },
     cwd: config.project,

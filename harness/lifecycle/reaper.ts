@@ -4,13 +4,11 @@ import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Driver } from "../drivers/driver.ts";
 import { liveness } from "../model/identity.ts";
+import { farewell } from "./farewell.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Places, vacate } from "./places.ts";
 import { endProcesses } from "./processes.ts";
 import { type Reaped, reap } from "./reap.ts";
-
-/** What the supervisor writes before it closes the pipe, when nothing is left to do. */
-export const farewell = "done\n";
 
 export interface StandingBy {
   readonly run: string;

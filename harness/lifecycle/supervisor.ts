@@ -11,12 +11,12 @@ import { ExitCode, messageOf, ProvisionError } from "../model/errors.ts";
 import type { RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
 import { listenForEvents } from "./event-socket.ts";
+import { farewell } from "./farewell.ts";
 import { type Collected, gc } from "./gc.ts";
 import type { Ledger } from "./ledger.ts";
 import { occupy, type Places, vacate } from "./places.ts";
 import { endProcesses, runVariable } from "./processes.ts";
 import { type Reaped, reap } from "./reap.ts";
-import { farewell } from "./reaper.ts";
 
 /** What will not go must not hold up a run that has nothing to do with it: the next one tries again. */
 const collectingMs = 4_000;

@@ -1,7 +1,7 @@
 // The early worker is taken by nobody but whoever would have started just that process, and only once.
 import { once } from "node:events";
 import { afterEach, expect, test } from "vitest";
-import { startEarly, takeEarly } from "./early-worker.ts";
+import { roomToStart, startEarly, takeEarly } from "./early-worker.ts";
 
 const own = { PATH: "/usr/bin:/bin" };
 const inWorker = { TEST: "true", VITEST: "true", NODE_ENV: "test", VITEST_MODE: "RUN", FORCE_TTY: "" };
@@ -13,6 +13,7 @@ const execArgv = [
   "node",
   "--conditions",
   "development",
+  ...roomToStart,
 ];
 
 afterEach(() => {

@@ -5,6 +5,9 @@ import { fileURLToPath } from "node:url";
 
 const vitest = new URL("../../node_modules/vitest/", import.meta.url);
 
+/** Arguments for Node: loading fills the nursery of the heap over and over when it begins as small as it does, a tenth of the time. */
+export const roomToStart: readonly string[] = ["--min-semi-space-size=16", "--max-semi-space-size=16"];
+
 export interface EarlyWorker {
   readonly child: ChildProcess;
   readonly execArgv: readonly string[];
@@ -21,6 +24,7 @@ export function startEarly(own: EarlyWorker["env"]): void {
     "--experimental-import-meta-resolve",
     ...["--require", fileURLToPath(new URL("suppress-warnings.cjs", vitest))],
     ...["--conditions", "node", "--conditions", "development"],
+    ...roomToStart,
   ];
   const env = { ...own, TEST: "true", VITEST: "true", NODE_ENV: "test", VITEST_MODE: "RUN", FORCE_TTY: "" };
   const child = fork(fileURLToPath(new URL("dist/workers/forks.js", vitest)), [], {
