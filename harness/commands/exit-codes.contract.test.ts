@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readConfig } from "../config.ts";
 import { openDockerDriver } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
+import { readSelinux, selinuxFinding } from "../host/selinux.ts";
 import type { Report } from "../reporting/report.ts";
 
 const here = mkdtempSync(join(tmpdir(), "assay-exit-codes-"));
@@ -78,6 +79,20 @@ describe("0: met", () => {
   test("everything that was asked is so", async () => {
     const report = await agree(await fault("met"), 0, "1 passed, 0 failed, 0 skipped");
     expect(report.teardown.created).toBe(3);
+  });
+
+  const selinux = selinuxFinding(readSelinux(undefined));
+  test("what this host cannot do is skipped with its reason, and counted as skipped", async ({ skip }) => {
+    if (selinux.can !== "no") skip("this host has SELinux: nothing is skipped here");
+    const ended = await fault("skipped");
+    const report = await agree(ended, 0, "1 passed, 0 failed, 2 skipped");
+    const reasons = report.tests.filter(({ outcome }) => outcome === "skipped").map(({ reason }) => reason);
+    expect(reasons).toEqual([
+      expect.stringContaining("enforcing requires selinux: "),
+      expect.stringContaining("SELinux"),
+    ]);
+    // Nothing was made for the environment that cannot be stood up.
+    expect(report.environments.map(({ environment }) => environment)).toEqual(["sound"]);
   });
 });
 

@@ -38,7 +38,7 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
 
   // Failures are kept: thrown here, they would be told of the file and of no test.
   beforeAll(async () => {
-    if (perTest || (await skipped) !== undefined) return;
+    if (perTest || skipped !== undefined) return;
     shared = stand(environment);
     await shared.catch(() => undefined);
   });
@@ -58,8 +58,7 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   let test = base.extend("assayEnvironment", { auto: true }, async ({ task, skip, onTestFinished }, { onCleanup }) => {
     task.meta.environment = environment.name;
     onTestFinished(() => hideSecrets(task.result?.errors));
-    const reason = await skipped;
-    if (reason !== undefined) skip(reason);
+    if (skipped !== undefined) skip(skipped);
     if (!perTest) return (await shared) ?? notStarted(environment);
     const live = await stand(environment);
     onCleanup(() => live.takeDown());
