@@ -30,6 +30,7 @@ export interface RunOptions {
  * The report lies in `reports/runs/<run>/`, and `reports/runs/latest` names the newest.
  */
 export async function runCommand(patterns: readonly string[], options: RunOptions): Promise<number> {
+  const startedAt = Date.now();
   const { projects } = options;
   const config = readConfig();
   // Little is loaded before the child is started: it has the longest way to go.
@@ -91,7 +92,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     progress = new Progress({ stream: process.stdout, color: config.color, live: config.live });
     say({
       event: "run-started",
-      at: Date.now(),
+      at: startedAt,
       run,
       version: config.version,
       command,

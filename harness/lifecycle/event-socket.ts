@@ -112,7 +112,13 @@ export function connectEvents(path: string): EventSink & { secret(name: string, 
     if (waiting.size === 0) socket.unref();
   });
   const send = (message: Message) => {
-    if (!gone && !socket.writableEnded) socket.write(`${JSON.stringify(message)}\n`);
+    if (gone || socket.writableEnded) return;
+    // What is said in one go, each part of a large check for instance, travels in one write.
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    socket.write(`${JSON.stringify(message)}\n`);
   };
   return {
     say: (event) => send({ event }),

@@ -46,8 +46,8 @@ export interface Supervision {
   readonly reaper: Program;
   readonly places: Places;
   /**
-   * Called as soon as the child is started, for what need not hold its start up: looking at the engine. When it rejects,
-   * the child is ended, and so is the run, with that error.
+   * Called when the child says its first event or has ended, for what need not hold its start up: looking at the engine.
+   * When it rejects, the child is ended, and so is the run, with that error.
    */
   readonly begun?: () => Promise<void>;
   readonly event: (event: RunEvent) => void;
@@ -91,26 +91,35 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
   let trouble: unknown;
   let refusal: { readonly error: unknown } | undefined;
   let collecting: Promise<void> | undefined;
+  let begun: Promise<void> | undefined;
+  // Not before the child has something to say: while it is being loaded it has more use for the processors.
+  const begin = () => {
+    if (begun !== undefined) return;
+    begun = (supervision.begun?.() ?? Promise.resolve()).catch(async (error: unknown) => {
+      refusal = { error };
+      await endProcesses(run, { signal: "SIGKILL" });
+    });
+    if (cancellation.signal() === undefined) collecting = collect(supervision, drivers);
+  };
   try {
     occupy(places, run, identity);
     const socket = await listenForEvents(places.socket(run), {
-      event: supervision.event,
+      event: (event) => {
+        begin();
+        supervision.event(event);
+      },
       secret: (name, value) => supervision.secret?.(name, value),
     });
     try {
       const child = await start(program, { ...program.env, [runVariable]: run }, "ignore");
       const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
       if (child.pid !== undefined) ledger.childStarted(run, identityOf(child.pid));
-      collecting = collect(supervision, drivers);
       const cancel = cancellation.first.then(() =>
         endProcesses(run, { signal: "SIGINT", graceMs: supervision.graceMs ?? 2_000 }),
       );
       cancel.catch(() => {});
-      const begun = supervision.begun?.().catch(async (error: unknown) => {
-        refusal = { error };
-        await endProcesses(run, { signal: "SIGKILL" });
-      });
       const [code, signal] = await ended;
+      begin();
       await begun;
       end = { status: code ?? 128 + constants.signals[signal ?? "SIGKILL"], ...(signal === null ? {} : { signal }) };
       // Workers outlive their parent when it is killed, and services that specs started on this machine may outlive both.
