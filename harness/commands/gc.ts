@@ -3,7 +3,6 @@ import { readConfig } from "../config.ts";
 import { type Collected, gc } from "../lifecycle/gc.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { ExitCode, messageOf, ProvisionError } from "../model/errors.ts";
-import { Store } from "../store/store.ts";
 import { openDrivers, placesOf } from "./surroundings.ts";
 
 /**
@@ -18,6 +17,7 @@ export async function gcCommand(options: { readonly json?: boolean }): Promise<n
     const usable = ledger instanceof Ledger ? ledger : undefined;
     const collected = await gc({ ledger: usable, drivers, places: placesOf(config) });
     // What killed builds left, and images that newer ones have replaced.
+    const { Store } = await import("../store/store.ts");
     const swept = await new Store({ directory: config.store }).sweep();
     const told = {
       ...collected,
