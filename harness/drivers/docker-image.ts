@@ -45,13 +45,14 @@ function asWords(words: string | string[] | null | undefined): string[] {
 
 /** Makes the engine know a built image under its tag. Quick when it does already. */
 export async function loadImage(docker: Docker, image: BuiltImage): Promise<void> {
-  if ((await imageFacts(docker, image.imageId)) === undefined) {
+  let known = await imageFacts(docker, image.imageId);
+  if (known === undefined) {
     const stream = await docker
       .loadImage(createReadStream(image.archive), { quiet: true })
       .catch((error: unknown) => Promise.reject(engineError(error, "build", image.tag)));
     await followed(docker, stream as Readable, image.tag, "build");
+    known = await imageFacts(docker, image.imageId);
   }
-  const known = await imageFacts(docker, image.imageId);
   if (known === undefined) {
     throw new ProvisionError({
       code: "image-differs",
