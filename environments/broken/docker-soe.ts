@@ -3,7 +3,7 @@
 import { registry } from "../../fixtures/registry/recipe.ts";
 import { web } from "../../fixtures/studio-web/recipe.ts";
 import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
-import { container, defineEnvironment, scratch, secret, tmpfs, volume } from "../../harness/index.ts";
+import { bind, container, defineEnvironment, scratch, secret, tmpfs, volume } from "../../harness/index.ts";
 import { dockerNames, dockerOwnership, dockerStorage } from "../docker-soe.ts";
 
 const { inherited, asker } = dockerNames.nodes;
@@ -66,6 +66,21 @@ export const writableReader = defineEnvironment("broken-writable-reader", {
 export const otherVolume = defineEnvironment("broken-other-volume", {
   volumes: { films: {}, trailers: {} },
   nodes: { writer, reader, later: container({ image: soe, idle: true, mounts: { "/films": volume("trailers") } }) },
+});
+
+/** What is written to /vfx stays on the host, for whoever comes next. */
+export const keptStorage = defineEnvironment("broken-kept-storage", {
+  volumes: { films: {} },
+  nodes: {
+    reader,
+    later,
+    writer: container({ image: soe, idle: true, mounts: { ...writer.mounts, "/vfx": bind("/var/tmp") } }),
+  },
+});
+
+/** Root is not root. */
+export const rootIsArtist = defineEnvironment("broken-root-is-artist", {
+  nodes: { artist, studio, root: container({ image: soe, idle: true, user: "1000:1000", mounts: root.mounts }) },
 });
 
 /** The artist is somebody else. */
