@@ -74,7 +74,7 @@ describe("handing over", () => {
   /** Counts signals until SIGTERM, which ends it with status 40 + how many of the others it saw. It outlives no test for long. */
   const counting = `
     let seen = 0;
-    for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => { seen += 1; console.log(signal, "of", process.ppid); });
+    for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => { seen += 1; console.log(signal + " of " + process.ppid); });
     process.on("SIGTERM", () => process.exit(40 + seen));
     setTimeout(() => process.exit(99), 15_000);
     console.log("ready");
