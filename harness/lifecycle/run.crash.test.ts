@@ -2,7 +2,7 @@
 // else's things are touched, and that runs beside each other do not meet.
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { on, once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, watch } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -17,6 +17,7 @@ import { identityOf, liveness } from "../model/identity.ts";
 import { Store } from "../store/store.ts";
 import { Ledger } from "./ledger.ts";
 import { processesOf } from "./processes.ts";
+import { until } from "./testing/until.ts";
 
 const run = promisify(execFile);
 const docker = async (...words: string[]) => (await run("docker", words)).stdout.trim();
@@ -145,18 +146,8 @@ class Stage {
     );
   }
 
-  async until<Answer>(ask: () => Answer | undefined | false): Promise<Answer> {
-    const watcher = watch(this.config.state);
-    try {
-      for (;;) {
-        const change = once(watcher, "change");
-        const answer = ask();
-        if (answer !== undefined && answer !== false) return answer;
-        await change;
-      }
-    } finally {
-      watcher.close();
-    }
+  until<Answer>(ask: () => Answer | undefined | false): Promise<Answer> {
+    return until(this.config.state, ask);
   }
 
   async gc(): Promise<{ code: number; output: string }> {

@@ -1,20 +1,9 @@
 // Decides that a container's wrong declaration is refused with the option, the place and a guess; and that the compiler refuses it too.
 import { describe, expect, test } from "vitest";
 import { bind, type ContainerOptions, container, scratch, tmpfs, volume } from "./container.ts";
-import { DeclarationError } from "./errors.ts";
 import { debianRootfs, recipe } from "./recipe.ts";
 import { secret } from "./secret.ts";
-
-/** The error of a declaration, and the line below which it was made. */
-function refusal(declare: () => unknown): DeclarationError {
-  try {
-    declare();
-  } catch (error) {
-    if (error instanceof DeclarationError) return error;
-    throw error;
-  }
-  return expect.fail("it was accepted");
-}
+import { refusal } from "./testing/refusal.ts";
 
 /** The line of this file that calls this function. */
 function line(): number {

@@ -2,21 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { container, volume } from "./container.ts";
 import { defineEnvironment, networkNames, startOrder, startsAfter } from "./environment.ts";
-import { DeclarationError } from "./errors.ts";
+import { refusal } from "./testing/refusal.ts";
 
 const node = (options: Partial<Parameters<typeof container>[0]> = {}) => container({ image: "soe", ...options });
 const subnet = { subnet: "10.9.8.0/24" } as const;
 const at = (address: string) => node({ networks: { lan: { address } } });
-
-function refusal(declare: () => unknown): DeclarationError {
-  try {
-    declare();
-  } catch (error) {
-    if (error instanceof DeclarationError) return error;
-    throw error;
-  }
-  return expect.fail("it was accepted");
-}
 
 describe("an environment", () => {
   test("is what was declared, with its place", () => {

@@ -1,20 +1,10 @@
 // Decides that a wrong recipe is refused where it is declared, and that paths in it stay in its context.
 import { describe, expect, test } from "vitest";
-import { DeclarationError } from "./errors.ts";
 import { ansible, copy, debianRootfs, fromImage, fromRecipe, inContext, recipe, run } from "./recipe.ts";
+import { refusal } from "./testing/refusal.ts";
 
 const from = debianRootfs({ suite: "bookworm" });
 const whole = { version: "1", from, context: "/srv/soe" } as const;
-
-function refusal(declare: () => unknown): DeclarationError {
-  try {
-    declare();
-  } catch (error) {
-    if (error instanceof DeclarationError) return error;
-    throw error;
-  }
-  return expect.fail("it was accepted");
-}
 
 describe("a recipe", () => {
   test("is plain data with its defaults and its place", () => {

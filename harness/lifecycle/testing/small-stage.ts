@@ -1,7 +1,6 @@
 // Decides how a test looks at small runs from outside: starts them, waits for what they say, counts what they left.
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { liveness } from "../../model/identity.ts";
@@ -11,6 +10,7 @@ import { processesOf } from "../processes.ts";
 import type { Reaction } from "../reaper.ts";
 import type { Supervised } from "../supervisor.ts";
 import { engineOf, program, type SmallRun, smallPlaces } from "./small-run.ts";
+import { until } from "./until.ts";
 
 /** What is left of a run that left nothing. */
 export const nothing = { found: [], standing: [], scratch: false, socket: false, ended: true, processes: [] };
@@ -67,18 +67,8 @@ export class SmallStage {
   }
 
   /** Resolves with the first answer that is neither `undefined` nor `false`; asked anew when something in the directory changes. */
-  async until<Answer>(ask: () => Answer | undefined | false): Promise<Answer> {
-    const watcher = watch(this.directory);
-    try {
-      for (;;) {
-        const change = once(watcher, "change");
-        const answer = ask();
-        if (answer !== undefined && answer !== false) return answer;
-        await change;
-      }
-    } finally {
-      watcher.close();
-    }
+  until<Answer>(ask: () => Answer | undefined | false): Promise<Answer> {
+    return until(this.directory, ask);
   }
 
   /** The run as the ledger has it. */
