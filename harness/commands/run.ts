@@ -27,7 +27,7 @@ export interface RunOptions {
 
 /**
  * Runs spec files whose path contains a pattern; all without patterns. The exit code is the report's.
- * The report lies in `reports/runs/<run>/`, and `reports/runs/latest` names the newest.
+ * The report lies in `reports/runs/<run>/`.
  */
 export async function runCommand(patterns: readonly string[], options: RunOptions): Promise<number> {
   const startedAt = Date.now();
