@@ -4,12 +4,13 @@ import type Docker from "dockerode";
 import type { ContainerDeclaration } from "../model/container.ts";
 import { DeclarationError, messageOf } from "../model/errors.ts";
 import { ensureImage } from "./docker-image.ts";
+import { containersOn } from "./docker-names.ts";
 import { imageReference } from "./docker-options.ts";
 import type { Standing } from "./driver.ts";
 
 /** Rejects with the first thing that is not there: source of a bind mount, device, image. Fetches images a registry has. */
-export async function checkStanding(docker: Docker, standing: Standing): Promise<void> {
-  const nodes = Object.entries(standing.environment.nodes);
+export async function checkStanding(docker: Docker, standing: Standing, on?: string): Promise<void> {
+  const nodes = [...containersOn(standing, on)];
   // What costs nothing comes first: nobody waits for a registry to be told of a wrong path.
   for (const [node, declaration] of nodes) await pathsAreThere(`${standing.environment.name}/${node}`, declaration);
   await Promise.all(

@@ -7,7 +7,7 @@ import { identityOf } from "../model/identity.ts";
 import type { BuiltImage, ImageFacts } from "../model/image.ts";
 import { revealed, type Secret } from "../model/secret.ts";
 import { engineError, isGone, wordsOf } from "./docker-engine.ts";
-import { label } from "./docker-names.ts";
+import { label } from "./names.ts";
 import type { Driver } from "./driver.ts";
 
 /** What the engine has under a tag or id; `undefined` when it has nothing. */
@@ -47,6 +47,7 @@ function asWords(words: string | string[] | null | undefined): string[] {
 export async function loadImage(docker: Docker, image: BuiltImage): Promise<void> {
   let known = await imageFacts(docker, image.imageId);
   if (known === undefined) {
+    if (image.archive === undefined) throw new TypeError(`${image.tag} gives no archive`);
     const stream = await docker
       .loadImage(createReadStream(image.archive), { quiet: true })
       .catch((error: unknown) => Promise.reject(engineError(error, "build", image.tag)));

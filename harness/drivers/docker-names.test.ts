@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { container, scratch, volume } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
-import { labelsOf, ownerOf, planOf, scratchPath } from "./docker-names.ts";
+import { planOf, scratchPath } from "./docker-names.ts";
+import { labelsOf, ownerOf } from "./names.ts";
 import type { Standing } from "./driver.ts";
 
 const standing: Standing = {

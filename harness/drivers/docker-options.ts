@@ -3,8 +3,9 @@ import type Docker from "dockerode";
 import type { ContainerDeclaration, Mount } from "../model/container.ts";
 import { networkNames } from "../model/environment.ts";
 import { revealed } from "../model/secret.ts";
-import { labelsOf, resourceName, scratchPath } from "./docker-names.ts";
+import { scratchPath } from "./docker-names.ts";
 import type { Standing } from "./driver.ts";
+import { labelsOf, resourceName } from "./names.ts";
 
 /** What `idle: true` runs: waits, reaps what is orphaned to it, and goes at once when asked. */
 export const idleEntrypoint = ["/bin/sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done"];

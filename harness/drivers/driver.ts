@@ -29,6 +29,8 @@ export interface ResourceRef {
 export interface PlannedResource extends ResourceRef {
   /** The node it is for; absent for what nodes share. */
   readonly node?: string;
+  /** The machine of the environment that it lies in: it goes when that goes, and needs no ledger of its own. */
+  readonly carriedBy?: string;
   /** Names of planned resources that must exist (for a node: be ready) before this one is created. */
   readonly needs: readonly string[];
 }
@@ -53,6 +55,8 @@ export interface Standing {
   readonly directory: string;
   /** Images that recipes of the environment were built to, by `name:version`. */
   readonly images: ReadonlyMap<string, BuiltImage>;
+  /** The live nodes so far, by name. */
+  readonly nodes: ReadonlyMap<string, Node>;
 }
 
 export interface EvidenceFile {
@@ -91,6 +95,16 @@ export interface Driver {
   create(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void>;
   /** The live handle of a created node, ready as its declaration means it. Rejects at once when the node dies first. */
   connect(resource: PlannedResource, standing: Standing): Promise<Node>;
+  /**
+   * Keeps the state of these nodes, all at one moment, so that `rewind` brings it back. A driver without it cannot.
+   * `create` and `connect` of them are over.
+   */
+  mark?(resources: readonly PlannedResource[], standing: Standing): Promise<void>;
+  /**
+   * Brings these nodes back to the state that `mark` kept, all before any of them runs on. The live handles stay valid;
+   * what was under way on them is rejected. Clean afterwards: disks, memory, processes, and the clock is right.
+   */
+  rewind?(resources: readonly PlannedResource[], standing: Standing): Promise<void>;
   /** What can still be told about a node, alive or broken. Never rejects: what could not be had is said in the file. */
   evidence(resource: ResourceRef): Promise<readonly EvidenceFile[]>;
   /** Removes a resource. Gone is success. Idempotent; concurrent calls on one resource are fine. */

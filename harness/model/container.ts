@@ -3,44 +3,16 @@ import { isAbsolute, normalize } from "node:path";
 import { z } from "zod";
 import { callSite } from "./call-site.ts";
 import type { Check } from "./check.ts";
-import { type Duration, durationMs, type Size, sizeBytes } from "./duration.ts";
 import { DeclarationError } from "./errors.ts";
 import { capabilityNames, leastMemory, signalNames, ulimitNames } from "./kernel-words.ts";
 import type { ContainerNode } from "./node.ts";
-import { nearest, readOptions } from "./options.ts";
+import { absolute, duration, hostName, id, ipv4, mode, name, size, wordOf, words } from "./option-words.ts";
+import { readOptions } from "./options.ts";
 import type { FromImage, Recipe } from "./recipe.ts";
 import { isSecret, type Secret } from "./secret.ts";
 
-const words = z.array(z.string()).min(1);
-const name = z.string().regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, "use lower-case letters, digits and single hyphens");
-const absolute = z.string().refine(isAbsolute, "not an absolute path");
-const checked = <Text extends string>(read: (text: string) => number) =>
-  z
-    .custom<Text>((value) => typeof value === "string", "expected text")
-    .superRefine((text, context) => {
-      try {
-        read(text);
-      } catch (error) {
-        const said = error instanceof DeclarationError ? `${error.seen}; ${error.hint}` : String(error);
-        context.addIssue({ code: "custom", message: said });
-      }
-    })
-    .transform(read);
-const size = checked<Size>((text) => sizeBytes(text));
-const duration = checked<Duration>((text) => durationMs(text));
-/** One of many words that somebody else defined; a typo is told with the word that was probably meant. */
-const wordOf = (what: string, known: readonly string[]) =>
-  z.string().superRefine((word, context) => {
-    if (known.includes(word)) return;
-    const guess = nearest(word, known);
-    const message = `"${word}" is no ${what}${guess === undefined ? "" : `, did you mean "${guess}"?`}`;
-    context.addIssue({ code: "custom", message });
-  });
 const capability = wordOf("capability", capabilityNames);
 const signal = wordOf("signal", signalNames);
-const mode = z.int().min(0).max(0o7777);
-const id = z.int().min(0);
-const ipv4 = z.ipv4();
 const propagation = z.enum(["private", "rprivate", "shared", "rshared", "slave", "rslave"]);
 /** Relabelling of a bind mount's source: `z` shares it between containers, `Z` keeps it to one. */
 const selinux = z.enum(["z", "Z"]);
@@ -150,6 +122,8 @@ const image = z.union([
 ]);
 
 const containerOptions = z.strictObject({
+  /** A virtual machine of the environment whose engine runs it; without it the host's does. It starts when that is ready. */
+  on: name.optional(),
   /** `name:tag` the engine has, a recipe, or `fromImage`. */
   image,
   /** Replaces the image's command. */
@@ -165,10 +139,7 @@ const containerOptions = z.strictObject({
     .optional(),
   env: z.record(z.string().regex(/^[A-Za-z_]\w*$/, "not a variable's name"), envValue).default({}),
   workdir: absolute.optional(),
-  hostname: z
-    .string()
-    .regex(/^[a-zA-Z0-9][a-zA-Z0-9.-]{0,62}$/, "not a host name")
-    .optional(),
+  hostname: hostName.optional(),
   dns: z.array(z.union([ipv4, z.ipv6()])).default([]),
   dnsSearch: z.array(z.string().min(1)).default([]),
   dnsOptions: z.array(z.string().min(1)).default([]),

@@ -3,15 +3,18 @@ import { z } from "zod";
 import { callSite } from "./call-site.ts";
 import type { ContainerDeclaration } from "./container.ts";
 import { DeclarationError } from "./errors.ts";
-import type { ContainerNode } from "./node.ts";
+import type { ContainerNode, VmNode } from "./node.ts";
 import { nearest, readOptions } from "./options.ts";
+import type { VmDeclaration } from "./vm.ts";
 
-export type NodeDeclaration = ContainerDeclaration;
+export type NodeDeclaration = ContainerDeclaration | VmDeclaration;
 
 /** The live handle that a declaration becomes. */
 export type NodeOf<Declaration extends NodeDeclaration> = Declaration extends ContainerDeclaration
   ? ContainerNode
-  : never;
+  : Declaration extends VmDeclaration
+    ? VmNode
+    : never;
 
 const namePattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 const network = z.strictObject({
@@ -31,7 +34,7 @@ const environmentOptions = z.strictObject({
     z.string(),
     z.custom<NodeDeclaration>(
       (value) => typeof value === "object" && value !== null && "kind" in value,
-      "expected container(…)",
+      "expected container(…) or vm(…)",
     ),
   ),
 });
@@ -97,6 +100,7 @@ export function defineEnvironment<const Nodes extends Record<string, NodeDeclara
     throw new DeclarationError({ code: "empty-environment", at, seen: `environment ${name} has no node` });
   for (const [nodeName, node] of Object.entries(read.nodes)) lookUp(name, nodeName, node, read);
   claimOnce(name, read);
+  for (const network of Object.keys(read.networks)) carrierOf(network, read.nodes, at);
   startOrder(name, read.nodes, at);
   return {
     kind: "environment",
@@ -129,9 +133,55 @@ function lookUp(
     });
   };
   for (const each of networkNames(node)) need("network", each, Object.keys(known.networks));
+  for (const each of startsAfter(node)) need("node", each, Object.keys(known.nodes));
+  if (node.kind !== "container") return;
   for (const mount of Object.values(node.mounts))
     if (mount.mount === "volume") need("volume", mount.volume, Object.keys(known.volumes));
-  for (const each of startsAfter(node)) need("node", each, Object.keys(known.nodes));
+  const refuse = (seen: string) => {
+    throw new DeclarationError({ code: "bad-carrier", at: node.at, seen: `${environment}/${nodeName}: ${seen}` });
+  };
+  if (node.on !== undefined && known.nodes[node.on]?.kind !== "vm")
+    refuse(`"${node.on}" is no virtual machine, so no container runs on it`);
+  for (const from of node.volumesFrom) {
+    const other = known.nodes[typeof from === "string" ? from : from.node];
+    if (other?.kind !== "container" || other.on !== node.on)
+      refuse(`volumesFrom names a container of another engine, ${typeof from === "string" ? from : from.node}`);
+  }
+}
+
+/**
+ * The engine that a network or a volume belongs to, by who is on it: `host` for containers of this machine's, a machine's name for
+ * containers on it, `vm` for the machines themselves. One on which both kinds meet is a `DeclarationError` (code `two-engines`).
+ */
+export function carrierOf(
+  network: string,
+  nodes: Readonly<Record<string, NodeDeclaration>>,
+  at?: string,
+): { readonly kind: "host" | "vm" } | { readonly kind: "on"; readonly vm: string } {
+  const found = new Map<string, string>();
+  for (const [name, node] of Object.entries(nodes)) {
+    if (!networkNames(node).includes(network)) continue;
+    found.set(node.kind === "vm" ? "vm" : node.on === undefined ? "host" : `on ${node.on}`, name);
+  }
+  const [first = ["host", ""], second] = [...found];
+  if (second !== undefined)
+    throw new DeclarationError({
+      code: "two-engines",
+      at,
+      seen: `network "${network}" has ${first[1]} and ${second[1]} on it, which different engines run`,
+      hint: "give each engine's nodes a network of their own",
+    });
+  return first[0] === "host" || first[0] === "vm" ? { kind: first[0] } : { kind: "on", vm: first[0].slice(3) };
+}
+
+/** The engine a volume belongs to: that of the containers that mount it. */
+export function volumeCarrier(volume: string, nodes: Readonly<Record<string, NodeDeclaration>>): string | undefined {
+  const user = Object.values(nodes).find(
+    (node) =>
+      node.kind === "container" &&
+      Object.values(node.mounts).some((mount) => mount.mount === "volume" && mount.volume === volume),
+  );
+  return user?.kind === "container" ? user.on : undefined;
 }
 
 /** Fixed addresses and fixed host ports: each is one node's alone, and an address lies in its network. */
@@ -152,13 +202,21 @@ function claimOnce(environment: string, known: z.output<typeof environmentOption
       if (other !== undefined) refuse("claimed-twice", `${say} is ${other}'s already`);
       claimed.set(what, nodeName);
     };
-    for (const [network, { address }] of Array.isArray(node.networks) ? [] : Object.entries(node.networks)) {
+    const addresses: [string, { address?: string | undefined }][] = Array.isArray(node.networks)
+      ? []
+      : Object.entries(node.networks);
+    for (const [network, { address }] of addresses) {
       if (address === undefined) continue;
       const { subnet } = known.networks[network] ?? {};
       if (subnet === undefined) refuse("bad-option", `a fixed address needs a subnet on network "${network}"`);
       else if (!contains(subnet, address))
         refuse("bad-address", `${address} is no address for a node in ${subnet}`, "the first one is the gateway's");
       claim(`${network} ${address}`, `address ${address}`);
+    }
+    if (node.kind === "vm") {
+      for (const [network, { mac }] of Array.isArray(node.networks) ? [] : Object.entries(node.networks))
+        if (mac !== undefined) claim(`${network} ${mac.toLowerCase()}`, `MAC ${mac}`);
+      continue;
     }
     for (const port of node.ports) {
       if (typeof port === "number" || port.host === undefined) continue;
@@ -182,9 +240,11 @@ export function networkNames(node: NodeDeclaration): readonly string[] {
   return Array.isArray(node.networks) ? node.networks : Object.keys(node.networks);
 }
 
-/** Nodes that must be there before this one: named in `after` or `volumesFrom`. */
+/** Nodes that must be there before this one: named in `after`, `volumesFrom` or `on`. */
 export function startsAfter(node: NodeDeclaration): readonly string[] {
-  return [...node.after, ...node.volumesFrom.map((from) => (typeof from === "string" ? from : from.node))];
+  if (node.kind === "vm") return node.after;
+  const on = node.on === undefined ? [] : [node.on];
+  return [...node.after, ...on, ...node.volumesFrom.map((from) => (typeof from === "string" ? from : from.node))];
 }
 
 /** Node names such that each comes after those it waits for. A circle is a `DeclarationError` (code `circle`). */

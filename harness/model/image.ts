@@ -25,7 +25,26 @@ export interface ImageFacts {
   readonly config: Required<Omit<ImageConfig, "stopSignal">> & Pick<ImageConfig, "stopSignal">;
 }
 
-/** A recipe's result: a root file system tree and a docker image, both by digest. */
+/** A bootable disk, by digest, and what boots it from outside. */
+export interface BuiltDisk {
+  /** Absolute path of a qcow2 without a backing file, readable by all. Never written to after the build. */
+  readonly path: string;
+  /** `sha256:…` of the whole file. */
+  readonly digest: string;
+  /** Bytes the guest sees. */
+  readonly virtualSize: number;
+  /** Absolute paths of the tree's kernel and initrd, readable by all; absent for a disk that brings its own alone. */
+  readonly kernel?: string;
+  readonly initrd?: string;
+  /** Quick way for carriers: an initrd of busybox and the modules that are needed to mount the root file system. */
+  readonly carrierInitrd?: string;
+  /** What the kernel is told beside what the driver adds: `root=UUID=… ro`. */
+  readonly kernelArguments: readonly string[];
+  /** UUID of the root file system. */
+  readonly rootUuid?: string;
+}
+
+/** A recipe's result: a root file system tree, and a docker image or a disk, all by digest. */
 export interface BuiltImage {
   readonly recipe: string;
   /** `name:tag` that the engine knows it by. */
@@ -34,11 +53,12 @@ export interface BuiltImage {
   readonly recipeDigest: string;
   /** `sha256:…` over the tree's manifest: what came out. */
   readonly treeDigest: string;
-  /** `sha256:…` of the image configuration, which is the engine's image id. */
+  /** `sha256:…` of the image configuration, which is the engine's image id; of a disk: its digest. */
   readonly imageId: string;
   /** Absolute path of the root file system tree. Never written to after the build. */
   readonly tree: string;
-  /** Absolute path of the image as a `docker load` archive. */
-  readonly archive: string;
+  /** Absolute path of the image as a `docker load` archive; absent where the recipe gives a disk. */
+  readonly archive?: string;
+  readonly disk?: BuiltDisk;
   readonly config: ImageConfig;
 }

@@ -1,8 +1,10 @@
 // Decides what every node can do, whatever carries it: a container, a virtual machine, this machine.
 
 import type { Probe } from "./check.ts";
+import type { Size } from "./duration.ts";
 import type { Command, ExecOptions, ExecResult } from "./exec.ts";
 import type { ImageFacts } from "./image.ts";
+import type { Secret } from "./secret.ts";
 
 /**
  * A live handle on something that runs commands. All methods may be called concurrently.
@@ -68,6 +70,80 @@ export interface ContainerNode extends Node {
   state(): Promise<ContainerState>;
   /** What the image the container was made from declares. */
   image(): Promise<ImageFacts>;
+}
+
+/** Credentials of one try to log in. */
+export interface LoginTrial {
+  readonly user: string;
+  /** A private key in OpenSSH's format. */
+  readonly privateKey?: Secret;
+  readonly password?: Secret;
+}
+
+/** What an ssh server said to a try to log in. */
+export interface LoginAnswer {
+  readonly granted: boolean;
+  /** Methods the server offered, in its order: `publickey`, `password`, `keyboard-interactive`. */
+  readonly offered: readonly string[];
+  /** `SHA256:…` fingerprint of the server's key. */
+  readonly hostKey: string;
+}
+
+/** A disk that is plugged in while the machine runs. */
+export interface HotDisk {
+  /** Bytes, written `1g`. */
+  readonly size: Size;
+  readonly serial?: string;
+}
+
+/** A virtual machine. Its own verbs are those of a machine's panel. Each resolves when it is done. */
+export interface VmNode extends Node {
+  readonly kind: "vm";
+  /** The domain's UUID. */
+  readonly id: string;
+  /** `kvm` with hardware virtualisation, else `qemu`; how the harness got in; the boot's id; digest of the image. */
+  readonly facts: VmFacts;
+  /** Asks the guest to start again and waits until it is ready. Rejects when the boot id did not change. */
+  reboot(): Promise<{ readonly tookMs: number }>;
+  /** Asks the guest to power off and waits until it has. A guest that does not within `stopTimeout` is an error. */
+  shutdown(): Promise<{ readonly tookMs: number }>;
+  /** Powers on after `shutdown` or `crash`, on the same disk, and waits until it is ready. Idempotent. */
+  start(): Promise<void>;
+  /** Takes the power away at once. */
+  crash(): Promise<void>;
+  /** Back to the moment at which it was ready: memory, disks, processes; the clock is set, the random pool fed anew. */
+  reset(): Promise<void>;
+  /** Keeps memory and disks under a name. */
+  snapshot(name: string): Promise<void>;
+  /** Back to what `snapshot` kept, like `reset`. */
+  revert(name: string): Promise<void>;
+  /** The screen as PNG. Rejects for a machine without one. */
+  screenshot(): Promise<Uint8Array>;
+  /** What the serial console has shown since the first boot. */
+  console(): Promise<string>;
+  /** Plugs an empty disk in; it appears in the guest as `/dev/disk/by-id/virtio-<serial>`. */
+  attachDisk(name: string, disk: HotDisk): Promise<void>;
+  detachDisk(name: string): Promise<void>;
+  /** Writes the guest's memory as an ELF core to a file of the host. */
+  dumpMemory(path: string): Promise<void>;
+  /** Its address on a declared network; the only network's when none is named. */
+  address(network?: string): string;
+  /** Tries to log in to the guest's ssh server, as anybody could. A refusal is an answer. */
+  login(trial: LoginTrial, options?: { readonly port?: number; readonly network?: string }): Promise<LoginAnswer>;
+  /** What the image is. */
+  readonly imageDigest: string;
+}
+
+export interface VmFacts {
+  readonly accelerator: "kvm" | "qemu";
+  readonly access: "initrd" | "seed" | "console";
+  readonly transport: "ports" | "ssh";
+  /** `boot`: the firmware or kernel started it. `snapshot`: it came from the store as it once was ready. */
+  readonly start: "boot" | "snapshot";
+  /** Why it was booted although a snapshot could have been there. */
+  readonly whyBooted?: string;
+  /** `/proc/sys/kernel/random/boot_id` */
+  readonly bootId: string;
 }
 
 export interface ContainerState {

@@ -3,6 +3,7 @@ import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { callSite } from "./call-site.ts";
 import { DeclarationError } from "./errors.ts";
+import { size } from "./option-words.ts";
 import { readOptions } from "./options.ts";
 import type { Secret } from "./secret.ts";
 
@@ -72,6 +73,8 @@ export interface Recipe {
   readonly from: Base;
   readonly steps: readonly Step[];
   readonly image: RecipeImage;
+  /** The recipe gives a bootable disk for virtual machines, and no image for containers. */
+  readonly disk: RecipeDisk | undefined;
   /** Absolute directory that the steps' paths are relative to. */
   readonly context: string;
   /** `file:line:column` of the declaration. */
@@ -91,6 +94,22 @@ const recipeImage = z.strictObject({
   stopSignal: z.string().startsWith("SIG").optional(),
 });
 export type RecipeImage = z.infer<typeof recipeImage>;
+
+const recipeDisk = z.strictObject({
+  /** What the guest sees; the file holds only what is used. */
+  size: size.default(4 * 1024 ** 3),
+  /** Appended to the kernel's command line, by the boot loader and by direct kernel boot alike. */
+  kernelArguments: z.array(word).default([]),
+  /** A boot loader for BIOS and UEFI on the disk. Without it the disk boots with a kernel from outside only. */
+  loader: z.boolean().default(true),
+  /** Label every file by this policy of the tree: `default` for Debian's targeted one. */
+  selinux: z
+    .string()
+    .regex(/^[\w-]+$/)
+    .optional(),
+});
+/** `size` in bytes. */
+export type RecipeDisk = z.output<typeof recipeDisk>;
 
 const debianOptions = z.strictObject({
   suite: z.string().regex(/^[a-z][a-z0-9-]*$/),
@@ -168,6 +187,8 @@ export interface RecipeOptions {
   readonly from: Base;
   readonly steps?: readonly Step[];
   readonly image?: RecipeImage;
+  /** Makes it a recipe for virtual machines. The tree then needs a kernel, an initrd and systemd. */
+  readonly disk?: z.input<typeof recipeDisk>;
   /** Directory that paths in steps are relative to: `import.meta.dirname`. */
   readonly context: string;
 }
@@ -187,6 +208,7 @@ const recipeOptions = z.strictObject({
     )
     .default([]),
   image: recipeImage.default({}),
+  disk: recipeDisk.optional(),
   context: z.string().refine(isAbsolute, "not an absolute path; write import.meta.dirname"),
 });
 
@@ -212,7 +234,8 @@ export function recipe(name: string, options: RecipeOptions): Recipe {
       hint: "use lower-case letters, digits and single - . _ between them",
     });
   }
-  return { kind: "recipe", name, ...readOptions(`recipe ${name}`, recipeOptions, options), at };
+  const read = readOptions(`recipe ${name}`, recipeOptions, options);
+  return { kind: "recipe", name, ...read, disk: read.disk, at };
 }
 
 /** Absolute path of something in a recipe's context; a path that leaves the context is refused. */
