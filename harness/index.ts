@@ -10,12 +10,15 @@ export { dns } from "./checks/dns.ts";
 export { file } from "./checks/file.ts";
 export { http } from "./checks/http.ts";
 export { image } from "./checks/image.ts";
+export { journal } from "./checks/journal.ts";
 export { logs } from "./checks/logs.ts";
 export { mount } from "./checks/mount.ts";
 export { pkg } from "./checks/package.ts";
 export { port } from "./checks/port.ts";
 export { process } from "./checks/process.ts";
 export { state } from "./checks/state.ts";
+export { systemd } from "./checks/systemd.ts";
+export { unit } from "./checks/unit.ts";
 export { type Check, type Probe, quoteWord } from "./model/check.ts";
 // 2. An environment is declared by its nodes, networks and volumes. Data: nothing is created by it.
 export { bind, type ContainerOptions, container, scratch, tmpfs, volume } from "./model/container.ts";
