@@ -7,8 +7,8 @@ import { identityOf } from "../model/identity.ts";
 import type { BuiltImage, ImageFacts } from "../model/image.ts";
 import { revealed, type Secret } from "../model/secret.ts";
 import { engineError, isGone, wordsOf } from "./docker-engine.ts";
-import { label } from "./names.ts";
 import type { Driver } from "./driver.ts";
+import { label } from "./names.ts";
 
 /** What the engine has under a tag or id; `undefined` when it has nothing. */
 export async function imageFacts(docker: Docker, reference: string): Promise<ImageFacts | undefined> {

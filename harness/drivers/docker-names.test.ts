@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { container, scratch, volume } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import { planOf, scratchPath } from "./docker-names.ts";
-import { labelsOf, ownerOf } from "./names.ts";
 import type { Standing } from "./driver.ts";
+import { labelsOf, ownerOf } from "./names.ts";
 
 const standing: Standing = {
   owner: { run: "r1", identity: "host boot ns 1 2" },

@@ -5,6 +5,7 @@ import { defineEnvironment } from "../model/environment.ts";
 import type { BuiltImage } from "../model/image.ts";
 import { debianRootfs, fromImage, recipe } from "../model/recipe.ts";
 import { secret } from "../model/secret.ts";
+import { containersOn } from "./docker-names.ts";
 import { createOptions, idleEntrypoint, imageReference, laterNetworks, portsOf } from "./docker-options.ts";
 import type { Standing } from "./driver.ts";
 
@@ -26,7 +27,7 @@ function standing(options: Partial<ContainerOptions>): Standing {
 }
 const body = (options: Partial<ContainerOptions> = {}) => {
   const stood = standing(options);
-  return createOptions(stood, "box", stood.environment.nodes["box"] ?? expect.fail("no box"));
+  return createOptions(stood, "box", containersOn(stood, undefined).get("box") ?? expect.fail("no box"));
 };
 
 describe("image and process", () => {
@@ -167,7 +168,8 @@ describe("networks, names and ports", () => {
       "assay-r1-s1-env-net_lan": { Aliases: ["box", "store"], IPAMConfig: { IPv4Address: "10.9.8.7" } },
     });
     const stood = standing({ networks });
-    expect(laterNetworks(stood, "box", stood.environment.nodes["box"] ?? expect.fail("no box"))).toEqual([
+    const box = containersOn(stood, undefined).get("box") ?? expect.fail("no box");
+    expect(laterNetworks(stood, "box", box)).toEqual([
       { name: "assay-r1-s1-env-net_back", endpoint: { Aliases: ["box"] } },
     ]);
   });

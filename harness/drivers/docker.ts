@@ -1,12 +1,10 @@
 // Decides how containers, networks, volumes and scratch directories are made, found and removed on a docker engine.
-import { chmod, chown, mkdir, rm, rmdir } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
 import type Docker from "dockerode";
 import type { ContainerDeclaration } from "../model/container.ts";
-import { type Environment, networkNames } from "../model/environment.ts";
-import { messageOf, ProvisionError } from "../model/errors.ts";
+import { networkNames } from "../model/environment.ts";
+import { messageOf } from "../model/errors.ts";
 import type { BuiltImage } from "../model/image.ts";
-import type { ContainerNode } from "../model/node.ts";
+import type { ContainerNode, Node } from "../model/node.ts";
 import { dockerExecTransport } from "../transports/docker-exec.ts";
 import type { Transport } from "../transports/transport.ts";
 import { checkStanding } from "./docker-check.ts";
@@ -15,11 +13,13 @@ import { EngineEvents } from "./docker-events.ts";
 import { engineImages, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
 import { ContainerLife, untilReady } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
-import { label, labelsOf, ownerOf, planOf, resourceName, scratchPath } from "./docker-names.ts";
+import { containersOn, planOf, scratchPath } from "./docker-names.ts";
 import { DockerNode } from "./docker-node.ts";
 import { createOptions, laterNetworks } from "./docker-options.ts";
+import { type Directories, hostDirectories } from "./docker-scratch.ts";
 import type { Driver, EvidenceFile, FoundResource, Owner, PlannedResource, ResourceRef, Standing } from "./driver.ts";
-import { type HostNode, hostNode } from "./shell-node.ts";
+import { label, labelsOf, ownerOf, resourceName } from "./names.ts";
+import { hostNode } from "./shell-node.ts";
 
 export interface DockerDriverOptions {
   /** `DOCKER_HOST`, where it is set. */
@@ -28,23 +28,38 @@ export interface DockerDriverOptions {
   readonly scratch: string;
 }
 
-/** Containers on a docker engine of API 1.41 or newer. */
+/** An engine, and the machine it runs on. */
+export interface EnginePlace {
+  readonly docker: Docker;
+  /** The name of the environment's machine that carries it; `undefined` for this host. */
+  readonly on: string | undefined;
+  /** That machine as a node. */
+  readonly carrier: Node;
+  /** How directories for scratch mounts are made there. */
+  readonly directories: Directories;
+  /** Releases the connection to the engine. */
+  close(): Promise<void>;
+}
+
+/** Containers on a docker engine of API 1.41 or newer, on this host or in a virtual machine. */
 export class DockerDriver implements Driver {
   readonly kind = "docker";
   readonly #docker: Docker;
-  readonly #scratch: string;
-  readonly #host: HostNode = hostNode();
+  readonly #place: EnginePlace;
   readonly #events = new Map<string, EngineEvents>();
   readonly #open = new Map<string, { transport: Transport; life: ContainerLife }>();
 
-  private constructor(docker: Docker, scratch: string) {
-    this.#docker = docker;
-    this.#scratch = resolve(scratch);
+  constructor(place: EnginePlace) {
+    this.#docker = place.docker;
+    this.#place = place;
   }
 
-  /** Finds the engine; sends nothing yet. Rejects with `engine-down`. */
+  /** Finds the host's engine; sends nothing yet. Rejects with `engine-down`. */
   static async open(options: DockerDriverOptions): Promise<DockerDriver> {
-    return new DockerDriver(await findEngine(options.dockerHost), options.scratch);
+    const docker = await findEngine(options.dockerHost);
+    const carrier = hostNode();
+    const directories = hostDirectories(options.scratch);
+    return new DockerDriver({ docker, on: undefined, carrier, directories, close: () => carrier.close() });
   }
 
   probe(): Promise<Readonly<Record<string, string>>> {
@@ -52,11 +67,11 @@ export class DockerDriver implements Driver {
   }
 
   plan(standing: Standing): readonly PlannedResource[] {
-    return planOf(standing);
+    return planOf(standing, this.#place.on);
   }
 
   check(standing: Standing): Promise<void> {
-    return checkStanding(this.#docker, standing);
+    return checkStanding(this.#docker, standing, this.#place.on);
   }
 
   load(image: BuiltImage): Promise<void> {
@@ -88,7 +103,7 @@ export class DockerDriver implements Driver {
 
   async connect(resource: PlannedResource, standing: Standing): Promise<ContainerNode> {
     const node = resource.node ?? "";
-    const declaration = declarationOf(standing.environment, node);
+    const declaration = this.#declaration(standing, node);
     const title = `${standing.environment.name}/${node}`;
     const failed = (error: unknown) => Promise.reject(engineError(error, "connect", title));
     const facts = await this.#docker.getContainer(resource.name).inspect().catch(failed);
@@ -105,7 +120,7 @@ export class DockerDriver implements Driver {
       docker: this.#docker,
       container: known,
       life,
-      carrier: this.#host,
+      carrier: this.#place.carrier,
       inspected: { facts },
       stopTimeoutMs: declaration.stopTimeout,
       networks: new Map(networkNames(declaration).map((name) => [name, resourceName(standing, `net_${name}`)])),
@@ -138,7 +153,7 @@ export class DockerDriver implements Driver {
         await this.#docker.getContainer(resource.name).remove({ force: true, v: true });
       else if (resource.kind === "volume") await this.#docker.getVolume(resource.name).remove({ force: true });
       else if (resource.kind === "network") await this.#docker.getNetwork(resource.name).remove();
-      else if (resource.kind === "directory") await this.#destroyDirectory(resource.name);
+      else if (resource.kind === "directory") await this.#place.directories.remove(resource.name);
     } catch (error) {
       // 409 "removal already in progress": somebody else is at it; the inventory has the last word.
       if (!isGone(error) && !(statusOf(error) === 409 && /already in progress/.test(messageOf(error))))
@@ -178,7 +193,7 @@ export class DockerDriver implements Driver {
     await Promise.all([...this.#open.values()].map(({ transport }) => transport.close().catch(() => undefined)));
     this.#open.clear();
     await Promise.all([...this.#events.values()].map((events) => events.close()));
-    await this.#host.close();
+    await this.#place.close();
   }
 
   /** Opened before the first container of a run starts, so that no death is missed. */
@@ -207,21 +222,17 @@ export class DockerDriver implements Driver {
 
   async #createDirectory(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
     const node = resource.node ?? "";
-    const declaration = declarationOf(standing.environment, node);
+    const declaration = this.#declaration(standing, node);
     const [, mount] =
       Object.entries(declaration.mounts).find(([target]) => scratchPath(standing, node, target) === resource.name) ??
       [];
     if (mount?.mount !== "scratch") throw new Error(`${resource.name} is no scratch mount of ${node}`);
-    this.#insideScratch(resource.name);
-    await mkdir(resource.name, { recursive: true });
-    created(resource.name);
-    await chown(resource.name, mount.owner.uid, mount.owner.gid);
-    await chmod(resource.name, mount.mode);
+    await this.#place.directories.make(resource.name, mount, () => created(resource.name));
   }
 
   async #createContainer(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
     const node = resource.node ?? "";
-    const declaration = declarationOf(standing.environment, node);
+    const declaration = this.#declaration(standing, node);
     const [events, container] = await Promise.all([
       this.#eventsOf(standing.owner),
       this.#docker.createContainer(createOptions(standing, node, declaration)),
@@ -238,39 +249,11 @@ export class DockerDriver implements Driver {
     await container.start();
   }
 
-  async #destroyDirectory(path: string): Promise<void> {
-    this.#insideScratch(path);
-    await rm(path, { recursive: true, force: true });
-    // The run's own directories go with the last of what is in them.
-    for (
-      let parent = dirname(path);
-      parent !== this.#scratch && parent.startsWith(`${this.#scratch}/`);
-      parent = dirname(parent)
-    ) {
-      const removed = await rmdir(parent).then(
-        () => true,
-        () => false,
-      );
-      if (!removed) return;
-    }
+  #declaration(standing: Standing, node: string): ContainerDeclaration {
+    const declaration = containersOn(standing, this.#place.on).get(node);
+    if (declaration === undefined) throw new Error(`${standing.environment.name} declares no container "${node}" here`);
+    return declaration;
   }
-
-  #insideScratch(path: string): void {
-    if (resolve(path) !== path || !path.startsWith(`${this.#scratch}/`)) {
-      throw new ProvisionError({
-        code: "outside-scratch",
-        phase: "destroy",
-        node: path,
-        seen: `${path} is not below ${this.#scratch}; it is left alone`,
-      });
-    }
-  }
-}
-
-function declarationOf(environment: Environment, node: string): ContainerDeclaration {
-  const declaration = environment.nodes[node];
-  if (declaration === undefined) throw new Error(`${environment.name} declares no node "${node}"`);
-  return declaration;
 }
 
 function found(

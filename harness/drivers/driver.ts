@@ -55,8 +55,8 @@ export interface Standing {
   readonly directory: string;
   /** Images that recipes of the environment were built to, by `name:version`. */
   readonly images: ReadonlyMap<string, BuiltImage>;
-  /** The live nodes so far, by name. */
-  readonly nodes: ReadonlyMap<string, Node>;
+  /** The live nodes so far, by name; absent where nothing was created yet. */
+  readonly nodes?: ReadonlyMap<string, Node>;
 }
 
 export interface EvidenceFile {

@@ -52,9 +52,8 @@ export class MemoryDriver implements Driver {
     const nodes = startOrder(environment.name, environment.nodes).flatMap((node): PlannedResource[] => {
       const declaration = environment.nodes[node];
       if (declaration === undefined) return [];
-      const volumes = Object.values(declaration.mounts).flatMap((mount) =>
-        mount.mount === "volume" ? [mount.volume] : [],
-      );
+      const mounts = declaration.kind === "container" ? Object.values(declaration.mounts) : [];
+      const volumes = mounts.flatMap((mount) => (mount.mount === "volume" ? [mount.volume] : []));
       const needs = [
         ...networkNames(declaration).map((name) => named(`network-${name}`)),
         ...volumes.map((name) => named(`volume-${name}`)),
@@ -189,6 +188,11 @@ class MemoryTransport implements Transport {
       node: this.#title,
       seen: `probe ${probe.name} gave no answer`,
     });
+  }
+
+  async dial(): Promise<never> {
+    const seen = "a node in memory has no programs";
+    throw new TransportError({ code: "cannot-start", phase: "exec", node: this.#title, seen });
   }
 
   async close(): Promise<void> {}

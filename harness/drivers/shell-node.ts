@@ -4,7 +4,7 @@ import type { Probe } from "../model/check.ts";
 import { type Command, type ExecOptions, type ExecResult, sayCommand } from "../model/exec.ts";
 import type { Death, Node } from "../model/node.ts";
 import { localTransport } from "../transports/local.ts";
-import type { Transport } from "../transports/transport.ts";
+import type { Channel, Transport } from "../transports/transport.ts";
 
 /** The vocabulary over a transport. Subclasses say what kind of node it is, and who carries it. */
 export abstract class ShellNode implements Node {
@@ -43,6 +43,11 @@ export abstract class ShellNode implements Node {
 
   observe<Subject, Answer>(probe: Probe<Subject, Answer>, subject: Subject): Promise<Answer> {
     return this.#transport.observe(probe, subject, { user: this.#user });
+  }
+
+  /** Starts a program as the administrator, for a protocol over its streams. */
+  dial(command: readonly [string, ...string[]]): Promise<Channel> {
+    return this.#transport.dial(command);
   }
 
   /** A view of the same node as another user. Everything but the user is shared with the original. */

@@ -65,7 +65,8 @@ export async function standUp(wanted: StandingUp): Promise<LiveEnvironment> {
 /** What only one environment on this machine can have at a time: fixed host ports and subnets. */
 export function exclusiveNames(environment: Environment): readonly string[] {
   const ports = Object.values<NodeDeclaration>(environment.nodes).flatMap((node) =>
-    node.ports.flatMap((port) =>
+    // A container on a machine publishes on that machine.
+    (node.kind === "container" && node.on === undefined ? node.ports : []).flatMap((port) =>
       typeof port === "object" && port.host !== undefined ? [`port:${port.address}:${port.host}/${port.protocol}`] : [],
     ),
   );

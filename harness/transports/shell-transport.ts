@@ -60,6 +60,11 @@ export class ShellTransport implements Transport {
     return new Promise<Answer>((resolve, reject) => getOr(batch.asking, key, () => []).push({ resolve, reject }));
   }
 
+  async dial(command: readonly [string, ...string[]]): Promise<Channel> {
+    this.#refuseWhenClosed();
+    return this.#opener.open(command, { user: this.#opener.administrator });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#pools.values()].map((pool) => pool.close()));

@@ -12,6 +12,8 @@ export interface Transport {
   exec(command: Command, options?: ExecOptions): Promise<ExecResult>;
   /** Asks for a fact. What is asked for in one tick travels as one script; equal questions are asked once. */
   observe<Subject, Answer>(probe: Probe<Subject, Answer>, subject: Subject, options?: ObserveOptions): Promise<Answer>;
+  /** Starts a program as the administrator and gives its streams: for protocols. Whoever asked destroys it. */
+  dial(command: readonly [string, ...string[]]): Promise<Channel>;
   /** Ends the shells and whatever still runs in them. Idempotent. */
   close(): Promise<void>;
 }

@@ -43,7 +43,13 @@ async function withImage(node: NodeDeclaration, recipes: Substitutes["recipes"])
   const { image } = node;
   const other = typeof image === "object" && "kind" in image ? recipes[image.name] : undefined;
   if (other === undefined) return node;
-  return { ...node, image: "image" in other ? fromImage(other.image) : await loaded<Recipe>(other, "recipe") };
+  if (!("image" in other)) return { ...node, image: await loaded<Recipe>(other, "recipe") };
+  if (node.kind === "container") return { ...node, image: fromImage(other.image) };
+  throw new DeclarationError({
+    code: "bad-substitute",
+    at: node.at,
+    seen: `container image ${other.image} cannot stand in for a machine's disk`,
+  });
 }
 
 async function loaded<Declared extends { readonly name: string }>(
