@@ -1,4 +1,5 @@
 // Decides where things lie and what the surroundings ask for. The one place beside the CLI that reads the environment.
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -16,6 +17,21 @@ export interface Config {
   readonly scratch: string;
   /** Event sockets of live runs. */
   readonly sockets: string;
+  /**
+   * Disk images that virtual machines read. A directory beside the store, which is closed to everybody else: QEMU is another
+   * user and has to reach them. Mode 0711.
+   */
+  readonly disks: string;
+  /**
+   * Sockets of virtual machines. Short, because a socket's path may have 107 bytes: at most 40 here, which leaves room for
+   * `<run>/<node>/<port>`. Each state directory has its own. Whoever makes it chooses mode 0711.
+   */
+  readonly machines: string;
+  /**
+   * `LIBVIRT_DEFAULT_URI`, where it is set; else `qemu:///system` for root and for members of the group libvirt, else
+   * `qemu:///session`.
+   */
+  readonly libvirtUri: string;
   /** Where reports are written: `$ASSAY_REPORTS`, else `reports/runs` of the project. */
   readonly runs: string;
   /** Terminal colours wanted: no `NO_COLOR`, and standard output is a terminal or `FORCE_COLOR` is set. */
@@ -35,7 +51,11 @@ export interface Config {
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const project = resolve(import.meta.dirname, "..");
   const user = join(env["XDG_STATE_HOME"] ?? join(homedir() || tmpdir(), ".local", "state"), "assay");
-  const state = resolve(env["ASSAY_STATE"] ?? (process.getuid?.() === 0 ? "/var/lib/assay" : user));
+  const root = process.getuid?.() === 0;
+  const state = resolve(env["ASSAY_STATE"] ?? (root ? "/var/lib/assay" : user));
+  const runtime = root
+    ? "/run/assay"
+    : join(env["XDG_RUNTIME_DIR"] ?? `/tmp/assay-${process.getuid?.() ?? 0}`, "assay");
   const terminal = process.stdout.isTTY === true && env["TERM"] !== "dumb";
   const { version } = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as { version: string };
   return {
@@ -46,10 +66,23 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     store: join(state, "store"),
     scratch: join(state, "scratch"),
     sockets: join(state, "sockets"),
+    disks: join(state, "disks"),
+    machines: join(runtime, createHash("sha256").update(state).digest("hex").slice(0, 8)),
+    libvirtUri: env["LIBVIRT_DEFAULT_URI"] || (root || inLibvirtGroup() ? "qemu:///system" : "qemu:///session"),
     runs: resolve(env["ASSAY_REPORTS"] ?? join(project, "reports", "runs")),
     color: (env["NO_COLOR"] ?? "") === "" && (terminal || (env["FORCE_COLOR"] ?? "") !== ""),
     live: terminal && env["CI"] === undefined,
     dockerHost: env["DOCKER_HOST"],
     fault: env["ASSAY_FAULT"],
   };
+}
+
+/** Its members may use the machine's daemon; its socket itself is open to everybody on Debian, and then asks who it is. */
+function inLibvirtGroup(): boolean {
+  try {
+    const gid = /^libvirt:[^:]*:(\d+):/m.exec(readFileSync("/etc/group", "utf8"))?.[1];
+    return gid !== undefined && (process.getgroups?.() ?? []).includes(Number(gid));
+  } catch {
+    return false;
+  }
 }

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { type Config, readConfig } from "../config.ts";
 import type { Telling } from "../host/carry-out.ts";
 import { learnSetup } from "../host/learn.ts";
-import { dockerdLog, type Plan, planSetup, type Step, sayStep } from "../host/plan.ts";
+import { type Plan, planSetup, type Step, sayStep } from "../host/plan.ts";
+import { dockerdLog } from "../host/plan-docker.ts";
 import { ExitCode, ProvisionError } from "../model/errors.ts";
 import { thisHost } from "./this-host.ts";
 

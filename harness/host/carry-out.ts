@@ -1,14 +1,14 @@
-// Decides how the steps of a plan are done: one after another, each said first, and the first that fails ends it with its words.
+// Decides how the steps of a plan are done: one after another, or side by side where the plan says so, each said first; the
+// first that fails ends it with its words.
 import { spawn } from "node:child_process";
 import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, watch } from "node:fs";
 import { join } from "node:path";
 import { sayMs } from "../model/duration.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import { sayCommand } from "../model/exec.ts";
-import { answered, lastLines, startDockerd } from "./dockerd.ts";
-import { askEngine, defaultSocket } from "./engine.ts";
-import { livingDockerd } from "./learn.ts";
-import { dockerdLog, type Step } from "./plan.ts";
+import { bringUp, waitFor } from "./bring-up.ts";
+import { lastLines } from "./dockerd.ts";
+import type { Step } from "./plan.ts";
 
 export interface Telling {
   /** A line that stays. */
@@ -18,56 +18,53 @@ export interface Telling {
 }
 
 /**
- * Does the steps in order. Rejects with a `ProvisionError` (codes `step-failed`, `engine-not-started`) that names the exact
- * command and its last lines. `state` is where the logs go: all output of the commands is kept in `setup.log` there.
+ * Does the steps in order, neighbours that are `beside` at the same time. Rejects with a `ProvisionError` (codes
+ * `step-failed`, `engine-not-started`) that names the exact command and its last lines; of several that failed side by side,
+ * with the first in the plan's order, once all have ended. `state` is where the logs go: all output of the commands is kept
+ * in `setup.log` there.
  */
 export async function carryOut(steps: readonly Step[], state: string, tell: Telling): Promise<void> {
-  const log = join(state, "setup.log");
-  mkdirSync(state, { recursive: true });
+  mkdirSync(state, { recursive: true, mode: 0o711 });
+  for (const group of groups(steps)) {
+    const done = await Promise.allSettled(group.map((step, place) => carryOutStep(step, place, state, tell)));
+    for (const each of done) if (each.status === "rejected") throw each.reason;
+  }
+}
+
+/** Neighbours that may be done at the same time, together. */
+function groups(steps: readonly Step[]): readonly (readonly Step[])[] {
+  const all: Step[][] = [];
   for (const step of steps) {
-    const started = performance.now();
-    tell.say(`${step.title}${step.kind === "command" ? `: ${sayCommand(step.command)}` : ""}`);
-    if (step.kind === "daemon") await bringUp(step.command[0], state, tell);
-    else if (step.kind === "wait") await waitFor(step.pid);
-    else {
-      const { status, lines } = await runPatiently(step.command, log, tell);
-      if (status !== 0) for (const line of lines) tell.say(`  ${line}`);
-      if (status !== 0 && step.mayFail !== true)
-        throw new ProvisionError({
-          code: "step-failed",
-          phase: "setup",
-          seen: `${sayCommand(step.command)} ended with ${status}, as told above and in ${log}`,
-          hint: `mend what it names, then try: ${sayCommand(step.command)}`,
-        });
-      if (status !== 0) {
-        tell.say(`  ended with ${status}; the next step will show whether that matters`);
-        continue;
-      }
-    }
-    tell.say(`  done in ${sayMs(performance.now() - started)}`);
+    const last = all.at(-1);
+    if (step.beside === true && last?.[0]?.beside === true) last.push(step);
+    else all.push([step]);
   }
+  return all;
 }
 
-/** A package may have started the engine when it was installed: what runs is not started again. */
-async function bringUp(program: string, state: string, tell: Telling): Promise<void> {
-  const pid = livingDockerd();
-  if ((await askEngine(undefined)).state === "answers") return tell.say("  its package has started it already");
-  if (pid !== undefined) return waitFor(pid);
-  tell.say(`  as pid ${await startDockerd(program, state)}, output in ${dockerdLog(state)}`);
-}
-
-async function waitFor(pid: number): Promise<void> {
-  try {
-    await answered(defaultSocket, 60_000);
-  } catch (cause) {
-    throw new ProvisionError({
-      code: "engine-not-started",
-      phase: "setup",
-      seen: `a dockerd runs as pid ${pid}, but there is ${messageOf(cause)}`,
-      hint: "look at its log; setup does not touch what runs",
-      cause,
-    });
+/** `place`: steps side by side write to logs of their own, so that each can tell its own last lines. */
+async function carryOutStep(step: Step, place: number, state: string, tell: Telling): Promise<void> {
+  const log = join(state, place === 0 ? "setup.log" : `setup.${place + 1}.log`);
+  const started = performance.now();
+  const command = step.kind === "command" ? `: ${sayCommand(step.command)}` : "";
+  tell.say(`${step.title}${command}`);
+  const done = () =>
+    tell.say(`  ${step.beside === true ? `${step.title}: ` : ""}done in ${sayMs(performance.now() - started)}`);
+  if (step.kind === "daemon") tell.say(`  ${await bringUp(step.daemon, step.commands, state)}`);
+  else if (step.kind === "wait") await waitFor(step.daemon, step.pid);
+  else {
+    const { status, lines } = await runPatiently(step.command, log, tell);
+    if (status !== 0) for (const line of lines) tell.say(`  ${line}`);
+    if (status !== 0 && step.mayFail !== true)
+      throw new ProvisionError({
+        code: "step-failed",
+        phase: "setup",
+        seen: `${sayCommand(step.command)} ended with ${status}, as told above and in ${log}`,
+        hint: `mend what it names, then try: ${sayCommand(step.command)}`,
+      });
+    if (status !== 0) return tell.say(`  ended with ${status}; the next step will show whether that matters`);
   }
+  done();
 }
 
 /**

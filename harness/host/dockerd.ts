@@ -14,7 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import { askEngine, defaultSocket } from "./engine.ts";
-import { dockerdLog } from "./plan.ts";
+import { dockerdLog } from "./plan-docker.ts";
 
 /** The last lines of a text that are not empty; a line that was overwritten by carriage returns counts as its last state. */
 export function lastLines(text: string, count: number): readonly string[] {

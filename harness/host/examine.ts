@@ -1,9 +1,11 @@
 // Decides what `assay doctor` looks at, and when a host can run containers.
 import type { Finding } from "../model/capabilities.ts";
 import { messageOf } from "../model/errors.ts";
+import { bindingFinding } from "./binding.ts";
 import { probeCgroups } from "./cgroups.ts";
 import { askEngine, engineFinding, engineGet } from "./engine.ts";
-import { probeLibvirt } from "./libvirt.ts";
+import { probeLibvirt } from "./libvirt-answer.ts";
+import { machineTools } from "./machine-tools.ts";
 import { readSelinux, selinuxFinding } from "./selinux.ts";
 import { socketFindings } from "./socket.ts";
 import { diskFinding, probeMemory } from "./space.ts";
@@ -16,18 +18,24 @@ export interface Surroundings {
   /** `PATH` */
   readonly path: string;
   readonly dockerHost: string | undefined;
+  readonly libvirtUri: string;
   /** Where Assay's own files lie; need not exist. */
   readonly state: string;
+  /** Where the disks of virtual machines lie; need not exist. */
+  readonly disks: string;
+  /** The project's `node_modules`. */
+  readonly modules: string;
   /** Effective user id. */
   readonly uid: number;
 }
 
 /** Everything that is asked of this host, in the order it is told. Never rejects; changes nothing. */
-export async function examineHost({ path, dockerHost, state, uid }: Surroundings): Promise<readonly Finding[]> {
+export async function examineHost(surroundings: Surroundings): Promise<readonly Finding[]> {
+  const { path, dockerHost, libvirtUri, state, modules, uid } = surroundings;
   const [engine, info, libvirt, virtualisation] = await Promise.all([
     askEngine(dockerHost),
     engineGet(dockerHost, "/info").catch(() => undefined) as Promise<EngineInfo | undefined>,
-    probeLibvirt(path),
+    probeLibvirt(path, libvirtUri),
     probeVirtualisation(path),
   ]);
   const missing = missingTools(path);
@@ -44,7 +52,9 @@ export async function examineHost({ path, dockerHost, state, uid }: Surroundings
     probeMemory(),
     probeSelinux(info?.SecurityOptions),
     libvirt,
+    ...toolFindings(missingTools(path, machineTools), { list: machineTools, what: "machine programs", needed: false }),
     virtualisation,
+    bindingFinding(modules, path),
   ];
 }
 

@@ -1,45 +1,62 @@
-// Decides how setup learns what is there. On the way of every start: files and one question to the engine, no processes.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+// Decides how setup learns what is there. On the way of every start: files and one question to each engine, no processes.
+import { existsSync } from "node:fs";
+import { bindingToBuild } from "./binding.ts";
 import { probeCgroups } from "./cgroups.ts";
 import { askEngine } from "./engine.ts";
 import type { Surroundings } from "./examine.ts";
+import { daemonOf, knock, knockAtLibvirt, libvirtProgram, logDaemon } from "./libvirt.ts";
+import { machineTools } from "./machine-tools.ts";
+import { passable } from "./passage.ts";
 import type { SetupFacts } from "./plan.ts";
+import type { DockerFacts } from "./plan-docker.ts";
+import type { LibvirtSetupFacts } from "./plan-libvirt.ts";
+import { livingProcess, textOf } from "./processes.ts";
 import { findTool, missingTools } from "./tools.ts";
 
-/** What `planSetup` decides by. Takes about 5 ms where an engine answers. Never rejects. */
-export async function learnSetup({ path, dockerHost, uid }: Surroundings): Promise<SetupFacts> {
-  const engine = await askEngine(dockerHost);
+/** What `planSetup` decides by. Takes about 5 ms where both engines run. Never rejects. */
+export async function learnSetup(surroundings: Surroundings): Promise<SetupFacts> {
+  const [docker, libvirt] = await Promise.all([learnDocker(surroundings), learnLibvirt(surroundings)]);
   return {
-    uid,
-    engine,
-    dockerHost,
-    dockerd: findTool("dockerd", path),
-    // Only a silent engine's process is of interest, and looking through /proc takes a while.
-    dockerdPid: engine.state === "absent" ? livingDockerd() : undefined,
+    uid: surroundings.uid,
     // sd_booted(3) says that this is how to know.
     systemd: existsSync("/run/systemd/system"),
-    aptGet: findTool("apt-get", path) !== undefined,
-    missing: missingTools(path),
+    aptGet: findTool("apt-get", surroundings.path) !== undefined,
+    missing: missingTools(surroundings.path),
+    docker,
+    libvirt,
+  };
+}
+
+async function learnDocker({ path, dockerHost }: Surroundings): Promise<DockerFacts> {
+  const engine = await askEngine(dockerHost);
+  return {
+    engine,
+    dockerHost,
+    program: findTool("dockerd", path),
+    // Only a silent engine's process is of interest, and looking through /proc takes a while.
+    pid: engine.state === "absent" ? livingProcess("dockerd") : undefined,
     cgroups: probeCgroups().can !== "no",
     appArmorParserMissing: confined() && findTool("apparmor_parser", path) === undefined,
   };
 }
 
-/** Pid of a process called dockerd that is in this mount namespace's `/proc`. */
-export function livingDockerd(): number | undefined {
-  const pid = readdirSync("/proc").find((name) => /^\d+$/.test(name) && textOf(`/proc/${name}/comm`) === "dockerd\n");
-  return pid === undefined ? undefined : Number(pid);
+async function learnLibvirt(surroundings: Surroundings): Promise<LibvirtSetupFacts> {
+  const { path, libvirtUri, state, disks, modules } = surroundings;
+  const [{ listens }, silence] = await Promise.all([knockAtLibvirt(), knock(logDaemon.socket)]);
+  const system = daemonOf(libvirtUri) === "system";
+  return {
+    system,
+    supported: process.arch === "x64",
+    listens: listens !== undefined,
+    logs: silence === undefined,
+    program: libvirtProgram(path),
+    pid: listens === undefined ? livingProcess("libvirtd") : undefined,
+    missing: missingTools(path, machineTools),
+    closed: system ? [state, disks].filter((directory) => !passable(directory)) : [],
+    binding: bindingToBuild(modules, path),
+  };
 }
 
 function confined(): boolean {
   return textOf("/sys/module/apparmor/parameters/enabled") === "Y\n";
-}
-
-/** `undefined` for a file that is not there or went away meanwhile. */
-function textOf(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return undefined;
-  }
 }

@@ -1,20 +1,40 @@
-import { expect, test } from "vitest";
-import { type LibvirtFacts, libvirtFinding } from "./libvirt.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { daemonOf, knock } from "./libvirt.ts";
 
-const program = "/usr/sbin/libvirtd";
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "assay-libvirt-"));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
 
-test.each<[string, LibvirtFacts, string, RegExp]>([
-  ["listens", { program, listens: "/run/libvirt/libvirt-sock", refusals: ["ENOENT"] }, "yes", /listens at/],
-  ["not installed", { program: undefined, listens: undefined, refusals: ["ENOENT", "ENOENT"] }, "no", /not installed/],
-  [
-    "installed, not running",
-    { program, listens: undefined, refusals: ["ECONNREFUSED", "ENOENT"] },
-    "no",
-    /is installed/,
-  ],
-  ["not for this user", { program, listens: undefined, refusals: ["EACCES", "ENOENT"] }, "no", /libvirtd/],
-])("libvirt: %s", (_name, facts, can, detail) => {
-  const finding = libvirtFinding(facts);
-  expect(finding).toMatchObject({ can, needed: false, detail: expect.stringMatching(detail) });
-  if (can === "no") expect([finding.cause, finding.remedy]).not.toContain(undefined);
+test.each([
+  ["qemu:///system", "system"],
+  ["qemu:///session", "session"],
+  ["qemu+ssh://root@far/system", "elsewhere"],
+  ["qemu:///system?socket=/run/own/libvirt-sock", "elsewhere"],
+])("%s is %s", (uri, daemon) => {
+  expect(daemonOf(uri)).toBe(daemon);
+});
+
+test("who listens lets in, whether it speaks or not", async () => {
+  const socket = join(directory, "libvirt-sock");
+  const silent = createServer();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  silent.listen(socket, resolve);
+  await promise;
+  expect(await knock(socket)).toBeUndefined();
+  silent.close();
+});
+
+test("a socket that is not there, and one that its daemon left", async () => {
+  const socket = join(directory, "libvirt-sock");
+  expect(await knock(socket)).toBe("ENOENT");
+  const { spawnSync } = await import("node:child_process");
+  const leave = `require("net").createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, "SIGKILL"))`;
+  expect(spawnSync(process.execPath, ["-e", leave]).signal).toBe("SIGKILL");
+  expect(await knock(socket)).toBe("ECONNREFUSED");
 });

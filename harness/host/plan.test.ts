@@ -1,77 +1,169 @@
 import { expect, test } from "vitest";
+import { machineTools } from "./machine-tools.ts";
 import { planSetup, type SetupFacts, sayStep } from "./plan.ts";
+import type { DockerFacts } from "./plan-docker.ts";
+import type { LibvirtSetupFacts } from "./plan-libvirt.ts";
 import { tools } from "./tools.ts";
 
 const at = "/var/run/docker.sock";
-const ready: SetupFacts = {
-  uid: 0,
+const docker: DockerFacts = {
   engine: { state: "answers", at, version: "20.10.24", api: "1.41" },
   dockerHost: undefined,
-  dockerd: "/usr/sbin/dockerd",
-  dockerdPid: undefined,
-  systemd: true,
-  aptGet: true,
-  missing: [],
+  program: "/usr/sbin/dockerd",
+  pid: undefined,
   appArmorParserMissing: false,
   cgroups: true,
 };
+const libvirt: LibvirtSetupFacts = {
+  system: true,
+  supported: true,
+  listens: true,
+  logs: true,
+  program: "/usr/sbin/libvirtd",
+  pid: undefined,
+  missing: [],
+  closed: [],
+  binding: undefined,
+};
+const ready: SetupFacts = { uid: 0, systemd: true, aptGet: true, missing: [], docker, libvirt };
 const absent = { state: "absent", at, seen: "no such socket" } as const;
 const mmdebstrap = tools.filter(({ name }) => name === "mmdebstrap");
+const tpm = machineTools.filter(({ name }) => name.startsWith("swtpm"));
 const apt = "env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600";
 const update = `${apt} -o APT::Update::Error-Mode=any update`;
-const install = `${apt} install --yes --no-install-recommends`;
+const install = `${apt} install --yes --no-install-recommends --no-remove`;
+const dockerd = "sh -c 'setsid /usr/sbin/dockerd >>/state/dockerd.log 2>&1 &'";
+const down = { listens: false, logs: false };
 
-function commands(facts: Partial<SetupFacts>): readonly string[] {
-  const plan = planSetup({ ...ready, ...facts });
-  return plan.blocked === undefined
-    ? plan.steps.map((step) => sayStep(step, "/state/dockerd.log"))
-    : [plan.blocked.seen];
+interface Found extends Partial<Omit<SetupFacts, "docker" | "libvirt">> {
+  readonly docker?: Partial<DockerFacts>;
+  readonly libvirt?: Partial<LibvirtSetupFacts>;
 }
 
-test.each<[string, Partial<SetupFacts>, readonly string[]]>([
+function plan(found: Found) {
+  return planSetup({
+    ...ready,
+    ...found,
+    docker: { ...docker, ...found.docker },
+    libvirt: { ...libvirt, ...found.libvirt },
+  });
+}
+
+function commands(found: Found): readonly string[] {
+  const planned = plan(found);
+  return planned.blocked === undefined
+    ? planned.steps.map((step) => sayStep(step, "/state/dockerd.log"))
+    : [planned.blocked.seen];
+}
+
+test.each<[string, Found, readonly string[]]>([
   ["all there", {}, []],
   ["all there, for a user without root", { uid: 1000 }, []],
   ["a tool missing", { missing: mmdebstrap }, [update, `${install} mmdebstrap`]],
-  ["engine stopped under systemd", { engine: absent }, ["systemctl start docker"]],
-  [
-    "engine stopped, no systemd",
-    { engine: absent, systemd: false },
-    ["sh -c 'setsid /usr/sbin/dockerd >>/state/dockerd.log 2>&1 &'"],
-  ],
-  ["engine just starting", { engine: absent, dockerdPid: 41 }, ["docker version"]],
-  [
-    "nothing there at all",
-    { engine: absent, dockerd: undefined, systemd: false, missing: mmdebstrap },
-    [update, `${install} docker.io mmdebstrap`, "sh -c 'setsid dockerd >>/state/dockerd.log 2>&1 &'"],
-  ],
+  ["engine stopped under systemd", { docker: { engine: absent } }, ["systemctl start docker"]],
+  ["engine stopped, no systemd", { docker: { engine: absent }, systemd: false }, [dockerd]],
+  ["engine just starting", { docker: { engine: absent, pid: 41 } }, ["docker version"]],
   [
     "a kernel that confines by AppArmor, and no parser",
-    { engine: absent, dockerd: undefined, appArmorParserMissing: true },
+    { docker: { engine: absent, program: undefined, appArmorParserMissing: true } },
     [update, `${install} docker.io apparmor`, "systemctl start docker"],
   ],
-  ["a running engine is left alone, whatever its parser", { appArmorParserMissing: true, cgroups: false }, []],
+  [
+    "a running engine is left alone, whatever its parser",
+    { docker: { appArmorParserMissing: true, cgroups: false } },
+    [],
+  ],
+  ["libvirt stopped under systemd", { libvirt: down }, ["systemctl start libvirtd"]],
+  ["libvirt stopped, no systemd", { libvirt: down, systemd: false }, ["virtlogd -d && /usr/sbin/libvirtd -d"]],
+  ["its log daemon runs already", { libvirt: { listens: false }, systemd: false }, ["/usr/sbin/libvirtd -d"]],
+  ["libvirt runs, its log daemon does not", { libvirt: { logs: false }, systemd: false }, ["virtlogd -d"]],
+  ["systemd starts the log daemon when it is wanted", { libvirt: { logs: false } }, []],
+  [
+    "libvirt just starting",
+    { libvirt: { ...down, pid: 41 }, systemd: false },
+    ["virsh --connect qemu:///system version"],
+  ],
+  ["the session's libvirt is started by its clients", { libvirt: { ...down, system: false, program: undefined } }, []],
+  ["two tools of one purpose missing", { libvirt: { missing: tpm } }, [update, `${install} swtpm swtpm-tools`]],
+  [
+    "nothing there at all: one installation for both, then both are started",
+    {
+      systemd: false,
+      missing: mmdebstrap,
+      docker: { engine: absent, program: undefined },
+      libvirt: { ...down, program: undefined, missing: tpm, closed: ["/state", "/state/disks"] },
+    },
+    [
+      update,
+      `${install} docker.io mmdebstrap swtpm swtpm-tools libvirt-daemon-system`,
+      "sh -c 'setsid dockerd >>/state/dockerd.log 2>&1 &'",
+      "virtlogd -d && libvirtd -d",
+      "install -d -m 0711 /state /state/disks",
+    ],
+  ],
+  [
+    "a binding to build, and its headers missing",
+    { libvirt: { binding: { command: ["g++", "x.cc"], headersMissing: true } } },
+    [update, `${install} libvirt-dev`, "g++ x.cc"],
+  ],
+  [
+    "a binding to build",
+    { aptGet: false, libvirt: { binding: { command: ["g++", "x.cc"], headersMissing: false } } },
+    ["g++ x.cc"],
+  ],
+  [
+    "what only machines need does not stop containers where there is no apt-get",
+    {
+      aptGet: false,
+      libvirt: {
+        ...down,
+        program: undefined,
+        missing: tpm,
+        binding: { command: ["g++", "x.cc"], headersMissing: true },
+      },
+    },
+    [],
+  ],
+  [
+    "no machines of this kind on another kind of CPU",
+    { libvirt: { ...down, supported: false, program: undefined, missing: tpm, closed: ["/state"] } },
+    [],
+  ],
 ])("%s", (_name, facts, expected) => {
   expect(commands(facts)).toEqual(expected);
 });
 
-test.each<[string, Partial<SetupFacts>, RegExp]>([
-  ["may not open the socket", { engine: { state: "denied", at, seen: "permission denied" } }, /permission denied/],
+test.each<[string, Found, RegExp]>([
+  ["may not open the socket", { docker: { engine: { state: "denied", at, seen: "permission denied" } } }, /permission/],
   [
     "something that does not answer",
-    { engine: { state: "unclear", at, seen: "no answer within 3000 ms" } },
+    { docker: { engine: { state: "unclear", at, seen: "no answer within 3000 ms" } } },
     /no answer/,
   ],
-  ["an engine too old", { engine: { state: "answers", at, version: "19.03", api: "1.40" } }, /speaks API 1.40/],
-  ["somebody else's engine", { engine: absent, dockerHost: "tcp://far:2375" }, /DOCKER_HOST=tcp:\/\/far:2375/],
-  ["no cgroups for an engine", { engine: absent, cgroups: false }, /no cgroups are mounted/],
+  [
+    "an engine too old",
+    { docker: { engine: { state: "answers", at, version: "19.03", api: "1.40" } } },
+    /speaks API 1.40/,
+  ],
+  [
+    "somebody else's engine",
+    { docker: { engine: absent, dockerHost: "tcp://far:2375" } },
+    /DOCKER_HOST=tcp:\/\/far:2375/,
+  ],
+  ["no cgroups for an engine", { docker: { engine: absent, cgroups: false } }, /no cgroups are mounted/],
   ["no apt-get", { aptGet: false, missing: mmdebstrap }, /no apt-get here to install mmdebstrap/],
 ])("setup stops at: %s", (_name, facts, seen) => {
-  const plan = planSetup({ ...ready, ...facts });
-  expect(plan).not.toHaveProperty("steps");
-  expect(plan.blocked?.seen).toMatch(seen);
-  expect(plan.blocked?.hint).not.toBe("");
+  const planned = plan(facts);
+  expect(planned).not.toHaveProperty("steps");
+  expect(planned.blocked?.seen).toMatch(seen);
+  expect(planned.blocked?.hint).not.toBe("");
 });
 
 test("a machine without apt-get that has everything needs no plan", () => {
   expect(commands({ aptGet: false })).toEqual([]);
+});
+
+test("an optional binding that cannot be built fails nothing", () => {
+  const { steps } = plan({ libvirt: { binding: { command: ["g++", "x.cc"], headersMissing: false } } });
+  expect(steps).toMatchObject([{ mayFail: true }]);
 });

@@ -12,7 +12,7 @@ export interface Tool {
   readonly use: string;
 }
 
-/** All of them; `assay setup` installs the packages of those that are missing. */
+/** What containers need; `assay setup` installs the packages of those that are missing. */
 export const tools: readonly Tool[] = [
   { name: "mmdebstrap", package: "mmdebstrap", use: "build a Debian root file system" },
   { name: "ansible-playbook", package: "ansible", use: "configure an image by its playbook" },
@@ -39,15 +39,18 @@ function runnable(file: string): boolean {
   }
 }
 
-/** Tools that are not there. */
-export function missingTools(path: string): readonly Tool[] {
-  return tools.filter(({ name }) => findTool(name, path) === undefined);
+/** Those of `list` that are not there. */
+export function missingTools(path: string, list: readonly Tool[] = tools): readonly Tool[] {
+  return list.filter(({ name }) => findTool(name, path) === undefined);
 }
 
-/** One line for all tools that are there, one for each that is not. */
-export function toolFindings(missing: readonly Tool[]): readonly Finding[] {
-  const there = tools.filter((tool) => !missing.includes(tool)).map(({ name }) => name.replace(/^.*\//, ""));
-  const all: Finding = { what: "programs", can: "yes", detail: there.join(", "), needed: true };
+/** One line for all tools that are there, one for each that is not. `needed`: containers cannot be run without. */
+export function toolFindings(
+  missing: readonly Tool[],
+  { list = tools, what = "programs", needed = true } = {},
+): readonly Finding[] {
+  const there = list.filter((tool) => !missing.includes(tool)).map(({ name }) => name.replace(/^.*\//, ""));
+  const all: Finding = { what, can: "yes", detail: there.join(", "), needed };
   const without = missing.map(
     (tool): Finding => ({
       what: tool.name.replace(/^.*\//, ""),
@@ -56,7 +59,7 @@ export function toolFindings(missing: readonly Tool[]): readonly Finding[] {
       cause: `package ${tool.package} is not installed; Assay needs it to ${tool.use}`,
       remedy: `npx assay setup --yes, or: apt-get install ${tool.package}`,
       // Without certificates only pulls fail, and no recipe needs one.
-      needed: tool.package !== "ca-certificates",
+      needed: needed && tool.package !== "ca-certificates",
     }),
   );
   return there.length === 0 ? without : [all, ...without];
