@@ -1,0 +1,55 @@
+// Decides what is read out of libvirt's XML, by XPath. Refuses entities and files from outside, as the parser does by itself.
+import type { XmlDocument } from "libxml2-wasm";
+import type { QemuUser } from "./libvirt-client.ts";
+import { labelsNamespace } from "./libvirt-xml.ts";
+
+/** Name and UUID of a domain or a network. Rejects for what is no XML or has no name. */
+export async function identityIn(xml: string): Promise<{ readonly name: string; readonly uuid: string | undefined }> {
+  return reading(xml, (document) => {
+    const name = text(document, "/*/name");
+    if (name === undefined) throw new Error("the XML has no name");
+    return { name, uuid: text(document, "/*/uuid") };
+  });
+}
+
+/** What `writeLabels` wrote; empty where nothing is ours. */
+export async function labelsIn(xml: string): Promise<Readonly<Record<string, string>>> {
+  return reading(xml, (document) => {
+    const labels = document.find("/*/metadata/a:labels/a:label", { a: labelsNamespace });
+    const pairs = labels.map((label) => [label.get("@name")?.content ?? "", label.content] as const);
+    return Object.fromEntries(pairs.filter(([name]) => name !== ""));
+  });
+}
+
+/** Whom the DAC driver starts QEMU as, of `virsh capabilities`: `+64055:+64055`. `undefined` where it starts nobody else. */
+export async function qemuUserIn(xml: string): Promise<QemuUser | undefined> {
+  return reading(xml, (document) => {
+    const label = text(document, "/capabilities/host/secmodel[model='dac']/baselabel");
+    const match = /^\+?(\d+):\+?(\d+)$/.exec(label ?? "");
+    return match === null ? undefined : { uid: Number(match[1]), gid: Number(match[2]) };
+  });
+}
+
+/** Files of all disks of a live domain, by target name, CDs among them. */
+export async function disksIn(xml: string): Promise<ReadonlyMap<string, string>> {
+  return reading(xml, (document) => {
+    const disks = document.find("/domain/devices/disk[source/@file]");
+    return new Map(
+      disks.map((disk) => [disk.get("target/@dev")?.content ?? "", disk.get("source/@file")?.content ?? ""] as const),
+    );
+  });
+}
+
+async function reading<Answer>(xml: string, read: (document: XmlDocument) => Answer): Promise<Answer> {
+  const { XmlDocument } = await import("libxml2-wasm");
+  const document = XmlDocument.fromString(xml);
+  try {
+    return read(document);
+  } finally {
+    document.dispose();
+  }
+}
+
+function text(document: XmlDocument, path: string): string | undefined {
+  return document.get(path)?.content;
+}
