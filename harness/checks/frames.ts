@@ -32,3 +32,8 @@ export function readFrames(probe: string, output: ProbeOutput, count: number): r
   }
   return frames;
 }
+
+/** What a script with `endFrame` prints: for tests of parsers on recorded answers. @example framed([["root:x:0", "0"]]) */
+export function framed(frames: readonly (readonly [text: string, words: string])[]): Buffer {
+  return Buffer.from(frames.map(([text, words]) => `${text}${boundary}${words}\0`).join(""));
+}

@@ -3,17 +3,11 @@ import { describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { DeclarationError, ObservationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
-import { endFrame } from "./frames.ts";
+import { framed } from "./frames.ts";
 import { journal, requireDecided } from "./journal.ts";
 import { type JournalLine, type JournalLines, journalLines, lineLimit, matches } from "./journal-lines.ts";
 
-/** `printf 'BOUNDARY%s\0' "$?"` as the script's shell would have printed it. */
-const end = (words: string) => endFrame("").replace(/^printf '(.*)%s\\0' $/, `$1${words}\0`);
-const output = (frames: readonly (readonly [string, string])[], stderr = "") => ({
-  stdout: Buffer.from(frames.map(([text, words]) => `${text}${end(words)}`).join("")),
-  stderr,
-  status: 0,
-});
+const output = (frames: Parameters<typeof framed>[0], stderr = "") => ({ stdout: framed(frames), stderr, status: 0 });
 
 /** Lines that a Debian 12 machine's journal had, from the kernel's log, from systemd and from a session. */
 const early =
