@@ -75,6 +75,8 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     report,
     project: config.project,
     dockerHost: config.dockerHost,
+    libvirtUri: config.libvirtUri,
+    disks: config.disks,
     fault: config.fault,
     substitutes,
   };

@@ -1,16 +1,27 @@
 // Decides what commands that touch runs have in common: the engines, where runs keep their files, how a reaper is started.
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
-import { openDockerDriver } from "../drivers/by-kind.ts";
+import { Engines } from "../drivers/by-kind.ts";
 import type { Driver } from "../drivers/driver.ts";
+import { daemonOf, daemons } from "../host/libvirt.ts";
 import { eventSocketPath } from "../lifecycle/event-socket.ts";
 import type { Places } from "../lifecycle/places.ts";
 import { runVariable } from "../lifecycle/processes.ts";
 import type { Program } from "../lifecycle/supervisor.ts";
 
-/** Every engine that a run of this configuration may use. Rejects with `engine-down` when one cannot be found. */
+/**
+ * Every engine that a run of this configuration may use; libvirt's where there is one. Rejects with `engine-down` when no docker
+ * engine can be found.
+ */
 export async function openDrivers(config: Config): Promise<readonly Driver[]> {
-  return [await openDockerDriver({ dockerHost: config.dockerHost, scratch: config.scratch })];
+  const engines = new Engines(config);
+  return Promise.all([engines.docker(), ...(libvirtIsThere(config) ? [engines.libvirt()] : [])]);
+}
+
+/** Whether libvirt can be asked without starting it: one of this machine listens, or another machine was named. */
+function libvirtIsThere({ libvirtUri }: Config): boolean {
+  return daemonOf(libvirtUri) !== "system" || daemons.some(({ socket }) => existsSync(socket));
 }
 
 export function placesOf(config: Config): Places {

@@ -34,11 +34,6 @@ export class CarriedDriver implements Driver {
   /** What is wrong is found by the engine: before its machine runs nobody can ask. */
   async check(): Promise<void> {}
 
-  readonly images: Driver["images"] = {
-    resolve: () => Promise.reject(new TypeError("a machine's engine is no source of images")),
-    export: () => Promise.reject(new TypeError("a machine's engine is no source of images")),
-  };
-
   /** The machine's own driver brings the images into it, before it is ready. */
   async load(): Promise<void> {}
 

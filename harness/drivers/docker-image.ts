@@ -7,7 +7,7 @@ import { identityOf } from "../model/identity.ts";
 import type { BuiltImage, ImageFacts } from "../model/image.ts";
 import { revealed, type Secret } from "../model/secret.ts";
 import { engineError, isGone, wordsOf } from "./docker-engine.ts";
-import type { Driver } from "./driver.ts";
+import type { ImageOrigin } from "./driver.ts";
 import { label } from "./names.ts";
 
 /** What the engine has under a tag or id; `undefined` when it has nothing. */
@@ -109,7 +109,7 @@ async function credentials(reference: string): Promise<Docker.AuthConfig | undef
 }
 
 /** Where recipes' `fromImage` bases come from: the digest a reference stands for, and its flattened root file system. */
-export function engineImages(docker: Docker): Driver["images"] {
+export function engineImages(docker: Docker): ImageOrigin {
   return {
     async resolve(reference) {
       const facts = await ensureImage(docker, reference, reference);

@@ -67,6 +67,14 @@ export interface EvidenceFile {
   readonly content: string | Uint8Array;
 }
 
+/** What an image reference stands for, and its flattened root file system as a tar. */
+export interface ImageOrigin {
+  resolve(
+    reference: string,
+  ): Promise<{ readonly digest: `sha256:${string}`; readonly config: ImageConfig; readonly created?: string }>;
+  export(reference: string): Promise<Readable>;
+}
+
 /**
  * How nodes of one kind are made. One instance serves a process; all methods may be called concurrently.
  * Rejections are `ProvisionError`s, except where said otherwise.
@@ -82,14 +90,9 @@ export interface Driver {
    * has. Rejects before anything is created.
    */
   check(standing: Standing): Promise<void>;
-  /** Where recipes' `fromImage` bases come from: what a reference stands for, and its flattened root file system as a tar. */
-  readonly images: {
-    resolve(
-      reference: string,
-    ): Promise<{ readonly digest: `sha256:${string}`; readonly config: ImageConfig; readonly created?: string }>;
-    export(reference: string): Promise<Readable>;
-  };
-  /** Makes the engine know a built image. Idempotent: quick when it is there already. */
+  /** Where recipes' `fromImage` bases come from; absent where the engine has none to give. */
+  readonly images?: ImageOrigin;
+  /** Makes the engine know a built image that nodes of its kind are made from. Idempotent: quick when it is there already. */
   load(image: BuiltImage): Promise<void>;
   /** Creates, and for a node starts, one planned resource; `created` is told the id as soon as the engine says it. Rejects when the name exists. */
   create(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void>;

@@ -6,7 +6,15 @@ import { ObservationError, ProvisionError, TransportError } from "../model/error
 import { type Command, type ExecOptions, type ExecResult, shell } from "../model/exec.ts";
 import type { Death, Node } from "../model/node.ts";
 import type { ObserveOptions, Transport } from "../transports/transport.ts";
-import type { Driver, EvidenceFile, FoundResource, PlannedResource, ResourceRef, Standing } from "./driver.ts";
+import type {
+  Driver,
+  EvidenceFile,
+  FoundResource,
+  ImageOrigin,
+  PlannedResource,
+  ResourceRef,
+  Standing,
+} from "./driver.ts";
 import { MemoryEngine } from "./memory-engine.ts";
 import { type HostNode, hostNode, ShellNode } from "./shell-node.ts";
 
@@ -68,7 +76,7 @@ export class MemoryDriver implements Driver {
     ];
   }
 
-  readonly images: Driver["images"] = {
+  readonly images: ImageOrigin = {
     resolve: (reference) => Promise.reject(noImages(reference)),
     export: (reference) => Promise.reject(noImages(reference)),
   };

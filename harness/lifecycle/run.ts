@@ -3,12 +3,12 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
-import type { Driver, Owner, PlannedResource, Standing } from "../drivers/driver.ts";
+import type { Driver, ImageOrigin, Owner, PlannedResource, Standing } from "../drivers/driver.ts";
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import { messageOf, type Phase } from "../model/errors.ts";
 import type { EventSink } from "../model/event.ts";
 import type { BuiltImage } from "../model/image.ts";
-import type { Node } from "../model/node.ts";
+import type { Node, VmNode } from "../model/node.ts";
 import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
@@ -19,7 +19,7 @@ import { release } from "./release.ts";
 export interface ImageBuilder {
   build(
     recipe: Recipe,
-    options: { say(line: string): void; source: Driver["images"]; signal?: AbortSignal },
+    options: { say(line: string): void; source?: ImageOrigin; signal?: AbortSignal },
   ): Promise<{ image: BuiltImage; built: boolean; ms: number }>;
 }
 
@@ -30,7 +30,8 @@ export interface StandingUp {
   readonly scope: string;
   /** The spec file it is for; told in events. */
   readonly file?: string | undefined;
-  readonly driver: Driver;
+  /** Of every kind that the environment's nodes need. */
+  readonly drivers: readonly Driver[];
   readonly ledger: Ledger;
   readonly images: ImageBuilder;
   readonly events: EventSink;
@@ -44,6 +45,11 @@ export interface StandingUp {
 export interface LiveEnvironment {
   readonly nodes: ReadonlyMap<string, Node>;
   readonly images: ReadonlyMap<string, BuiltImage>;
+  /**
+   * Brings all nodes back to the moment at which the environment was ready, in place. Absent where some cannot: those are taken
+   * down and stood up again.
+   */
+  readonly rewind?: () => Promise<void>;
   /** Evidence first, then everything is removed, in reverse. Idempotent. Rejects with a `TeardownError` when something could not be. */
   takeDown(): Promise<void>;
 }
@@ -76,6 +82,24 @@ export function exclusiveNames(environment: Environment): readonly string[] {
   return [...new Set([...ports, ...subnets])];
 }
 
+/** What QEMU takes beside the guest's memory: its own, and translated code where it emulates. Bytes. */
+const machineOverhead = 128 * 1024 ** 2;
+
+/** Several drivers' plans as one, such that each resource comes after those it needs. */
+function inOrder(planned: readonly PlannedResource[]): readonly PlannedResource[] {
+  const byName = new Map(planned.map((each) => [each.name, each]));
+  const ordered = new Set<PlannedResource>();
+  const visit = (each: PlannedResource) => {
+    for (const name of each.needs) {
+      const need = byName.get(name);
+      if (need !== undefined && !ordered.has(need)) visit(need);
+    }
+    ordered.add(each);
+  };
+  for (const each of planned) visit(each);
+  return [...ordered];
+}
+
 class Stand {
   readonly #wanted: StandingUp;
   readonly #nodes = new Map<string, Node>();
@@ -88,20 +112,63 @@ class Stand {
   }
 
   async up(): Promise<LiveEnvironment> {
-    const { environment, owner, scope, directory, driver } = this.#wanted;
+    const { environment, owner, scope, directory, drivers } = this.#wanted;
     const images = await this.#images();
-    const standing: Standing = { owner, environment, scope, directory, images };
-    await this.#phase("declare", undefined, () => driver.check(standing));
+    const standing: Standing = { owner, environment, scope, directory, images, nodes: this.#nodes };
+    await this.#phase("declare", undefined, () => Promise.all(drivers.map((driver) => driver.check(standing))));
     await this.#admit();
     const started = new Map<string, Promise<void>>();
-    for (const resource of driver.plan(standing)) {
+    for (const resource of inOrder(drivers.flatMap((driver) => driver.plan(standing)))) {
       const needs = resource.needs.map((name) => started.get(name));
       started.set(resource.name, this.#one(resource, standing, needs));
     }
     const ended = await Promise.allSettled(started.values());
     const failed = ended.find((each) => each.status === "rejected");
     if (failed !== undefined) throw failed.reason;
-    return { nodes: this.#nodes, images, takeDown: () => this.down() };
+    const rewindable = await this.#mark(standing);
+    return {
+      nodes: this.#nodes,
+      images,
+      ...(rewindable ? { rewind: () => this.#rewind(standing) } : {}),
+      takeDown: () => this.down(),
+    };
+  }
+
+  /** Keeps the state of what can be brought back; answers whether that is all of it. */
+  async #mark(standing: Standing): Promise<boolean> {
+    const marking = this.#wanted.drivers.filter((driver) => driver.mark !== undefined);
+    for (const driver of marking) {
+      const resources = this.#created.filter((each) => each.driver === driver.kind);
+      if (resources.length > 0) await this.#phase("ready", undefined, async () => driver.mark?.(resources, standing));
+    }
+    const kept = (each: PlannedResource) =>
+      each.carriedBy !== undefined ||
+      marking.some((driver) => driver.rewind !== undefined && driver.kind === each.driver);
+    return this.#created.length > 0 && this.#created.every(kept);
+  }
+
+  async #rewind(standing: Standing): Promise<void> {
+    const carried = this.#created.filter((each) => each.carriedBy !== undefined);
+    await this.#phase("reset", undefined, async () => {
+      for (const driver of this.#wanted.drivers) {
+        const resources = this.#created.filter((each) => each.driver === driver.kind);
+        if (resources.length > 0) await driver.rewind?.(resources, standing);
+      }
+      // What lies in a machine came back with it; only the handles on it are of the other life.
+      await Promise.all(
+        carried
+          .filter((each) => each.node !== undefined && each.kind !== "directory")
+          .map(async (each) => {
+            this.#nodes.set(each.node ?? "", await this.#driverOf(each).connect(each, standing));
+          }),
+      );
+    });
+  }
+
+  #driverOf(resource: PlannedResource): Driver {
+    const driver = this.#wanted.drivers.find(({ kind }) => kind === resource.driver);
+    if (driver === undefined) throw new TypeError(`no driver "${resource.driver}"`);
+    return driver;
   }
 
   down(): Promise<void> {
@@ -110,21 +177,22 @@ class Stand {
   }
 
   async #images(): Promise<ReadonlyMap<string, BuiltImage>> {
-    const { environment, images, driver, events, signal } = this.#wanted;
+    const { environment, images, drivers, events, signal } = this.#wanted;
     const recipes = new Map<string, Recipe>();
     for (const { image } of Object.values<NodeDeclaration>(environment.nodes)) {
       if (typeof image === "object" && "kind" in image) recipes.set(`${image.name}:${image.version}`, image);
     }
+    const source = drivers.find((driver) => driver.images !== undefined)?.images;
     const built = new Map<string, BuiltImage>();
     for (const [tag, recipe] of recipes) {
       await this.#phase("build", undefined, async () => {
         const say = (line: string) => this.#say("build", "started", undefined, line);
         const made = await images.build(recipe, {
           say,
-          source: driver.images,
+          ...(source === undefined ? {} : { source }),
           ...(signal === undefined ? {} : { signal }),
         });
-        await driver.load(made.image);
+        await Promise.all(drivers.map((driver) => driver.load(made.image)));
         const { recipeDigest, treeDigest, imageId } = made.image;
         events.say({
           event: "image",
@@ -145,7 +213,10 @@ class Stand {
 
   async #admit(): Promise<void> {
     const { environment, owner, scope, ledger, signal } = this.#wanted;
-    const memory = Object.values<NodeDeclaration>(environment.nodes).reduce((sum, node) => sum + (node.memory ?? 0), 0);
+    // A container on a machine has its memory from that machine's.
+    const memory = Object.values<NodeDeclaration>(environment.nodes)
+      .filter((node) => node.kind === "vm" || node.on === undefined)
+      .reduce((sum, node) => sum + (node.memory ?? 0) + (node.kind === "vm" ? machineOverhead : 0), 0);
     const claims: Claim[] = [
       ...exclusiveNames(environment).map((name) => ({ name })),
       ...(memory === 0 ? [] : [{ name: "memory", amount: memory }]),
@@ -167,7 +238,8 @@ class Stand {
     standing: Standing,
     needs: readonly (Promise<void> | undefined)[],
   ): Promise<void> {
-    const { ledger, driver, owner, environment, signal } = this.#wanted;
+    const { ledger, owner, environment, signal } = this.#wanted;
+    const driver = this.#driverOf(resource);
     await Promise.all(needs);
     signal?.throwIfAborted();
     const tell = (state: "intent" | "live", id?: string) =>
@@ -181,23 +253,33 @@ class Stand {
         state,
         ...(id === undefined ? {} : { id }),
       });
-    const entry = ledger.intend(owner.run, { ...resource, environment: environment.name });
-    this.#entries.add(entry);
     this.#created.push(resource);
-    tell("intent");
-    await this.#phase("create", resource.node, () =>
-      driver.create(resource, standing, (id) => {
-        ledger.live(entry, id);
-        tell("live", id);
-      }),
-    );
+    if (resource.carriedBy === undefined) {
+      const entry = ledger.intend(owner.run, { ...resource, environment: environment.name });
+      this.#entries.add(entry);
+      tell("intent");
+      await this.#phase("create", resource.node, () =>
+        driver.create(resource, standing, (id) => {
+          ledger.live(entry, id);
+          tell("live", id);
+        }),
+      );
+    } else await this.#phase("create", resource.node, () => driver.create(resource, standing, () => undefined));
     if (resource.kind === "directory" || resource.node === undefined) return;
     const { node } = resource;
-    this.#nodes.set(node, await this.#phase("ready", node, () => driver.connect(resource, standing)));
+    const live = await this.#phase("ready", node, () => driver.connect(resource, standing));
+    this.#nodes.set(node, live);
+    if (live.kind === "vm") this.#tellFacts(live as VmNode);
+  }
+
+  #tellFacts({ name, facts, imageDigest }: VmNode): void {
+    const { environment, scope, events } = this.#wanted;
+    const told = { ...facts, image: imageDigest };
+    events.say({ event: "node", at: Date.now(), environment: environment.name, scope, node: name, facts: told });
   }
 
   async #takeDown(): Promise<void> {
-    const { driver, ledger, owner, scope, events } = this.#wanted;
+    const { drivers, ledger, owner, scope, events } = this.#wanted;
     if (this.#created.length === 0) return ledger.release(owner.run, scope);
     await this.#evidence();
     const items = ledger
@@ -205,11 +287,18 @@ class Stand {
       .filter(({ entry }) => this.#entries.has(entry))
       .map((entry) => ({ ...entry, entries: [entry], owner }));
     await this.#phase("destroy", undefined, async () => {
-      const failures = await release(items, { ledger, drivers: [driver], say: (event) => events.say(event) });
+      await this.#releaseCarried();
+      const failures = await release(items, { ledger, drivers, say: (event) => events.say(event) });
       ledger.release(owner.run, scope);
       const [first] = failures;
       if (first !== undefined) throw first.error;
     });
+  }
+
+  /** What lies in a machine is let go of before that goes; what cannot be removed goes with it. */
+  async #releaseCarried(): Promise<void> {
+    const carried = this.#created.filter((each) => each.carriedBy !== undefined && each.kind === "container");
+    await Promise.allSettled(carried.map((each) => this.#driverOf(each).destroy(each)));
   }
 
   /** Never stands in the way of removal: what could not be kept is said. */
@@ -225,8 +314,8 @@ class Stand {
   }
 
   async #keep(resource: PlannedResource): Promise<void> {
-    const { driver, environment, scope, report, events } = this.#wanted;
-    const files = await driver.evidence(resource);
+    const { environment, scope, report, events } = this.#wanted;
+    const files = await this.#driverOf(resource).evidence(resource);
     const folder = join("evidence", `${environment.name}-${scope}`);
     await mkdir(join(report, folder), { recursive: true });
     for (const { title, name, content } of files) {

@@ -10,6 +10,7 @@ export type Phase =
   | "start"
   | "connect"
   | "ready"
+  | "reset"
   | "observe"
   | "exec"
   | "destroy"

@@ -58,6 +58,15 @@ export type RunEvent =
       readonly ms?: number;
       readonly detail?: string;
     }
+  /** What became known of a live node: how it is reached, on what it runs. Words for people. */
+  | {
+      readonly event: "node";
+      readonly at: Instant;
+      readonly environment: string;
+      readonly scope?: string;
+      readonly node: string;
+      readonly facts: Readonly<Record<string, string>>;
+    }
   | {
       readonly event: "resource";
       readonly at: Instant;

@@ -1,4 +1,5 @@
 // Decides what is known of an image: its configuration as OCI calls it, and its digests.
+import type { FileStamp } from "./disk-file.ts";
 
 /** The part of an OCI image configuration that a recipe may set and a check may read. */
 export interface ImageConfig {
@@ -33,9 +34,13 @@ export interface BuiltDisk {
   readonly digest: string;
   /** Bytes the guest sees. */
   readonly virtualSize: number;
+  /** What the file system said of the file when its digest was taken; see `verifyDisk`. */
+  readonly stamp?: FileStamp;
   /** Absolute paths of the tree's kernel and initrd, readable by all; absent for a disk that brings its own alone. */
   readonly kernel?: string;
   readonly initrd?: string;
+  /** The same kernel unpacked: an ELF file that QEMU starts without the decompressor; absent where that cannot be had. */
+  readonly plainKernel?: string;
   /** Quick way for carriers: an initrd of busybox and the modules that are needed to mount the root file system. */
   readonly carrierInitrd?: string;
   /** What the kernel is told beside what the driver adds: `root=UUID=… ro`. */

@@ -16,6 +16,6 @@ export type { PushTarget };
  */
 export async function push(node: ContainerNode, target: PushTarget): Promise<{ readonly digest: string }> {
   const { id } = await node.image();
-  const driver = await session().driver();
+  const driver = await session().engines.docker();
   return driver.push(id, target);
 }

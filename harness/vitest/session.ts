@@ -1,8 +1,7 @@
 // Decides what a test process shares with its supervisor: the run it belongs to, the ledger, the engine, the events.
 import { join, relative } from "node:path";
 import { inject } from "vitest";
-import { openDockerDriver } from "../drivers/by-kind.ts";
-import type { DockerDriver } from "../drivers/docker.ts";
+import { Engines } from "../drivers/by-kind.ts";
 import { connectEvents } from "../lifecycle/event-socket.ts";
 import { faultStep } from "../lifecycle/fault.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
@@ -29,6 +28,9 @@ export interface RunSettings {
   readonly report: string;
   readonly project: string;
   readonly dockerHost?: string | undefined;
+  readonly libvirtUri: string;
+  /** Directory of disk images; see `Config.disks`. */
+  readonly disks: string;
   /** See `lifecycle/fault.ts`. */
   readonly fault?: string | undefined;
   /** What stands in for what, by name: see `substitute.ts`. */
@@ -46,7 +48,7 @@ export interface Session {
   readonly events: EventSink;
   readonly ledger: Ledger;
   readonly store: Store;
-  driver(): Promise<DockerDriver>;
+  readonly engines: Engines;
   /** A scope no other stand-up of the run has. */
   scope(): string;
   /** Path relative to the project, for people. */
@@ -73,18 +75,18 @@ function open(): Session {
   }
   const events = connectEvents(settings.socket);
   onSecret((name, value) => events.secret(name, value));
-  let driver: Promise<DockerDriver> | undefined;
   return {
     settings,
     events,
     ledger: Ledger.open(settings.ledger, {
       step: faultStep(settings.fault, "worker", settings.run, settings.ledger),
     }),
-    store: new Store({ directory: settings.store }),
-    driver: () => {
-      driver ??= openDockerDriver({ dockerHost: settings.dockerHost, scratch: settings.scratchRoot });
-      return driver;
-    },
+    store: new Store({ directory: settings.store, disks: settings.disks }),
+    engines: new Engines({
+      dockerHost: settings.dockerHost,
+      libvirtUri: settings.libvirtUri,
+      scratch: settings.scratchRoot,
+    }),
     scope: () => {
       stands += 1;
       return `p${process.pid}n${stands}`;

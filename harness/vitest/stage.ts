@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { proxies } from "../commands/proxies.ts";
 import { placesOf } from "../commands/surroundings.ts";
 import { readConfig } from "../config.ts";
-import { openDockerDriver } from "../drivers/by-kind.ts";
+import { Engines } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
-import type { FoundResource } from "../drivers/driver.ts";
+import type { Driver, FoundResource } from "../drivers/driver.ts";
 import { hostNode } from "../drivers/shell-node.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { occupy, vacate } from "../lifecycle/places.ts";
@@ -24,6 +24,8 @@ import type { NodesOf } from "./test-in.ts";
 export interface StageOptions {
   /** Another engine than the usual one: `unix:///…`. */
   readonly dockerHost?: string;
+  /** Another libvirt than the usual one: `qemu:///session`. */
+  readonly libvirtUri?: string;
   /** Another ledger than the machine's, for an engine that goes away with the test. */
   readonly ledger?: string;
 }
@@ -31,7 +33,9 @@ export interface StageOptions {
 /** One run on a real engine, and what was said of it. */
 export interface Stage {
   readonly run: string;
+  /** The host's docker engine. */
   readonly driver: DockerDriver;
+  readonly engines: Engines;
   /** Every event so far, newest last. */
   readonly events: readonly RunEvent[];
   /** Resolves with the next event that `wanted` accepts. */
@@ -48,6 +52,8 @@ export interface Staged<E extends Environment> {
   readonly nodes: NodesOf<E>;
   /** What the engine says of a node's container: its `inspect`, as evidence keeps it. */
   inspect(node: keyof E["nodes"] & string): Promise<Inspected>;
+  /** Brings every node back to the moment at which all were ready; absent where some cannot. */
+  readonly rewind?: () => Promise<void>;
   takeDown(): Promise<void>;
 }
 
@@ -71,11 +77,14 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   ledger.beginRun(run, owner.identity, "contract tests");
   // In the run's own directory, which goes with the run whoever ends it.
   const report = join(occupy(places, run, owner.identity), ".report");
-  const driver = await openDockerDriver({
+  const engines = new Engines({
     dockerHost: options.dockerHost ?? config.dockerHost,
+    libvirtUri: options.libvirtUri ?? config.libvirtUri,
     scratch: config.scratch,
   });
-  const images = new Store({ directory: config.store, environment: proxies() });
+  const driver = await engines.docker();
+  const used = new Set<Driver>([driver]);
+  const images = new Store({ directory: config.store, disks: config.disks, environment: proxies() });
   const host = hostNode();
   const events: RunEvent[] = [];
   const waiting = new Set<(event: RunEvent) => void>();
@@ -88,6 +97,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   return {
     run,
     driver,
+    engines,
     events,
     next: (wanted) =>
       new Promise((resolve) => {
@@ -102,35 +112,39 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       stands += 1;
       const scope = `n${stands}`;
       const directory = scratchOf({ scratch: join(config.scratch, run) }, scope);
+      const drivers = await engines.of(environment);
+      for (const each of drivers) used.add(each);
       const live = await standUp({
         environment,
         owner,
         scope,
-        driver,
+        drivers,
         ledger,
         images,
         events: { say, flushed: async () => undefined },
         directory,
         report,
       });
-      const resources = driver.plan({ owner, environment, scope, directory, images: live.images });
+      const standing = { owner, environment, scope, directory, images: live.images };
+      const planned = drivers.flatMap((each) => each.plan(standing).map((resource) => ({ each, resource })));
       return {
         nodes: { ...Object.fromEntries(live.nodes), host } as unknown as NodesOf<E>,
+        ...(live.rewind === undefined ? {} : { rewind: live.rewind }),
         takeDown: () => live.takeDown(),
         async inspect(node) {
-          const resource = resources.find((each) => each.node === node && each.kind === "container");
-          const files = resource === undefined ? [] : await driver.evidence(resource);
+          const found = planned.find(({ resource }) => resource.node === node && resource.kind === "container");
+          const files = found === undefined ? [] : await found.each.evidence(found.resource);
           return JSON.parse(String(files.find(({ title }) => title === "inspect")?.content));
         },
       };
     },
-    found: () => driver.find(run),
+    found: async () => (await Promise.all([...used].map((each) => each.find(run)))).flat(),
     close() {
       closing ??= (async () => {
-        const reaped = await reap(run, { ledger, drivers: [driver] });
+        const reaped = await reap(run, { ledger, drivers: [...used] });
         if (reaped.error === undefined) vacate(places, run);
         ledger.close();
-        await driver.close();
+        await engines.close();
         await host.close();
         return reaped;
       })();

@@ -2,7 +2,14 @@
 // without an engine. For tests of what must survive kills; it has no nodes to connect to.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Driver, FoundResource, PlannedResource, ResourceRef, Standing } from "../../drivers/driver.ts";
+import type {
+  Driver,
+  FoundResource,
+  ImageOrigin,
+  PlannedResource,
+  ResourceRef,
+  Standing,
+} from "../../drivers/driver.ts";
 
 /** A driver whose engine is a directory: one directory a resource, with its labels in it. */
 export class DirectoryDriver implements Driver {
@@ -14,7 +21,7 @@ export class DirectoryDriver implements Driver {
     mkdirSync(root, { recursive: true });
   }
 
-  readonly images: Driver["images"] = {
+  readonly images: ImageOrigin = {
     resolve: () => Promise.reject(new Error("there are no images here")),
     export: () => Promise.reject(new Error("there are no images here")),
   };
