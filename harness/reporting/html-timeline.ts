@@ -117,8 +117,14 @@ function phaseTable(report: Report): Markup {
       ...nodes.flatMap(({ node, phases: own }) => own.map((phase) => ({ where, node, phase }))),
     ];
   });
+  const known = report.environments.flatMap(({ environment, scope, nodes }) =>
+    nodes.flatMap(({ node, facts }) => (facts === undefined ? [] : [{ environment, scope, node, facts }])),
+  );
   return markup`<div class="card scroll"><table><thead><tr><th>environment</th><th>node</th><th>phase</th><th>state</th><th class="n">from</th><th class="n">took</th><th>detail</th></tr></thead><tbody>${lines.map(
     ({ where, node, phase }) =>
       markup`<tr><td>${where}</td><td>${oneLine(node)}</td><td>${oneLine(phase.phase)}</td><td>${phase.state}</td><td class="n">${sayMs(Math.max(0, Date.parse(phase.startedAt) - from))}</td><td class="n">${sayMs(phase.ms)}</td><td>${oneLine(phase.detail ?? "")}</td></tr>\n`,
-  )}</tbody></table></div>`;
+  )}</tbody></table></div>${known.map(
+    ({ environment, scope, node, facts }) =>
+      markup`<div class="card"><h3>${oneLine(`${environment}/${node}`)}${scope === undefined ? "" : ` (${oneLine(scope)})`}</h3><dl>${Object.entries(facts).map(([name, fact]) => markup`<dt>${oneLine(name)}</dt><dd>${oneLine(fact)}</dd>`)}</dl></div>\n`,
+  )}`;
 }

@@ -142,6 +142,7 @@ describe("environments, resources, images", () => {
       ["a", "specs/a.spec.ts"],
       ["b", "specs/b.spec.ts"],
     ]);
+    expect(report.environments[0]?.nodes[0]?.facts).toEqual({ accelerator: "qemu", access: "initrd" });
     expect(report.environments[0]?.nodes[0]?.phases.map(({ phase, state, ms }) => [phase, state, ms])).toEqual([
       ["create", "done", 420],
       ["start", "done", 240],

@@ -75,7 +75,16 @@ const standUp = z
     scope: z.string().optional().describe("tells several stand-ups of one environment apart"),
     file: z.string().optional().describe("the spec file it was stood up for"),
     phases: z.array(phase).describe("of the environment as a whole"),
-    nodes: z.array(z.strictObject({ node: z.string(), phases: z.array(phase) })),
+    nodes: z.array(
+      z.strictObject({
+        node: z.string(),
+        facts: z
+          .record(z.string(), z.string())
+          .optional()
+          .describe("of a machine: what runs it, how it is reached, digest of its image"),
+        phases: z.array(phase),
+      }),
+    ),
   })
   .meta({ id: "StandUp" });
 

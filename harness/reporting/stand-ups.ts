@@ -15,12 +15,18 @@ interface Open {
 interface Line {
   readonly open: Open[];
   readonly phases: PhaseReport[];
+  facts?: Record<string, string>;
 }
 
 /** The stand-ups in the order they began. A phase that never ended is `unfinished` and lasts until `endedAt`. */
 export function standUpsIn(events: readonly RunEvent[], endedAt: Instant): StandUp[] {
   const all = new Map<string, { about: Omit<StandUp, "nodes" | "phases">; whole: Line; nodes: Map<string, Line> }>();
   for (const event of events) {
+    if (event.event === "node") {
+      const line = all.get(JSON.stringify([event.environment, event.scope]))?.nodes.get(event.node);
+      const facts = Object.entries(event.facts).map(([name, fact]) => [told(name), told(fact)]);
+      if (line !== undefined) line.facts = Object.fromEntries(facts);
+    }
     if (event.event !== "phase") continue;
     const key = JSON.stringify([event.environment, event.scope]);
     const known = all.get(key) ?? { about: aboutOf(event), whole: newLine(), nodes: new Map<string, Line>() };
@@ -37,7 +43,11 @@ export function standUpsIn(events: readonly RunEvent[], endedAt: Instant): Stand
   return [...all.values()].map(({ about, whole, nodes }) => ({
     ...about,
     phases: closed(whole, endedAt),
-    nodes: [...nodes].map(([node, line]) => ({ node: told(node), phases: closed(line, endedAt) })),
+    nodes: [...nodes].map(([node, line]) => ({
+      node: told(node),
+      ...(line.facts === undefined ? {} : { facts: line.facts }),
+      phases: closed(line, endedAt),
+    })),
   }));
 }
 
