@@ -1,6 +1,10 @@
 // Decides how virsh is asked: one process a question (18 ms; several questions of one listing share one), arguments as an array and never
 // through a shell, XML on standard input. Reads no words, which are translated and change: only names, UUIDs, numbers and XML.
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import { answerMs, CallFailed, type LibvirtCalls, unanswered } from "./libvirt-client-calls.ts";
 import type { LibvirtUri } from "./libvirt-client-uri.ts";
@@ -83,14 +87,16 @@ interface AskOptions {
 }
 
 /** Standard output of one virsh. Rejects with its words when it exits with another status than 0. */
-function virsh(words: readonly string[], { stdin = "", timeoutMs = answerMs }: AskOptions): Promise<string> {
+function virsh(words: readonly string[], { stdin, timeoutMs = answerMs }: AskOptions): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const child = spawn("virsh", words, { stdio: ["pipe", "pipe", "pipe"], timeout: timeoutMs, killSignal: "SIGKILL" });
+  const input = stdin === undefined ? "ignore" : nameless(stdin);
+  const child = spawn("virsh", words, { stdio: [input, "pipe", "pipe"], timeout: timeoutMs, killSignal: "SIGKILL" });
+  if (typeof input === "number") closeSync(input);
   let [output, errors] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     output += text;
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     errors += text;
   });
   child.on("error", (error) =>
@@ -98,13 +104,23 @@ function virsh(words: readonly string[], { stdin = "", timeoutMs = answerMs }: A
   );
   child.on("close", (status, signal) => {
     if (status === 0) return resolve(output);
-    const seen = lines(errors.replaceAll(/^error: /gm, "")).join(": ");
     if (signal === "SIGKILL") return reject(unanswered(timeoutMs));
+    const seen = lines(errors.replaceAll(/^error: /gm, "")).join(": ");
     reject(new CallFailed(seen === "" ? `virsh ended with ${status ?? signal}` : seen));
   });
-  // It may have ended, with its reason, before it read anything.
-  child.stdin.on("error", () => undefined).end(stdin);
   return promise;
+}
+
+/**
+ * An open file without a name, which goes when it is closed. virsh opens /dev/stdin anew, which a socket, as Node's pipes are, does not
+ * allow.
+ */
+function nameless(text: string): number {
+  const path = join(tmpdir(), `assay-${randomUUID()}.xml`);
+  const file = openSync(path, "wx+", 0o600);
+  unlinkSync(path);
+  writeSync(file, text);
+  return file;
 }
 
 function virshMissing(cause: unknown): ProvisionError {

@@ -12,6 +12,8 @@ export const agentPort = "org.qemu.guest_agent.0";
 /** What sun_path of unix(7) holds, without the zero at its end. */
 const longestSocket = 107;
 
+const letters = "abcdefghijklmnopqrstuvwxyz";
+
 /** The root element of a new document. The builder is loaded at the first call: most processes of a run make no machine. */
 export function element(name: string, attributes: Record<string, string> = {}): XMLBuilder {
   const { create } = createRequire(import.meta.url)("xmlbuilder2") as typeof import("xmlbuilder2");
@@ -90,7 +92,6 @@ function writeProcessor(root: XMLBuilder, { accelerator, cpu, vcpus, translation
 }
 
 function writeDevices(devices: XMLBuilder, facts: DomainFacts): void {
-  const letters = "abcdefghijklmnopqrstuvwxyz";
   const used = { vd: 0, sd: 0 };
   for (const disk of facts.disks) {
     const family = disk.bus === "virtio" ? "vd" : "sd";
@@ -143,10 +144,12 @@ export function writeDisk(
   if (disk.serial !== undefined) element.ele("serial").txt(disk.serial);
 }
 
-/** One disk by itself, for `attachDevice`: `target` is a name that no other disk of the machine has, like `vdz`. */
-export function diskXml(disk: DiskFacts, target: string): string {
+/** A disk to plug in while the machine runs, for `attachDevice` and again for `detachDevice`. `index` counts those plugged in. */
+export function hotDiskXml(disk: { readonly file: string; readonly serial: string; readonly index: number }): string {
   const root = element("devices");
-  writeDisk(root, disk, target);
+  const { file, serial, index } = disk;
+  // From the alphabet's end: the declared disks count from its beginning.
+  writeDisk(root, { file, format: "qcow2", bus: "virtio", serial }, `vd${letters.at(-1 - index)}`);
   return root.first().toString();
 }
 
