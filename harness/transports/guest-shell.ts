@@ -49,6 +49,8 @@ until find_ports; do
   tried=1
   sleep 0.05 || sleep 1
 done
+# Before udev has come to them: see the rule for udev.
+[ -e /sys/fs/selinux/enforce ] && chcon -t null_device_t /dev/vport*
 IFS= read -r boot </proc/sys/kernel/random/boot_id
 IFS= read -r secret </proc/sys/kernel/random/uuid
 
