@@ -53,7 +53,9 @@ test("an engine that is not there: 3, with the socket and the next step", () => 
 test("the table is plain without a terminal and tells the verdict", () => {
   const { status, stdout, stderr } = assay(["doctor"]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-  expect(stdout).toMatch(/^docker engine {2,}yes[\s\S]*\nContainers can be run here\.\n$/);
+  expect(stdout).toMatch(
+    /^docker engine {2,}yes[\s\S]*\nContainers can be run here\.\nVirtual machines can be run here\.\n$/,
+  );
   expect(stdout).not.toContain("\u001b");
 });
 

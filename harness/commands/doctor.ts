@@ -1,22 +1,28 @@
 // Decides how `assay doctor` tells what this host can do. Refuses to change anything.
 import { readConfig } from "../config.ts";
 import { canRunContainers, examineHost } from "../host/examine.ts";
+import { canRunMachines } from "../host/machines.ts";
 import type { Finding } from "../model/capabilities.ts";
 import { ExitCode } from "../model/errors.ts";
 import { thisHost } from "./this-host.ts";
 
-/** Prints the table, or with `json` one document `{ containers, findings }`. 0 when container specs can be run, else 3. */
+/**
+ * Prints the table, or with `json` one document `{ containers, machines, findings }`, where `machines` is why there can be none,
+ * or null. 0 when container specs can be run, else 3: specs that need a virtual machine are skipped where there can be none.
+ */
 export async function doctorCommand(options: { readonly json?: boolean }): Promise<number> {
   const config = readConfig();
-  const findings = await examineHost(thisHost(config));
+  const host = thisHost(config);
+  const [findings, why] = await Promise.all([examineHost(host), canRunMachines(host)]);
   const able = canRunContainers(findings);
-  if (options.json === true) console.log(JSON.stringify({ containers: able, findings }, null, 2));
-  else console.log(doctorTable(findings, config.color).join("\n"));
+  if (options.json === true)
+    console.log(JSON.stringify({ containers: able, machines: why ?? null, findings }, null, 2));
+  else console.log(doctorTable(findings, why, config.color).join("\n"));
   return able ? ExitCode.met : ExitCode.couldNotAsk;
 }
 
-/** The findings as lines of text, each "no" with its cause and its remedy, and the verdict at the end. */
-export function doctorTable(findings: readonly Finding[], color: boolean): readonly string[] {
+/** The findings as lines of text, each "no" with its cause and its remedy, and the verdicts at the end. `why`: no machines. */
+export function doctorTable(findings: readonly Finding[], why: string | undefined, color: boolean): readonly string[] {
   const paint = (code: number, text: string) => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
   const colors = { yes: 32, no: 31, unknown: 33 } as const;
   const width = Math.max(...findings.map(({ what }) => what.length));
@@ -31,5 +37,9 @@ export function doctorTable(findings: readonly Finding[], color: boolean): reado
   const verdict = canRunContainers(findings)
     ? paint(32, "Containers can be run here.")
     : paint(31, `Containers cannot be run here yet: ${wanting.join(", ")}.`);
-  return [...lines, "", verdict];
+  const machines =
+    why === undefined
+      ? paint(32, "Virtual machines can be run here.")
+      : paint(33, `Virtual machines cannot be run here yet, and specs that need one are skipped: ${why}.`);
+  return [...lines, "", verdict, machines];
 }

@@ -58,3 +58,33 @@ test("who holds apt's lists is read from its complaint", () => {
   expect(listsHolder(complaint)).toBe(4711);
   expect(listsHolder("E: Unable to locate package docker.io")).toBeUndefined();
 });
+
+test("steps side by side run at the same time, and each tells its own last lines", async () => {
+  const [one, two] = [join(state, "one"), join(state, "two")];
+  // Each waits for the other: in order, neither would end.
+  const meet = (mine: string, other: string, end: string) =>
+    sh(`mkfifo ${mine} 2>/dev/null; mkfifo ${other} 2>/dev/null; ${end}`);
+  const beside = (step: Step): Step => ({ ...step, beside: true });
+  await carryOut(
+    [
+      beside(meet(one, two, `echo hello >${one}; cat ${two}`)),
+      beside(meet(one, two, `cat ${one}; echo hello >${two}`)),
+    ],
+    state,
+    tell,
+  );
+  expect(said.filter((line) => line.includes("done in"))).toHaveLength(2);
+});
+
+test("of steps side by side that fail, all end first; the plan's first is the error", async () => {
+  const beside = (script: string): Step => ({ ...sh(script), beside: true });
+  const done = carryOut(
+    [beside("sleep 0.2; echo slow; exit 7"), beside("echo quick; exit 8"), sh("echo never")],
+    state,
+    tell,
+  );
+  await expect(done).rejects.toThrow(/slow.*ended with 7/);
+  expect(said).toContain("  slow");
+  expect(said).toContain("  quick");
+  expect(said.join()).not.toContain("never");
+});

@@ -5,7 +5,7 @@ import { bindingFinding } from "./binding.ts";
 import { probeCgroups } from "./cgroups.ts";
 import { askEngine, engineFinding, engineGet } from "./engine.ts";
 import { probeLibvirt } from "./libvirt-answer.ts";
-import { machineTools } from "./machine-tools.ts";
+import { machineFindings } from "./machine-findings.ts";
 import { readSelinux, selinuxFinding } from "./selinux.ts";
 import { socketFindings } from "./socket.ts";
 import { diskFinding, probeMemory } from "./space.ts";
@@ -32,11 +32,12 @@ export interface Surroundings {
 /** Everything that is asked of this host, in the order it is told. Never rejects; changes nothing. */
 export async function examineHost(surroundings: Surroundings): Promise<readonly Finding[]> {
   const { path, dockerHost, libvirtUri, state, modules, uid } = surroundings;
-  const [engine, info, libvirt, virtualisation] = await Promise.all([
+  const [engine, info, libvirt, machines, virtualisation] = await Promise.all([
     askEngine(dockerHost),
     engineGet(dockerHost, "/info").catch(() => undefined) as Promise<EngineInfo | undefined>,
     probeLibvirt(path, libvirtUri),
-    probeVirtualisation(path),
+    machineFindings(surroundings),
+    probeVirtualisation(surroundings),
   ]);
   const missing = missingTools(path);
   const root = info?.DockerRootDir;
@@ -52,7 +53,7 @@ export async function examineHost(surroundings: Surroundings): Promise<readonly 
     probeMemory(),
     probeSelinux(info?.SecurityOptions),
     libvirt,
-    ...toolFindings(missingTools(path, machineTools), { list: machineTools, what: "machine programs", needed: false }),
+    ...machines,
     virtualisation,
     bindingFinding(modules, path),
   ];

@@ -1,12 +1,12 @@
-// Decides whether hardware virtualisation really works here. An open /dev/kvm proves nothing: on some hosts guests then hang.
-// So three things are wanted: the CPU's flag, the device, and a guest that ran.
-import { spawn } from "node:child_process";
+// Decides whether hardware virtualisation really works here. An open /dev/kvm proves nothing: on some hosts it emulates, kernels
+// hang on it, and libvirt advertises it all the same. So three things are wanted: the CPU's flag, the device, and a guest that
+// went where a kernel goes, and was not much slower than the same guest emulated by QEMU.
 import { closeSync, constants, openSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import type { Finding } from "../model/capabilities.ts";
 import { messageOf } from "../model/errors.ts";
+import { bootTrial, type GuestTrial } from "./boot-trial.ts";
+import { textOf } from "./processes.ts";
 import { findTool } from "./tools.ts";
 
 export interface VirtualisationFacts {
@@ -16,14 +16,9 @@ export interface VirtualisationFacts {
   readonly flag: "vmx" | "svm" | undefined;
   /** How opening `/dev/kvm` for reading and writing went: `opens`, else the error's code, as in `ENOENT`. */
   readonly device: string;
-  /** How booting a boot sector went; `undefined` when no QEMU is there to try. */
+  /** How booting the probe kernel went; `undefined` when it was not tried. */
   readonly guest: GuestTrial | undefined;
 }
-
-export type GuestTrial =
-  | { readonly ran: true; readonly ms: number }
-  /** `seen`: QEMU's last words, or that it gave no sign of life in time. */
-  | { readonly ran: false; readonly seen: string };
 
 /** The virtualisation flag in the text of `/proc/cpuinfo`. */
 export function flagIn(cpuinfo: string): "vmx" | "svm" | undefined {
@@ -67,27 +62,68 @@ export function virtualisationFinding({ arch, flag, device, guest }: Virtualisat
       can: "unknown",
       detail,
       cause: "no QEMU is installed to boot a guest with",
-      remedy: "apt-get install qemu-system-x86, then npx assay doctor again",
+      remedy: "npx assay setup --yes, then npx assay doctor again",
     };
   if (guest.ran) return { ...about, can: "yes", detail: `${detail}; a guest ran in ${guest.ms} ms` };
   return {
     ...about,
     can: "no",
     detail,
-    cause: `a guest of one boot sector did not run: ${guest.seen}; ${emulated}`,
+    cause: `the probe kernel did not run: ${guest.seen}; ${emulated}`,
     remedy: "look at the kernel's log (dmesg); or use another host",
   };
 }
 
-/** Looks at CPU and device, and boots a guest where there is a QEMU. Never rejects; at most about 5 s. */
-export async function probeVirtualisation(path: string): Promise<Finding> {
+/** What of the surroundings matters here. */
+export interface TrialSurroundings {
+  /** `PATH` */
+  readonly path: string;
+  readonly uid: number;
+  readonly libvirtUri: string;
+}
+
+/** Looks at CPU and device, and boots a guest where both promise something. Rejects when it cannot read or try. */
+export async function learnVirtualisation(surroundings: TrialSurroundings): Promise<VirtualisationFacts> {
+  const { arch } = process;
+  const flag = flagIn(await readFile("/proc/cpuinfo", "utf8"));
+  const device = openKvm();
+  const qemu = findTool("qemu-system-x86_64", surroundings.path);
+  const worthTrying = arch === "x64" && flag !== undefined && device === "opens" && qemu !== undefined;
+  return { arch, flag, device, guest: worthTrying ? await tryBoth(qemu, qemuUser(surroundings)) : undefined };
+}
+
+/** How many times slower than emulated a guest may run, BIOS and all, before the device counts as one that emulates. */
+const slowest = 8;
+
+/**
+ * Boots the same kernel emulated and with KVM, one after the other: what is slow because this machine is busy is slow both
+ * times. With hardware both take about as long, as most of it is QEMU's own start; where KVM emulates, it took 24 times as long.
+ */
+export async function tryBoth(
+  qemu: string,
+  as: { readonly uid: number; readonly gid: number } | undefined,
+): Promise<GuestTrial> {
+  const emulated = await bootTrial(qemu, "tcg", { deadlineMs: 20_000, as });
+  if (!emulated.ran) return { ran: false, seen: `not even emulated: ${emulated.seen}` };
+  const most = slowest * emulated.ms;
+  const trial = await bootTrial(qemu, "kvm", { deadlineMs: most, as });
+  return trial.ran ? trial : { ran: false, seen: `${trial.seen}; emulated it took ${emulated.ms} ms` };
+}
+
+/** Who libvirt's system daemon runs QEMU as on Debian: it, too, has to be let at the device. */
+export function qemuUser({
+  uid,
+  libvirtUri,
+}: TrialSurroundings): { readonly uid: number; readonly gid: number } | undefined {
+  if (uid !== 0 || libvirtUri !== "qemu:///system") return undefined;
+  const found = /^libvirt-qemu:[^:]*:(\d+):(\d+):/m.exec(textOf("/etc/passwd") ?? "");
+  return found === null ? undefined : { uid: Number(found[1]), gid: Number(found[2]) };
+}
+
+/** The line of `assay doctor`. Never rejects; milliseconds without the CPU's flag, else as long as two boots of the kernel. */
+export async function probeVirtualisation(surroundings: TrialSurroundings): Promise<Finding> {
   try {
-    const flag = flagIn(await readFile("/proc/cpuinfo", "utf8"));
-    const device = openKvm();
-    const qemu = findTool("qemu-system-x86_64", path);
-    const worthTrying = process.arch === "x64" && flag !== undefined && device === "opens" && qemu !== undefined;
-    const guest = worthTrying ? await bootSector(qemu, "kvm") : undefined;
-    return virtualisationFinding({ arch: process.arch, flag, device, guest });
+    return virtualisationFinding(await learnVirtualisation(surroundings));
   } catch (error) {
     return {
       what: "hardware virtualisation",
@@ -105,64 +141,5 @@ function openKvm(): string {
     return "opens";
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? messageOf(error);
-  }
-}
-
-/** What the guest writes to QEMU's debug exit port; QEMU then exits with `2 * signOfLife + 1`. */
-const signOfLife = 0x2a;
-
-/** cli; mov al, signOfLife; out 0xf4, al; hlt; jmp to hlt. Then zeros and the signature that makes it bootable. */
-function sector(): Buffer {
-  const bytes = Buffer.alloc(512);
-  Buffer.from([0xfa, 0xb0, signOfLife, 0xe6, 0xf4, 0xf4, 0xeb, 0xfd]).copy(bytes);
-  bytes.writeUInt16LE(0xaa55, 510);
-  return bytes;
-}
-
-/**
- * Boots one sector of real-mode code in QEMU and waits for its sign of life. Rejects only when the sector cannot be
- * written.
- */
-export async function bootSector(qemu: string, accel: "kvm" | "tcg", deadlineMs = 5000): Promise<GuestTrial> {
-  const directory = await mkdtemp(join(tmpdir(), "assay-boot-"));
-  try {
-    const image = join(directory, "sector");
-    await writeFile(image, sector());
-    const started = performance.now();
-    const machine = [
-      "-machine",
-      "pc",
-      "-accel",
-      accel,
-      "-m",
-      "16",
-      "-nodefaults",
-      "-no-user-config",
-      "-display",
-      "none",
-    ];
-    const exit = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x01", "-no-reboot"];
-    const disk = ["-drive", `file=${image},format=raw,if=ide,snapshot=on`];
-    const child = spawn(qemu, [...machine, ...exit, ...disk], {
-      stdio: ["ignore", "ignore", "pipe"],
-      timeout: deadlineMs,
-      killSignal: "SIGKILL",
-    });
-    let errors = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      errors = `${errors}${text}`.slice(-2000);
-    });
-    const { promise, resolve } = Promise.withResolvers<GuestTrial>();
-    child.on("error", (error) => resolve({ ran: false, seen: messageOf(error) }));
-    child.on("close", (status, signal) => {
-      const ms = Math.round(performance.now() - started);
-      if (status === 2 * signOfLife + 1) return resolve({ ran: true, ms });
-      const last = errors.trim().split("\n").at(-1) ?? "";
-      if (signal === "SIGKILL") resolve({ ran: false, seen: `no sign of life within ${deadlineMs} ms` });
-      else resolve({ ran: false, seen: last === "" ? `QEMU ended with ${status ?? signal}` : last });
-    });
-    return await promise;
-  } finally {
-    await rm(directory, { recursive: true, force: true });
   }
 }

@@ -1,0 +1,122 @@
+// Decides what `assay doctor` tells of what machines are made of: QEMU, its firmware for UEFI, the TPM's emulator, where disks lie.
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Finding } from "../model/capabilities.ts";
+import { messageOf } from "../model/errors.ts";
+import { daemonOf } from "./libvirt.ts";
+import { machineTools } from "./machine-tools.ts";
+import type { MachineSurroundings } from "./machines.ts";
+import { barrier } from "./passage.ts";
+import { findTool, missingTools, toolFindings } from "./tools.ts";
+
+/** Where QEMU's packages describe the firmware they bring, for libvirt to choose from. */
+const descriptions = "/usr/share/qemu/firmware";
+
+/** Told in lines of their own. */
+const ownLine = ["qemu-system-x86_64", "/usr/share/OVMF/OVMF_CODE_4M.fd", "swtpm", "swtpm_setup"];
+
+/** Never rejects; about 20 ms, which QEMU takes to say its version. */
+export async function machineFindings(surroundings: MachineSurroundings): Promise<readonly Finding[]> {
+  const { path, libvirtUri, disks } = surroundings;
+  const list = machineTools.filter(({ name }) => !ownLine.includes(name));
+  return [
+    await qemuFinding(findTool("qemu-system-x86_64", path)),
+    ...toolFindings(missingTools(path, list), { list, what: "machine programs", needed: false }),
+    uefiFinding(firmwareIn(descriptions)),
+    tpmFinding(["swtpm", "swtpm_setup"].filter((name) => findTool(name, path) === undefined)),
+    ...(daemonOf(libvirtUri) === "system" ? [disksFinding(disks, barrier(disks))] : []),
+  ];
+}
+
+/** Version of QEMU in what `--version` prints. */
+export function qemuVersionIn(output: string): string | undefined {
+  return /^QEMU emulator version (\S+)/m.exec(output)?.[1];
+}
+
+async function qemuFinding(qemu: string | undefined): Promise<Finding> {
+  const about = { what: "QEMU", needed: false } as const;
+  const remedy = "npx assay setup --yes, or: apt-get install qemu-system-x86";
+  if (qemu === undefined)
+    return { ...about, can: "no", detail: "not there", cause: "package qemu-system-x86 is not installed", remedy };
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const child = spawn(qemu, ["--version"], { stdio: ["ignore", "pipe", "pipe"], timeout: 5000, killSignal: "SIGKILL" });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+  child.on("error", (error) => resolve(messageOf(error)));
+  child.on("close", () => resolve(said));
+  const output = await promise;
+  const version = qemuVersionIn(output);
+  if (version !== undefined) return { ...about, can: "yes", detail: `${version}, ${qemu}` };
+  const [seen = "it says nothing"] = output.trim().split("\n");
+  return { ...about, can: "unknown", detail: `${qemu}: ${seen}`, cause: "it does not tell its version", remedy };
+}
+
+/**
+ * Firmware files for x86_64 that the descriptions name, for machine q35, without those that insist on signed boot loaders; `why`
+ * when there is no description.
+ */
+export function firmwareIn(directory: string): { readonly files: readonly string[]; readonly why?: string } {
+  try {
+    const all = readdirSync(directory).filter((name) => name.endsWith(".json"));
+    return { files: all.flatMap((name) => firmwareOf(readFileSync(join(directory, name), "utf8"))) };
+  } catch (error) {
+    return { files: [], why: messageOf(error) };
+  }
+}
+
+interface Description {
+  readonly "interface-types"?: readonly string[];
+  readonly mapping?: { readonly executable?: { readonly filename?: string } };
+  readonly targets?: readonly { readonly architecture?: string; readonly machines?: readonly string[] }[];
+  readonly features?: readonly string[];
+}
+
+function firmwareOf(text: string): readonly string[] {
+  const { mapping, targets = [], features = [], "interface-types": kinds = [] } = JSON.parse(text) as Description;
+  const fits = targets.some(
+    ({ architecture, machines = [] }) =>
+      architecture === "x86_64" && machines.some((machine) => machine.startsWith("pc-q35")),
+  );
+  const file = mapping?.executable?.filename;
+  return kinds.includes("uefi") && fits && !features.includes("enrolled-keys") && file !== undefined ? [file] : [];
+}
+
+function uefiFinding({ files, why }: ReturnType<typeof firmwareIn>): Finding {
+  const about = { what: "UEFI firmware", needed: false } as const;
+  if (files.length > 0) return { ...about, can: "yes", detail: files.join(", ") };
+  return {
+    ...about,
+    can: "no",
+    detail: "machines boot by BIOS only",
+    cause: why ?? `no firmware for x86_64 and q35 is described in ${descriptions}`,
+    remedy: "npx assay setup --yes, or: apt-get install ovmf",
+  };
+}
+
+function tpmFinding(missing: readonly string[]): Finding {
+  const about = { what: "TPM emulator", needed: false } as const;
+  if (missing.length === 0) return { ...about, can: "yes", detail: "swtpm" };
+  return {
+    ...about,
+    can: "no",
+    detail: "machines have no TPM",
+    cause: `${missing.join(" and ")}: not there`,
+    remedy: "npx assay setup --yes, or: apt-get install swtpm swtpm-tools",
+  };
+}
+
+function disksFinding(disks: string, closed: string | undefined): Finding {
+  const about = { what: "disks of machines", needed: false } as const;
+  if (closed === undefined) return { ...about, can: "yes", detail: `${disks}, within reach of QEMU's user` };
+  return {
+    ...about,
+    can: "no",
+    detail: disks,
+    cause: `QEMU runs as another user, which cannot pass through ${closed}`,
+    remedy: "npx assay setup --yes; or set ASSAY_STATE to where everybody may pass through",
+  };
+}
