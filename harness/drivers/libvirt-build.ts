@@ -1,0 +1,122 @@
+// Decides how a declaration becomes a machine that can be powered on: its files are made, and its domain is written down.
+import { writeFile } from "node:fs/promises";
+import { networkNames } from "../model/environment.ts";
+import type { BuiltDisk } from "../model/image.ts";
+import type { VmDeclaration } from "../model/vm.ts";
+import type { Standing } from "./driver.ts";
+import { accessOf } from "./libvirt-access.ts";
+import { enoughMemory } from "./libvirt-check.ts";
+import type { LibvirtClient } from "./libvirt-client.ts";
+import { makeFiles } from "./libvirt-files.ts";
+import { Machine } from "./libvirt-machine.ts";
+import { createdLabel, directoryOf, filesIn, macOf, uuidOf } from "./libvirt-names.ts";
+import { domainXml } from "./libvirt-xml.ts";
+import type { BootFacts, FirmwareFacts } from "./libvirt-xml-facts.ts";
+import { labelsOf, resourceName } from "./names.ts";
+
+export interface BuildOptions {
+  readonly standing: Standing;
+  readonly node: string;
+  readonly domain: string;
+  readonly declaration: VmDeclaration;
+  readonly disk: BuiltDisk;
+  readonly client: LibvirtClient;
+  readonly accelerator: "kvm" | "qemu";
+}
+
+/** What carriers are spared: their own boot would wait for it, and nothing asks for it. */
+const carrierArguments = [
+  "quiet",
+  "systemd.mask=serial-getty@ttyS0.service",
+  "systemd.mask=systemd-udev-settle.service",
+];
+
+/** Makes the machine's files and its XML. Its directory and its networks are there. Starts nothing. */
+export async function buildMachine(options: BuildOptions): Promise<Machine> {
+  const { standing, node, domain, declaration, disk, client, accelerator } = options;
+  const title = `${standing.environment.name}/${node}`;
+  await enoughMemory(title, declaration.memory);
+  const files = filesIn(directoryOf(standing, node));
+  const access = accessOf(title, declaration, files);
+  const owner = await client.qemuUser();
+  const initrd = declaration.carrier ? (disk.carrierInitrd ?? disk.initrd) : disk.initrd;
+  const firmware: FirmwareFacts = { kind: "bios" };
+  const disks = Object.entries(declaration.disks);
+  await makeFiles({
+    title,
+    files,
+    owner,
+    base: disk,
+    disks: new Map(disks.map(([name, { size }]) => [name, size])),
+    injected: access.injected,
+    initrd,
+    nvram: undefined,
+  });
+  const boot: BootFacts =
+    declaration.boot === "disk"
+      ? { from: "disk" }
+      : {
+          from: "kernel",
+          kernel: disk.kernel ?? "",
+          initrd: access.injected.cpio === undefined ? initrd : files.initrd,
+          arguments: [
+            ...consoleFirst(disk.kernelArguments),
+            ...(declaration.carrier ? carrierArguments : []),
+            ...access.kernelArguments,
+            ...declaration.kernelArguments,
+          ],
+        };
+  const xml = domainXml({
+    name: domain,
+    uuid: uuidOf(domain),
+    labels: { ...labelsOf(standing, node), [createdLabel]: new Date().toISOString() },
+    accelerator,
+    memoryBytes: declaration.memory,
+    vcpus: declaration.vcpus,
+    machine: declaration.machine,
+    cpu: declaration.cpu,
+    firmware,
+    boot,
+    disks: [
+      { file: files.overlay, format: "qcow2", bus: "virtio" },
+      ...disks.map(([name, { bus, serial }]) => ({
+        file: files.disk(name),
+        format: "qcow2" as const,
+        bus,
+        serial: serial ?? name.slice(0, 20),
+      })),
+    ],
+    seed: access.injected.seed === undefined ? undefined : files.seed,
+    interfaces: networkNames(declaration).map((network) => ({
+      network: resourceName(standing, `net_${network}`),
+      mac: macOf(standing, node, network),
+    })),
+    channels: access.channels,
+    console: { log: files.console, socket: files.consoleSocket },
+    qmp: files.qmp,
+    rng: declaration.devices.rng,
+    tpm: declaration.devices.tpm,
+    screen: !declaration.carrier,
+    agent: !declaration.carrier,
+    user: owner,
+  });
+  await writeFile(files.xml, xml, { mode: 0o600 });
+  return new Machine({
+    domain,
+    title,
+    name: node,
+    declaration,
+    files,
+    xml,
+    client,
+    access,
+    accelerator,
+    imageDigest: disk.digest,
+    addresses: new Map(),
+  });
+}
+
+/** The kernel's words are read off the serial console: a panic is told there. */
+function consoleFirst(words: readonly string[]): readonly string[] {
+  return words.some((word) => /^console=ttyS0\b/.test(word)) ? words : [...words, "console=ttyS0"];
+}

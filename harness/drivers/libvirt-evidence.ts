@@ -1,0 +1,74 @@
+// Decides what can still be told about a machine, alive or dead: console, journal, kernel log, screen, QEMU's log, the domain.
+// Never rejects: what could not be had is said in the file.
+import { readFile, rm } from "node:fs/promises";
+import { messageOf } from "../model/errors.ts";
+import type { EvidenceFile } from "./driver.ts";
+import type { LibvirtClient } from "./libvirt-client.ts";
+import { readConsole } from "./libvirt-console.ts";
+import type { Machine } from "./libvirt-machine.ts";
+
+/** A guest that is asked for its journal when all is over has this long. */
+const patienceMs = 20_000;
+/** Where the daemon for everything keeps QEMU's own words. */
+const qemuLogs = "/var/log/libvirt/qemu";
+
+/** Of a machine by its domain's name; `machine` where this process has it. */
+export async function evidenceOf(
+  domain: string,
+  client: LibvirtClient,
+  machine: Machine | undefined,
+  qemuLog = `${qemuLogs}/${domain}.log`,
+): Promise<readonly EvidenceFile[]> {
+  const told = (what: Promise<string>) => what.catch((error: unknown) => `could not be had: ${messageOf(error)}\n`);
+  const asked = (command: readonly [string, ...string[]]) => told(fromGuest(machine, command));
+  const [console, journal, dmesg, qemu, xml, screen] = await Promise.all([
+    told(machine === undefined ? notHere() : readConsole(machine.facts.files.console)),
+    asked(["journalctl", "--boot", "--output=short-monotonic", "--no-pager", "--quiet"]),
+    asked(["dmesg"]),
+    told(readFile(qemuLog, "utf8")),
+    told(client.domainXml(domain).then((text) => text ?? "there is no such domain any more\n")),
+    screenOf(domain, client, machine),
+  ]);
+  return [
+    { title: "log", name: "console.log", content: console },
+    { title: "journal", name: "journal.txt", content: journal },
+    { title: "dmesg", name: "dmesg.txt", content: dmesg },
+    { title: "qemu", name: "qemu.log", content: qemu },
+    { title: "domain", name: "domain.xml", content: xml },
+    ...(screen === undefined ? [] : [{ title: "screen", name: "screen.png", content: screen }]),
+  ];
+}
+
+/** A guest that has ended, or never answered, is not waited for. */
+async function fromGuest(machine: Machine | undefined, command: readonly [string, ...string[]]): Promise<string> {
+  if (machine === undefined) return notHere();
+  if (machine.life.over) throw new Error("the machine is off");
+  if (machine.bootId === "") throw new Error("the guest never answered");
+  const ended = machine.life.ended.then(({ seen }) => Promise.reject(new Error(seen)));
+  ended.catch(() => undefined);
+  const answer = machine.transport.exec(command, { user: "0", timeoutMs: patienceMs });
+  answer.catch(() => undefined);
+  const { status, stdout, stderr } = await Promise.race([answer, ended]);
+  return status === 0 ? stdout : `${stdout}${stderr}(ended with status ${status})\n`;
+}
+
+async function screenOf(
+  domain: string,
+  client: LibvirtClient,
+  machine: Machine | undefined,
+): Promise<Uint8Array | undefined> {
+  if (machine === undefined || machine.life.over) return undefined;
+  const path = `${machine.facts.files.directory}/evidence.png`;
+  try {
+    await client.screenshot(domain, path);
+    return await readFile(path);
+  } catch {
+    return undefined; // a machine without a screen has no picture of it
+  } finally {
+    await rm(path, { force: true }).catch(() => undefined);
+  }
+}
+
+function notHere(): Promise<string> {
+  return Promise.reject(new Error("this process did not start the machine"));
+}

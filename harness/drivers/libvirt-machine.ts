@@ -1,0 +1,136 @@
+// Decides how one machine is powered on, greeted and ended, whatever drives it: libvirt starts QEMU, QMP tells of it, the guest's
+// shell answers. Keeps what the machine's handle, its snapshots and its evidence share.
+import { messageOf, ProvisionError } from "../model/errors.ts";
+import type { VmFacts, VmNode } from "../model/node.ts";
+import type { VmDeclaration } from "../model/vm.ts";
+import type { GuestAccess, GuestTransport } from "./libvirt-access.ts";
+import type { LibvirtClient } from "./libvirt-client.ts";
+import { MachineLife, sayEnd } from "./libvirt-life.ts";
+import type { MachineFiles } from "./libvirt-names.ts";
+import { connectQmp, type Qmp } from "./libvirt-qmp.ts";
+import { untilReady } from "./libvirt-ready.ts";
+import { RelayTransport } from "./libvirt-relay.ts";
+
+export interface MachineFacts {
+  /** The domain's name. */
+  readonly domain: string;
+  /** `environment/node` */
+  readonly title: string;
+  readonly name: string;
+  readonly declaration: VmDeclaration;
+  readonly files: MachineFiles;
+  readonly xml: string;
+  readonly client: LibvirtClient;
+  readonly access: GuestAccess;
+  readonly accelerator: "kvm" | "qemu";
+  readonly imageDigest: string;
+  /** Address by network, as the network's DHCP server reserves it. */
+  readonly addresses: ReadonlyMap<string, string>;
+}
+
+/** One machine, through all its lives. */
+export class Machine {
+  readonly facts: MachineFacts;
+  readonly life: MachineLife;
+  readonly transport: RelayTransport<GuestTransport>;
+  /** Disks that were plugged in since the machine was powered on, by name. */
+  readonly plugged = new Map<string, { readonly serial: string; readonly xml: string }>();
+  /** Names of the snapshots that the overlay holds. */
+  readonly snapshots = new Set<string>();
+  start: VmFacts["start"] = "boot";
+  whyBooted: string | undefined;
+  #bootId = "";
+
+  constructor(facts: MachineFacts) {
+    this.facts = facts;
+    this.life = new MachineLife(facts.files.console);
+    this.transport = new RelayTransport(facts.title);
+  }
+
+  get bootId(): string {
+    return this.#bootId;
+  }
+
+  /** QEMU's socket; a `ProvisionError` (code `powered-off`) when there is none. */
+  get qmp(): Qmp {
+    const { qmp } = this.life;
+    if (qmp !== undefined) return qmp;
+    throw new ProvisionError({
+      code: "powered-off",
+      phase: "exec",
+      node: this.facts.title,
+      seen: "the machine is off",
+      hint: "start() it first",
+    });
+  }
+
+  /** Starts QEMU and listens to it; `paused`: before the guest's first instruction. Resolves with the domain's UUID. */
+  async powerOn(options: { paused?: boolean; created?: (id: string) => void } = {}): Promise<string> {
+    const { client, xml, files, title } = this.facts;
+    // Paused until somebody listens: a guest that ends in its first instant is seen to end.
+    const id = await client.createDomain(xml, { paused: true });
+    options.created?.(id);
+    const qmp = await connectQmp(files.qmp).catch((error: unknown) =>
+      Promise.reject(
+        new ProvisionError({
+          code: "guest-gone",
+          phase: "start",
+          node: title,
+          seen: `QEMU was started and does not answer at its socket: ${messageOf(error)}`,
+          hint: "QEMU's log is in the run's evidence",
+          cause: error,
+        }),
+      ),
+    );
+    this.life.begin(qmp);
+    this.plugged.clear();
+    await this.transport.become(this.facts.access.connect());
+    if (options.paused !== true) await qmp.cont();
+    return id;
+  }
+
+  /** Resolves when the machine is ready as declared. See `untilReady` for what it rejects with. */
+  async untilReady(node: VmNode): Promise<void> {
+    const { access, declaration } = this.facts;
+    await untilReady({
+      node,
+      transport: this.transport,
+      life: this.life,
+      ready: declaration.ready,
+      greeted: async (signal) => {
+        this.#bootId = await access.greeted(this.transport.present, this.life.console, signal);
+      },
+    });
+  }
+
+  /** Connects to the guest's shell anew: what was under way is rejected. */
+  reconnect(): Promise<void> {
+    return this.transport.become(this.facts.access.connect());
+  }
+
+  /** Asks who greets now, after the guest may have started again. */
+  async greetAgain(signal: AbortSignal): Promise<string> {
+    this.#bootId = await this.facts.access.greeted(this.transport.present, this.life.console, signal);
+    return this.#bootId;
+  }
+
+  /** Takes the power away. Resolves when QEMU is gone. */
+  async powerOff(): Promise<void> {
+    const { qmp } = this.life;
+    this.life.expectEnd();
+    await this.facts.client.destroyDomain(this.facts.domain);
+    await qmp?.closed;
+    await this.transport.become(undefined);
+  }
+
+  /** `undefined` while it lives; else how it ended, for messages. */
+  async sayEnd(): Promise<string | undefined> {
+    const end = await Promise.race([this.life.ended, Promise.resolve(undefined)]);
+    return end === undefined ? undefined : sayEnd(end);
+  }
+
+  async close(): Promise<void> {
+    this.life.close();
+    await this.transport.close();
+  }
+}

@@ -1,0 +1,142 @@
+// Decides how memory and disks of machines are kept and brought back, all of them at one moment, and that a machine which was
+// brought back is clean: the clock is right, the random pool is its own, and what was there since is not.
+import { randomBytes } from "node:crypto";
+import { ProvisionError } from "../model/errors.ts";
+import { shell } from "../model/exec.ts";
+import type { Machine } from "./libvirt-machine.ts";
+import { snapshotDelete, snapshotLoad, snapshotSave } from "./libvirt-qmp-jobs.ts";
+
+/** Taken when a machine is ready; what `reset` goes back to. */
+export const readySnapshot = "-ready";
+/** Taken of a whole environment; what the driver's `rewind` goes back to. */
+export const markSnapshot = "-mark";
+
+const canaries = "/run/.assay-canary /var/tmp/.assay-canary";
+
+/** Keeps memory and disks under a name, of all machines at one moment. They stand still meanwhile. A name is used anew. */
+export async function saveAll(machines: readonly Machine[], tag: string): Promise<void> {
+  await standingStill(machines, () =>
+    Promise.all(
+      machines.map(async (machine) => {
+        const failed = (error: unknown) => Promise.reject(notDone(machine, "kept", error));
+        if (machine.snapshots.delete(tag)) await snapshotDelete(machine.qmp, tag).catch(failed);
+        await snapshotSave(machine.qmp, tag).catch(failed);
+        machine.snapshots.add(tag);
+      }),
+    ),
+  );
+}
+
+/**
+ * Brings all machines back to what `saveAll` kept, before any of them runs on. A machine that is off, or has other devices than
+ * then, gets a new QEMU. Rejects with `no-snapshot`, `not-clean` or `snapshot-failed`.
+ */
+export async function loadAll(machines: readonly Machine[], tag: string): Promise<void> {
+  for (const machine of machines)
+    if (!machine.snapshots.has(tag))
+      throw new ProvisionError({
+        code: "no-snapshot",
+        phase: "ready",
+        node: machine.facts.title,
+        seen: "the moment to go back to was never kept",
+      });
+  const marked = await Promise.all(machines.map(leaveCanary));
+  await Promise.all(
+    machines.map(async (machine) => {
+      if (machine.life.over || machine.plugged.size > 0) {
+        if (!machine.life.over) await machine.powerOff();
+        await machine.powerOn({ paused: true });
+      } else await machine.qmp.stop();
+    }),
+  );
+  await Promise.all(
+    machines.map((machine) =>
+      snapshotLoad(machine.qmp, tag).catch((error: unknown) => Promise.reject(notDone(machine, "brought back", error))),
+    ),
+  );
+  await Promise.all(machines.map((machine) => machine.reconnect()));
+  await Promise.all(machines.map((machine) => machine.qmp.cont()));
+  await Promise.all(machines.map((machine, index) => refresh(machine, marked[index] === true)));
+}
+
+/** Runs `work` while none of the machines runs. They run on whatever becomes of it. */
+async function standingStill<Result>(machines: readonly Machine[], work: () => Promise<Result>): Promise<Result> {
+  await Promise.all(machines.map((machine) => machine.qmp.stop()));
+  try {
+    return await work();
+  } finally {
+    await Promise.all(machines.map((machine) => machine.qmp.cont()));
+  }
+}
+
+/** Something that must be gone afterwards, in memory and on disk. A guest that no longer answers cannot be asked for it. */
+async function leaveCanary(machine: Machine): Promise<boolean> {
+  if (machine.life.over || !machine.transport.connected) return false;
+  return machine.transport.exec(shell(`for f in ${canaries}; do : >"$f"; done`), { user: "0", timeoutMs: 2_000 }).then(
+    ({ status }) => status === 0,
+    () => false,
+  );
+}
+
+/** One round trip: the clock, the random pool, and whether the canary is gone. */
+async function refresh(machine: Machine, marked: boolean): Promise<void> {
+  const { title } = machine.facts;
+  await machine.greetAgain(AbortSignal.timeout(30_000));
+  const { status, stderr } = await machine.transport.exec(shell(freshScript(Date.now(), randomBytes(64))), {
+    user: "0",
+    timeoutMs: 30_000,
+  });
+  if (status === canaryLives && marked)
+    throw new ProvisionError({
+      code: "not-clean",
+      phase: "ready",
+      node: title,
+      seen: "what was written after the snapshot is still there after it was brought back",
+      hint: "this is a fault of QEMU or of Assay: keep the evidence",
+    });
+  if (status !== 0 && status !== canaryLives)
+    throw new ProvisionError({
+      code: "not-fresh",
+      phase: "ready",
+      node: title,
+      seen: `clock and random pool could not be set after the snapshot was brought back: ${stderr.trim() || `status ${status}`}`,
+    });
+}
+
+const canaryLives = 73;
+
+/**
+ * Sets the clock and gives the random pool bytes of its own, then says whether the canary is there. Perl does it in one process
+ * where it is, which is nearly everywhere that Debian is; else date sets the clock, and the pool is mixed but not reseeded at once.
+ */
+export function freshScript(nowMs: number, entropy: Uint8Array): string {
+  const octal = [...entropy].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
+  const seconds = Math.floor(nowMs / 1000);
+  const nanoseconds = (nowMs % 1000) * 1_000_000;
+  const perl = [
+    `my $s = pack("q2", ${seconds}, ${nanoseconds});`,
+    `syscall(227, 0, $s) == 0 or die "clock_settime: $!\\n";`,
+    `open(my $r, ">", "/dev/urandom") or die "urandom: $!\\n";`,
+    'syswrite($r, join("", map { chr(oct($_)) } split(/\\\\/, substr($ARGV[0], 1))));',
+    `ioctl($r, 0x5207, 0) or die "RNDRESEEDCRNG: $!\\n";`,
+  ].join(" ");
+  return [
+    `if command -v perl >/dev/null; then perl -e '${perl}' '${octal}' || exit 1`,
+    `else date -u -s @${seconds}.${String(nanoseconds).padStart(9, "0")} >/dev/null || date -u -s @${seconds} >/dev/null || exit 1`,
+    `printf '${octal}' >/dev/urandom || exit 1; fi`,
+    `for f in ${canaries}; do [ ! -e "$f" ] || exit ${canaryLives}; done`,
+  ].join("\n");
+}
+
+function notDone(machine: Machine, what: string, cause: unknown): ProvisionError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  const full = /No space left on device/.test(said);
+  return new ProvisionError({
+    code: full ? "no-space" : "snapshot-failed",
+    phase: "ready",
+    node: machine.facts.title,
+    seen: `memory and disks could not be ${what}: ${said}`,
+    hint: full ? "free space below the state directory" : undefined,
+    cause,
+  });
+}

@@ -1,0 +1,290 @@
+// Decides how virtual machines, their networks and their files are made, found and removed through libvirt.
+import type { Readable } from "node:stream";
+import { HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
+import type { BuiltDisk, BuiltImage } from "../model/image.ts";
+import type { VmNode } from "../model/node.ts";
+import type { FromQcow2, VmDeclaration } from "../model/vm.ts";
+import { hostDirectories } from "./docker-scratch.ts";
+import type { Driver, EvidenceFile, FoundResource, PlannedResource, ResourceRef, Standing } from "./driver.ts";
+import { portsIn } from "./libvirt-access.ts";
+import { buildMachine } from "./libvirt-build.ts";
+import { checkMachine } from "./libvirt-check.ts";
+import { type LibvirtClient, openLibvirt } from "./libvirt-client.ts";
+import { evidenceOf } from "./libvirt-evidence.ts";
+import type { Machine } from "./libvirt-machine.ts";
+import { createdLabel, directoryOf, filesIn, machinesOf, planOf, socketsFit } from "./libvirt-names.ts";
+import { LibvirtNode } from "./libvirt-node.ts";
+import { loadAll, markSnapshot, readySnapshot, saveAll } from "./libvirt-snapshot.ts";
+import { labelsIn } from "./libvirt-xml-read.ts";
+import { label, ownerOf } from "./names.ts";
+import { type HostNode, hostNode } from "./shell-node.ts";
+
+/** What the store knows of disks. */
+export interface DiskRoom {
+  /** Rejects when the file is no longer what it was when it was built or inspected. */
+  verify(disk: BuiltDisk): Promise<void>;
+  /** A disk image that somebody else made, inspected before anything opens it. Rejects with a `DeclarationError`. */
+  inspect(image: FromQcow2): Promise<BuiltDisk>;
+}
+
+export interface LibvirtDriverOptions {
+  /** `qemu:///system`, `qemu:///session`; default: the system's for root. */
+  readonly libvirtUri?: string | undefined;
+  /** Machines' directories are made and removed below this one and nowhere else. */
+  readonly scratch: string;
+  /** Whether a guest really runs with hardware virtualisation here: found out by booting one. Asked once. */
+  readonly accelerator: () => Promise<"kvm" | "qemu">;
+  readonly disks: DiskRoom;
+}
+
+/** Virtual machines of one libvirt. */
+export class LibvirtDriver implements Driver {
+  readonly kind = "libvirt";
+  readonly #client: LibvirtClient;
+  readonly #options: LibvirtDriverOptions;
+  readonly #host: HostNode = hostNode();
+  readonly #machines = new Map<string, Machine>();
+  readonly #bases = new Map<string, BuiltDisk>();
+  #accelerator: Promise<"kvm" | "qemu"> | undefined;
+
+  private constructor(client: LibvirtClient, options: LibvirtDriverOptions) {
+    this.#client = client;
+    this.#options = options;
+  }
+
+  /** Starts and asks nothing yet. Rejects with a `DeclarationError` for a URI that cannot be meant. */
+  static async open(options: LibvirtDriverOptions): Promise<LibvirtDriver> {
+    return new LibvirtDriver(await openLibvirt({ uri: options.libvirtUri }), options);
+  }
+
+  async probe(): Promise<Readonly<Record<string, string>>> {
+    const { libvirt, qemu, uri } = await this.#client.version();
+    return { libvirt: `${libvirt} (${uri})`, qemu };
+  }
+
+  plan(standing: Standing): readonly PlannedResource[] {
+    return planOf(standing);
+  }
+
+  async check(standing: Standing): Promise<void> {
+    const machines = [...machinesOf(standing)];
+    for (const [node] of machines) {
+      const { directory, consoleSocket, qmp } = filesIn(directoryOf(standing, node));
+      const { control, slots } = portsIn(directory);
+      const sockets = [consoleSocket, qmp, control, ...slots.flatMap((slot) => [slot.in, slot.out, slot.err])];
+      socketsFit(`${standing.environment.name}/${node}`, sockets);
+    }
+    const [user, accelerator] = await Promise.all([this.#client.qemuUser(), this.#accelerates()]);
+    await Promise.all(
+      machines.map(async ([node, declaration]) => {
+        const title = `${standing.environment.name}/${node}`;
+        const disk = await this.#diskOf(standing, declaration);
+        await checkMachine({ title, declaration, disk, accelerator, user, directory: standing.directory });
+        await this.#options.disks.verify(disk);
+      }),
+    );
+  }
+
+  /** Container images are an engine's. */
+  readonly images = {
+    resolve: (reference: string) => Promise.reject<never>(noImages(reference)),
+    export: (reference: string): Promise<Readable> => Promise.reject(noImages(reference)),
+  };
+
+  /** A disk is used where the store has it. */
+  async load(image: BuiltImage): Promise<void> {
+    if (image.disk !== undefined) await this.#options.disks.verify(image.disk);
+  }
+
+  async create(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
+    const title = resource.node === undefined ? resource.name : `${standing.environment.name}/${resource.node}`;
+    try {
+      if (resource.kind === "directory")
+        await hostDirectories(this.#options.scratch).make(
+          resource.name,
+          {
+            owner: (await this.#owner()) ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+            mode: 0o700,
+          },
+          () => created(resource.name),
+        );
+      else if (resource.kind === "network") throw new Error("networks are not made yet");
+      else await this.#createDomain(resource, standing, created);
+    } catch (error) {
+      throw libvirtError(error, title);
+    }
+  }
+
+  async connect(resource: PlannedResource, standing: Standing): Promise<VmNode> {
+    const machine = this.#machines.get(resource.name);
+    const title = `${standing.environment.name}/${resource.node}`;
+    const domain = (await this.#client.domains()).find(({ name }) => name === resource.name);
+    if (machine === undefined || domain === undefined)
+      throw new ProvisionError({
+        code: machine === undefined ? "not-there" : "guest-gone",
+        phase: "connect",
+        node: title,
+        seen:
+          machine === undefined ? `there is no domain ${resource.name}` : ((await machine.sayEnd()) ?? "QEMU ended"),
+      });
+    const node = new LibvirtNode({ machine, id: domain.uuid, carrier: this.#host });
+    await machine.untilReady(node);
+    await saveAll([machine], readySnapshot);
+    return node;
+  }
+
+  mark(resources: readonly PlannedResource[]): Promise<void> {
+    return saveAll(this.#known(resources), markSnapshot);
+  }
+
+  rewind(resources: readonly PlannedResource[]): Promise<void> {
+    return loadAll(this.#known(resources), markSnapshot);
+  }
+
+  async evidence(resource: ResourceRef): Promise<readonly EvidenceFile[]> {
+    if (resource.kind !== "domain") return [];
+    return evidenceOf(resource.name, this.#client, this.#machines.get(resource.name));
+  }
+
+  async destroy(resource: ResourceRef): Promise<void> {
+    try {
+      if (resource.kind === "directory") return await hostDirectories(this.#options.scratch).remove(resource.name);
+      if (resource.kind === "network") return await this.#client.destroyNetwork(resource.name);
+      await this.#destroyDomain(resource.name);
+    } catch (error) {
+      throw error instanceof HarnessError ? error : libvirtError(error, resource.name, "destroy");
+    }
+  }
+
+  async find(run?: string): Promise<readonly FoundResource[]> {
+    const [domains, networks] = await Promise.all([this.#client.domains(), this.#client.networks()]);
+    const [domainTexts, networkTexts] = await Promise.all([
+      this.#client.domainXmls(domains.map(({ uuid }) => uuid)),
+      this.#client.networkXmls(networks.map(({ uuid }) => uuid)),
+    ]);
+    const found = async (
+      kind: "domain" | "network",
+      entry: { name: string; uuid: string; state?: string },
+      xml?: string,
+    ) => {
+      const labels = xml === undefined ? {} : await labelsIn(xml);
+      if (labels[label.run] === undefined || (run !== undefined && labels[label.run] !== run)) return [];
+      return [foundOf(kind, entry, labels)];
+    };
+    const all = await Promise.all([
+      ...domains.map((entry) => found("domain", entry, domainTexts.get(entry.uuid))),
+      ...networks.map(({ name, uuid }) => found("network", { name, uuid }, networkTexts.get(uuid))),
+    ]);
+    return all.flat();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#machines.values()].map((machine) => machine.close()));
+    this.#machines.clear();
+    await this.#client.close();
+    await this.#host.close();
+  }
+
+  async #createDomain(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
+    const node = resource.node ?? "";
+    const declaration = machinesOf(standing).get(node);
+    if (declaration === undefined) throw new Error(`${standing.environment.name} declares no machine "${node}"`);
+    const disk = await this.#diskOf(standing, declaration);
+    const machine = await buildMachine({
+      standing,
+      node,
+      domain: resource.name,
+      declaration,
+      disk,
+      client: this.#client,
+      accelerator: await this.#accelerates(),
+    });
+    this.#bases.set(resource.name, disk);
+    this.#machines.set(resource.name, machine);
+    await machine.powerOn({ created });
+  }
+
+  async #destroyDomain(name: string): Promise<void> {
+    const machine = this.#machines.get(name);
+    const base = this.#bases.get(name);
+    machine?.life.expectEnd();
+    await this.#client.destroyDomain(name);
+    this.#machines.delete(name);
+    this.#bases.delete(name);
+    await machine?.close();
+    if (base === undefined) return;
+    await this.#options.disks.verify(base).catch((cause: unknown) => {
+      throw new ProvisionError({
+        code: "base-changed",
+        phase: "destroy",
+        node: machine?.facts.title ?? name,
+        seen: `the image under the machine is not what it was when it started: ${messageOf(cause)}`,
+        hint: "what was seen on the machine may not be of the image: find who wrote to it, and run again",
+        cause,
+      });
+    });
+  }
+
+  async #diskOf(standing: Standing, { image, at }: VmDeclaration): Promise<BuiltDisk> {
+    if (!("kind" in image)) return this.#options.disks.inspect(image);
+    const disk = standing.images.get(`${image.name}:${image.version}`)?.disk;
+    if (disk !== undefined) return disk;
+    throw new ProvisionError({
+      code: "no-disk",
+      phase: "create",
+      seen: `${at === undefined ? "" : `${at}: `}recipe ${image.name} was built to no disk`,
+    });
+  }
+
+  #known(resources: readonly PlannedResource[]): Machine[] {
+    return resources
+      .filter(({ kind }) => kind === "domain")
+      .map(({ name }) => {
+        const machine = this.#machines.get(name);
+        if (machine !== undefined) return machine;
+        throw new ProvisionError({ code: "not-there", phase: "ready", seen: `this process did not start ${name}` });
+      });
+  }
+
+  #owner() {
+    return this.#client.qemuUser();
+  }
+
+  #accelerates(): Promise<"kvm" | "qemu"> {
+    this.#accelerator ??= this.#options.accelerator();
+    return this.#accelerator;
+  }
+}
+
+function noImages(reference: string): ProvisionError {
+  return new ProvisionError({
+    code: "no-images",
+    phase: "build",
+    seen: `libvirt has no container image ${reference}`,
+    hint: "a docker engine has: run `assay setup`",
+  });
+}
+
+function libvirtError(error: unknown, node: string, phase: "create" | "destroy" = "create"): HarnessError {
+  if (error instanceof HarnessError) return error;
+  return new ProvisionError({ code: "libvirt-refused", phase, node, seen: messageOf(error), cause: error });
+}
+
+function foundOf(
+  kind: "domain" | "network",
+  { name, uuid, state }: { name: string; uuid: string; state?: string },
+  labels: Readonly<Record<string, string>>,
+): FoundResource {
+  const node = labels[label.node];
+  return {
+    driver: "libvirt",
+    kind,
+    name,
+    id: uuid,
+    owner: ownerOf(labels),
+    environment: labels[label.environment] ?? "",
+    createdAt: labels[createdLabel] ?? "",
+    ...(node === undefined ? {} : { node }),
+    ...(state === undefined ? {} : { state }),
+  };
+}
