@@ -40,6 +40,16 @@ export async function disksIn(xml: string): Promise<ReadonlyMap<string, string>>
   });
 }
 
+/** Addresses that a network's DHCP server keeps for machines, by MAC address in lower case. */
+export async function addressesIn(xml: string): Promise<ReadonlyMap<string, string>> {
+  return reading(xml, (document) => {
+    const hosts = document.find("/network/ip/dhcp/host[@mac and @ip]");
+    return new Map(
+      hosts.map((host) => [host.get("@mac")?.content.toLowerCase() ?? "", host.get("@ip")?.content ?? ""] as const),
+    );
+  });
+}
+
 async function reading<Answer>(xml: string, read: (document: XmlDocument) => Answer): Promise<Answer> {
   const { XmlDocument } = await import("libxml2-wasm");
   const document = XmlDocument.fromString(xml);

@@ -1,0 +1,148 @@
+// Decides how an environment's network is made of libvirt: a bridge of its own, addresses that are known beforehand, names that resolve.
+// What is taken is found by looking at routes again, not by reading libvirt's words.
+import { createHash } from "node:crypto";
+import { ProvisionError } from "../model/errors.ts";
+import type { LibvirtClient } from "./libvirt-client.ts";
+import {
+  candidates,
+  overlap,
+  type Plan,
+  planAddresses,
+  readSubnet,
+  routes,
+  type Subnet,
+  saySubnet,
+} from "./libvirt-network-subnet.ts";
+import { element, writeLabels } from "./libvirt-xml.ts";
+
+/** A machine's place: which MAC gets which address, and what the name server calls it. */
+export interface NetworkSeat {
+  readonly mac: string;
+  /** Declared, in the declared subnet; else the next free one. */
+  readonly address?: string | undefined;
+  /** The first is the host name that DHCP gives. */
+  readonly names: readonly string[];
+}
+
+export interface NetworkFacts {
+  readonly name: string;
+  /** Whose it is: `labelsOf` of names.ts. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** At most 15 bytes, as the kernel's names of interfaces are no longer. */
+  readonly bridge: string;
+  /** No way out of it; else NAT. */
+  readonly internal: boolean;
+  readonly subnet: Subnet;
+  readonly plan: Plan<NetworkSeat>;
+}
+
+/** A network for `createNetwork`. */
+export function networkXml({ name, labels, bridge, internal, subnet, plan }: NetworkFacts): string {
+  const root = element("network");
+  root.ele("name").txt(name);
+  writeLabels(root, labels);
+  if (!internal) root.ele("forward", { mode: "nat" });
+  // With the spanning tree each card would be mute for its first seconds.
+  root.ele("bridge", { name: bridge, stp: "off", delay: "0" });
+  const dns = root.ele("dns", { forwardPlainNames: "no" });
+  for (const { seat, address } of plan.seats) {
+    if (seat.names.length === 0) continue;
+    const host = dns.ele("host", { ip: address });
+    for (const each of seat.names) host.ele("hostname").txt(each);
+  }
+  const dhcp = root.ele("ip", { address: plan.gateway, prefix: String(subnet.bits) }).ele("dhcp");
+  if (plan.strangers !== undefined) dhcp.ele("range", { start: plan.strangers[0], end: plan.strangers[1] });
+  for (const { seat, address } of plan.seats) {
+    const [hostName] = seat.names;
+    dhcp.ele("host", { mac: seat.mac, ...(hostName === undefined ? {} : { name: hostName }), ip: address });
+  }
+  return root.end({ headless: true, prettyPrint: true });
+}
+
+/** `as` and 12 hex digits that follow from the name; another for each attempt, as an earlier one may have left its bridge. */
+export function bridgeName(name: string, attempt = 0): string {
+  const digest = createHash("sha256").update(`bridge ${attempt} ${name}`).digest("hex");
+  return `as${digest.slice(0, 12)}`;
+}
+
+export interface WantedNetwork {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly internal: boolean;
+  /** CIDR; chosen where absent. */
+  readonly subnet?: string | undefined;
+  readonly seats: readonly NetworkSeat[];
+}
+
+export interface StartedNetwork {
+  readonly uuid: string;
+  /** CIDR */
+  readonly subnet: string;
+  readonly gateway: string;
+  /** By MAC address, lower-case. */
+  readonly addresses: ReadonlyMap<string, string>;
+}
+
+const mostAttempts = 8;
+
+/**
+ * Starts a transient network. Without a declared subnet it gets one that nothing here has, and the next when libvirt finds that
+ * one taken. Rejects with `name-taken`, `subnet-taken` (a declared one), `subnet-full`, and what libvirt refuses.
+ * @example const { addresses } = await startNetwork(client, { name, labels, internal: false, seats: [{ mac, names: ["web"] }] });
+ */
+export async function startNetwork(client: LibvirtClient, wanted: WantedNetwork): Promise<StartedNetwork> {
+  const here = () => (client.uri.remote ? [] : routes());
+  const tried: Subnet[] = [];
+  for (let attempt = 0; ; attempt++) {
+    const subnet = chosen(wanted, [...here(), ...tried]);
+    const plan = planAddresses(subnet, wanted.seats);
+    if (plan === undefined) throw full(wanted, subnet);
+    try {
+      const bridge = bridgeName(wanted.name, attempt);
+      const uuid = await client.createNetwork(networkXml({ ...wanted, bridge, subnet, plan }));
+      const addresses = new Map(plan.seats.map(({ seat, address }) => [seat.mac.toLowerCase(), address]));
+      return { uuid, subnet: saySubnet(subnet), gateway: plan.gateway, addresses };
+    } catch (error) {
+      const refused = error instanceof ProvisionError && error.code === "libvirt-refused";
+      if (!refused) throw error;
+      const taken = here().some((route) => overlap(route, subnet));
+      if (wanted.subnet !== undefined) throw taken ? subnetTaken(wanted, error) : error;
+      // Somebody may have taken it between the look and the call. Routes of another machine cannot be looked at.
+      if (!(taken || client.uri.remote) || attempt + 1 === mostAttempts) throw error;
+      tried.push(subnet);
+    }
+  }
+}
+
+function chosen({ name, subnet }: WantedNetwork, taken: readonly Subnet[]): Subnet {
+  if (subnet !== undefined) return readSubnet(subnet);
+  for (const candidate of candidates(name, taken)) return candidate;
+  throw new ProvisionError({
+    code: "subnet-taken",
+    phase: "create",
+    node: name,
+    seen: "routes of this machine cover all of 10.0.0.0/8",
+    hint: "declare a subnet for the network",
+  });
+}
+
+function subnetTaken({ name, subnet }: WantedNetwork, cause: ProvisionError): ProvisionError {
+  return new ProvisionError({
+    code: "subnet-taken",
+    phase: "create",
+    node: name,
+    seen: `subnet ${subnet} overlaps a route of this machine (${cause.seen})`,
+    hint: "choose another subnet for the network, or leave it out",
+    cause,
+  });
+}
+
+function full({ name, seats }: WantedNetwork, subnet: Subnet): ProvisionError {
+  return new ProvisionError({
+    code: "subnet-full",
+    phase: "create",
+    node: name,
+    seen: `${seats.length} machines do not fit into ${saySubnet(subnet)}`,
+    hint: "declare a larger subnet, or leave it out",
+  });
+}
