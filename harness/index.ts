@@ -5,6 +5,8 @@ export { describe } from "vitest";
 // 4. Checks: each is a sentence about a node, that a person could have asked it.
 export { group, user } from "./checks/account.ts";
 export { all } from "./checks/all.ts";
+export { authorizedKeys } from "./checks/authorized-keys.ts";
+export { clock } from "./checks/clock.ts";
 export { command } from "./checks/command.ts";
 export { dns } from "./checks/dns.ts";
 export { file } from "./checks/file.ts";
@@ -12,6 +14,7 @@ export { http } from "./checks/http.ts";
 export { image } from "./checks/image.ts";
 export { journal } from "./checks/journal.ts";
 export { kernel, sysctl } from "./checks/kernel.ts";
+export { login } from "./checks/login.ts";
 export { logs } from "./checks/logs.ts";
 export { module } from "./checks/module.ts";
 export { mount } from "./checks/mount.ts";
@@ -38,10 +41,13 @@ export {
   TransportError,
 } from "./model/errors.ts";
 export { type Command, type ExecOptions, type ExecResult, shell } from "./model/exec.ts";
-export type { ContainerNode, ContainerState, Death, Node } from "./model/node.ts";
+export type { ContainerNode, ContainerState, Death, LoginTrial, Node, VmNode } from "./model/node.ts";
+// 6. Two environments that are to be alike, and what may differ.
+export { defineParity, type Parity } from "./model/parity.ts";
 // 1. An image is declared by a recipe: a base, steps, metadata.
 export { ansible, copy, debianRootfs, fromImage, fromRecipe, type Recipe, recipe, run } from "./model/recipe.ts";
 export { type Secret, secret } from "./model/secret.ts";
+export { fromQcow2, type VmOptions, vm } from "./model/vm.ts";
 export { type PushTarget, push } from "./vitest/push.ts";
-export { type TestInOptions, testIn } from "./vitest/test-in.ts";
+export { type TestInOptions, type TestsOn, testIn } from "./vitest/test-in.ts";
 export { expect, type MeetOptions } from "./vitest/to-meet.ts";

@@ -16,7 +16,7 @@ import type { Progress } from "../reporting/progress.ts";
 import { roomToStart } from "../vitest/early-worker.ts";
 import type { RunSettings } from "../vitest/session.ts";
 import { gcLines } from "./gc.ts";
-import { openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
+import { engineFacts, openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
 
 export interface RunOptions {
   /** Vitest projects: `specs`, `unit`, `contract`, `crash`. */
@@ -71,11 +71,9 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     ledger: config.ledger,
     store: config.store,
     scratch: join(config.scratch, run),
-    scratchRoot: config.scratch,
     report,
     project: config.project,
-    dockerHost: config.dockerHost,
-    libvirtUri: config.libvirtUri,
+    engines: engineFacts(config),
     disks: config.disks,
     fault: config.fault,
     substitutes,

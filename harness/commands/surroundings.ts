@@ -2,20 +2,28 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
-import { Engines } from "../drivers/by-kind.ts";
 import type { Driver } from "../drivers/driver.ts";
+import { type EngineFacts, enginesOf } from "../engines.ts";
 import { daemonOf, daemons } from "../host/libvirt.ts";
 import { eventSocketPath } from "../lifecycle/event-socket.ts";
 import type { Places } from "../lifecycle/places.ts";
 import { runVariable } from "../lifecycle/processes.ts";
 import type { Program } from "../lifecycle/supervisor.ts";
+import { thisHost } from "./this-host.ts";
+
+/** What drivers need to know of this configuration and this process. */
+export function engineFacts(config: Config): EngineFacts {
+  const { dockerHost, libvirtUri, scratch, state } = config;
+  const { path, uid } = thisHost(config);
+  return { dockerHost, libvirtUri, scratch, state, path, uid };
+}
 
 /**
  * Every engine that a run of this configuration may use; libvirt's where there is one. Rejects with `engine-down` when no docker
  * engine can be found.
  */
 export async function openDrivers(config: Config): Promise<readonly Driver[]> {
-  const engines = new Engines(config);
+  const engines = enginesOf(engineFacts(config));
   return Promise.all([engines.docker(), ...(libvirtIsThere(config) ? [engines.libvirt()] : [])]);
 }
 

@@ -2,6 +2,7 @@
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import type { DockerDriver, DockerDriverOptions } from "./docker.ts";
 import type { Driver } from "./driver.ts";
+import type { LibvirtDriverOptions } from "./libvirt.ts";
 
 /** Opens the docker driver. Rejects with `engine-down` when no engine can be found. */
 export async function openDockerDriver(options: DockerDriverOptions): Promise<DockerDriver> {
@@ -9,10 +10,7 @@ export async function openDockerDriver(options: DockerDriverOptions): Promise<Do
   return DockerDriver.open(options);
 }
 
-export interface EngineOptions extends DockerDriverOptions {
-  /** `qemu:///system` */
-  readonly libvirtUri: string;
-}
+export interface EngineOptions extends DockerDriverOptions, LibvirtDriverOptions {}
 
 /** A process's drivers, each opened at its first use. */
 export class Engines {

@@ -1,7 +1,8 @@
 // Decides what a test process shares with its supervisor: the run it belongs to, the ledger, the engine, the events.
 import { join, relative } from "node:path";
 import { inject } from "vitest";
-import { Engines } from "../drivers/by-kind.ts";
+import type { Engines } from "../drivers/by-kind.ts";
+import { type EngineFacts, enginesOf } from "../engines.ts";
 import { connectEvents } from "../lifecycle/event-socket.ts";
 import { faultStep } from "../lifecycle/fault.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
@@ -22,13 +23,10 @@ export interface RunSettings {
   readonly store: string;
   /** Directory of this run's scratch mounts. */
   readonly scratch: string;
-  /** Root of all runs' scratch directories. */
-  readonly scratchRoot: string;
   /** The run's report directory. */
   readonly report: string;
   readonly project: string;
-  readonly dockerHost?: string | undefined;
-  readonly libvirtUri: string;
+  readonly engines: EngineFacts;
   /** Directory of disk images; see `Config.disks`. */
   readonly disks: string;
   /** See `lifecycle/fault.ts`. */
@@ -82,11 +80,7 @@ function open(): Session {
       step: faultStep(settings.fault, "worker", settings.run, settings.ledger),
     }),
     store: new Store({ directory: settings.store, disks: settings.disks }),
-    engines: new Engines({
-      dockerHost: settings.dockerHost,
-      libvirtUri: settings.libvirtUri,
-      scratch: settings.scratchRoot,
-    }),
+    engines: enginesOf(settings.engines),
     scope: () => {
       stands += 1;
       return `p${process.pid}n${stands}`;

@@ -4,12 +4,13 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { proxies } from "../commands/proxies.ts";
-import { placesOf } from "../commands/surroundings.ts";
+import { engineFacts, placesOf } from "../commands/surroundings.ts";
 import { readConfig } from "../config.ts";
-import { Engines } from "../drivers/by-kind.ts";
+import type { Engines } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
 import type { Driver, FoundResource } from "../drivers/driver.ts";
 import { hostNode } from "../drivers/shell-node.ts";
+import { enginesOf } from "../engines.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { occupy, vacate } from "../lifecycle/places.ts";
 import { type Reaped, reap } from "../lifecycle/reap.ts";
@@ -77,10 +78,10 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   ledger.beginRun(run, owner.identity, "contract tests");
   // In the run's own directory, which goes with the run whoever ends it.
   const report = join(occupy(places, run, owner.identity), ".report");
-  const engines = new Engines({
-    dockerHost: options.dockerHost ?? config.dockerHost,
-    libvirtUri: options.libvirtUri ?? config.libvirtUri,
-    scratch: config.scratch,
+  const engines = enginesOf({
+    ...engineFacts(config),
+    ...(options.dockerHost === undefined ? {} : { dockerHost: options.dockerHost }),
+    ...(options.libvirtUri === undefined ? {} : { libvirtUri: options.libvirtUri }),
   });
   const driver = await engines.docker();
   const used = new Set<Driver>([driver]);

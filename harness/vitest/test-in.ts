@@ -19,6 +19,9 @@ export interface TestInOptions {
   readonly isolation?: "file" | "test";
 }
 
+/** What `testIn` gives, as far as a body of tests that several environments share needs it. */
+export type TestsOn<Nodes> = (name: string, body: (nodes: Nodes) => Promise<void>) => void;
+
 export type NodesOf<E extends Environment> = { [Name in keyof E["nodes"]]: NodeOf<E["nodes"][Name]> } & {
   readonly host: Node;
 };

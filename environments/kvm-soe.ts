@@ -1,0 +1,16 @@
+// The studio's standard operating environment as a virtual machine, and beside its container.
+import { soeVm } from "../fixtures/vfx-studio-soe/recipe.ts";
+import { defineEnvironment, defineParity, vm } from "../harness/index.ts";
+import { dockerSoe } from "./docker-soe.ts";
+
+/** One machine, as it boots by itself, on a network with a way out. */
+export const kvmSoe = defineEnvironment("kvm-soe", {
+  networks: { studio: {} },
+  nodes: { soe: vm({ image: soeVm, memory: "256m", networks: { studio: { mac: "02:00:00:00:00:01" } } }) },
+});
+
+/** The same tree twice: what the studio is told of one image must hold for the other. */
+export const soeParity = defineParity("soe", {
+  environments: [dockerSoe, kvmSoe],
+  specs: ["bash", "studio"],
+});

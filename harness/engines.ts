@@ -1,0 +1,31 @@
+// Decides what the drivers of a process are given: the one place where engines, this host and the store meet.
+import { Engines } from "./drivers/by-kind.ts";
+
+/** Plain data, so that a supervisor can hand it to its test processes. */
+export interface EngineFacts {
+  readonly dockerHost?: string | undefined;
+  /** `qemu:///system` */
+  readonly libvirtUri: string;
+  /** Root of all runs' scratch directories. */
+  readonly scratch: string;
+  readonly state: string;
+  /** `PATH` */
+  readonly path: string;
+  /** Effective user id. */
+  readonly uid: number;
+}
+
+/** Drivers over what is given. Opens nothing yet. */
+export function enginesOf(facts: EngineFacts): Engines {
+  return new Engines({
+    dockerHost: facts.dockerHost,
+    libvirtUri: facts.libvirtUri,
+    scratch: facts.scratch,
+    // Loaded when a machine is made: most processes make none.
+    accelerator: async () => (await (await import("./host/accelerator.ts")).accelerator(facts)).type,
+    disks: {
+      verify: async (disk) => (await import("./store/verify-disk.ts")).verifyDisk(disk),
+      inspect: async (image) => (await import("./store/foreign-disk.ts")).inspectForeignDisk(image),
+    },
+  });
+}
