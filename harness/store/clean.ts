@@ -1,5 +1,5 @@
 // Decides what a finished tree does not keep: caches, what package tools left, logs, and what only this build's machine knew.
-import { chmod, lstat, readdir, rm, truncate } from "node:fs/promises";
+import { chmod, lstat, readdir, rm, rmdir, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { inTree } from "./tree-path.ts";
 
@@ -24,6 +24,31 @@ export async function cleanTree(tree: string): Promise<void> {
   for (const path of ["/etc/machine-id", "/var/lib/dbus/machine-id"]) {
     const full = await inTree(tree, path);
     if ((await lstat(full).catch(() => undefined))?.isFile() === true) await truncate(full);
+  }
+}
+
+/**
+ * What must be made anew on each machine, or belongs to whoever built it: host keys, the machine's ids and seeds, leases, vault
+ * passwords, key pairs, shell history, what was mounted over.
+ */
+export async function cleanMachine(tree: string): Promise<void> {
+  for (const path of ["/run", "/var/lib/chrony", "/var/lib/dhcp", "/var/lib/systemd/timers", "/var/lib/cloud"])
+    await empty(await inTree(tree, path));
+  // An empty file would keep dbus from making its link to /etc/machine-id.
+  for (const path of ["/var/lib/dbus/machine-id", "/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret"])
+    await rm(await inTree(tree, path), { force: true });
+  const keys = await inTree(tree, "/etc/ssh");
+  for (const name of await readdir(keys).catch(() => []))
+    if (/^ssh_host_.*_key(\.pub)?$/.test(name)) await rm(join(keys, name));
+  const homes = await readdir(await inTree(tree, "/home")).catch(() => []);
+  for (const home of ["/root", ...homes.map((name) => `/home/${name}`)]) {
+    for (const name of [".bash_history", ".python_history", ".lesshst", ".viminfo", ".vault_pass", ".cache"])
+      await rm(await inTree(tree, `${home}/${name}`), { recursive: true, force: true });
+    // Nobody is logged in as the user who built: only whom a step let in stays.
+    const ssh = await inTree(tree, `${home}/.ssh`);
+    for (const name of await readdir(ssh).catch(() => []))
+      if (/^id_|^known_hosts/.test(name)) await rm(join(ssh, name), { force: true });
+    await rmdir(ssh).catch(() => {});
   }
 }
 

@@ -4,6 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BuiltImage, ImageConfig } from "../model/image.ts";
 import { canonicalJson, type Digest } from "./canonical.ts";
+import { builtDisk, isWhole, type StoredDisk } from "./disk-entry.ts";
 import { type Listing, listingText, parseListing } from "./entry-listing.ts";
 import type { Layer } from "./layer.ts";
 import type { Manifest } from "./manifest.ts";
@@ -29,15 +30,20 @@ export interface ImageEntry extends Foundation {
   readonly tag: string;
   readonly recipeDigest: Digest;
   readonly imageId: Digest;
-  readonly archiveBytes: number;
+  /** Absent where the recipe gives a disk. */
+  readonly archiveBytes?: number;
+  readonly disk?: StoredDisk;
   /** ISO time. */
   readonly builtAt: string;
   /** Why it was built, as `why` says it. */
   readonly because: readonly string[];
 }
 
-/** What lies in a directory of the store, or `undefined` when it is not there or not whole. */
-export function readEntry(directory: string): Foundation | undefined {
+/**
+ * What lies in a directory of the store, or `undefined` when it is not there or not whole. An image with a disk is whole with
+ * that: `disk` is where its files are.
+ */
+export function readEntry(directory: string, disk?: string): Foundation | undefined {
   const text = orMissing(() => readFileSync(join(directory, "entry.json"), "utf8"));
   if (text === undefined) return undefined;
   try {
@@ -46,6 +52,7 @@ export function readEntry(directory: string): Foundation | undefined {
     const whole =
       archive === entry.archiveBytes &&
       statSync(join(directory, "tree")).isDirectory() &&
+      (entry.disk === undefined || (disk !== undefined && isWhole(disk, entry.disk))) &&
       entry.layers.every(({ file, bytes }) => statSync(join(directory, "../..", file)).size === bytes);
     return whole ? entry : undefined;
   } catch {
@@ -70,7 +77,7 @@ export async function readTreeListing(directory: string): Promise<Listing> {
 }
 
 /** An image of the store as the rest of Assay knows it. */
-export function builtImage(directory: string, entry: ImageEntry): BuiltImage {
+export function builtImage(directory: string, entry: ImageEntry, disk: string): BuiltImage {
   return {
     recipe: entry.recipe,
     tag: entry.tag,
@@ -78,7 +85,7 @@ export function builtImage(directory: string, entry: ImageEntry): BuiltImage {
     treeDigest: entry.treeDigest,
     imageId: entry.imageId,
     tree: join(directory, "tree"),
-    archive: join(directory, "image.tar"),
+    ...(entry.disk === undefined ? { archive: join(directory, "image.tar") } : { disk: builtDisk(disk, entry.disk) }),
     config: entry.config,
   };
 }

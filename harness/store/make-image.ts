@@ -2,10 +2,15 @@
 import { mkdir, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { sayMs } from "../model/duration.ts";
+import type { ImageConfig } from "../model/image.ts";
+import type { RecipeDisk } from "../model/recipe.ts";
 import { writeArchive } from "./archive.ts";
-import { canonicalJson, digestOf, hexOf } from "./canonical.ts";
-import { cleanTree } from "./clean.ts";
+import { findKernel, writeBootFiles } from "./boot-files.ts";
+import { canonicalJson, type Digest, digestOf, hexOf } from "./canonical.ts";
+import { cleanMachine, cleanTree } from "./clean.ts";
 import { stageFiles } from "./context-files.ts";
+import { labelTree } from "./disk-label.ts";
+import { layoutOf } from "./disk-layout.ts";
 import { type Foundation, type ImageEntry, readTreeListing, type StoredLayer, writeEntry } from "./entry.ts";
 import { type Listing, listingText, treeChange } from "./entry-listing.ts";
 import { imageFile, labels, mergeConfig } from "./image-config.ts";
@@ -19,7 +24,9 @@ export interface Making {
   readonly place: Workplace;
   /** The entry's directory while it is made; the tree is in it. */
   readonly directory: string;
-  /** Where that directory will lie. */
+  /** Where a disk's files are made. */
+  readonly disk: string;
+  /** Where the entry's directory will lie. */
   readonly target: string;
   readonly foundation: Foundation;
   /** Directory of the foundation. */
@@ -34,21 +41,13 @@ export interface Making {
 export async function makeImage(making: Making): Promise<ImageEntry> {
   const { described, directory, foundation, say } = making;
   const { recipe, manifest } = described;
+  if (recipe.disk !== undefined) return machineImage(making, recipe.disk);
   const { epochSeconds } = foundation;
   const { listing, own, packing } = await (recipe.steps.length === 0 ? sameTree(making) : ownTree(making));
   const treeDigest = digestOf(listingText(listing));
   const layers = [...foundation.layers, ...own];
 
-  const merged = mergeConfig(foundation.config, recipe.image);
-  const config = {
-    ...merged,
-    labels: {
-      ...merged.labels,
-      [labels.recipe]: recipe.name,
-      [labels.recipeDigest]: described.digest,
-      [labels.treeDigest]: treeDigest,
-    },
-  };
+  const config = configOf(making, treeDigest);
   const image = imageFile(
     config,
     layers.map((layer) => layer.diffId),
@@ -81,6 +80,53 @@ export async function makeImage(making: Making): Promise<ImageEntry> {
   return entry;
 }
 
+function configOf({ described, foundation }: Making, treeDigest: Digest): ImageConfig {
+  const { recipe, digest } = described;
+  const merged = mergeConfig(foundation.config, recipe.image);
+  const own = {
+    [labels.recipe]: recipe.name,
+    [labels.recipeDigest]: digest,
+    [labels.treeDigest]: treeDigest,
+  };
+  return { ...merged, labels: { ...merged.labels, ...own } };
+}
+
+/** A tree with what it boots by, and the disk of it. It has no layers: no container is made of it. */
+async function machineImage(making: Making, wanted: RecipeDisk): Promise<ImageEntry> {
+  const { described, place, directory, foundation, say } = making;
+  const { recipe, manifest, digest } = described;
+  const { epochSeconds } = foundation;
+  const layout = layoutOf(wanted.size, digest);
+  await stepsInTree(making);
+  await cleanMachine(place.tree);
+  const kernel = await findKernel(place.tree, recipe.name);
+  await writeBootFiles(place.tree, { ...wanted, kernel, rootUuid: layout.rootUuid });
+  if (wanted.selinux !== undefined) await labelTree(place, wanted.selinux);
+  const looking = performance.now();
+  const { listing } = await scanTree(place.tree, epochSeconds);
+  say(`digest of the tree: ${sayMs(performance.now() - looking)}`);
+  const { makeDisk } = await import("./make-disk.ts");
+  await mkdir(making.disk, { mode: 0o711 });
+  const disk = await makeDisk({ place, directory: making.disk, layout, wanted, kernel, epochSeconds, say });
+  await writeFile(join(directory, "manifest.json"), `${canonicalJson(manifest, "  ")}\n`, { flush: true });
+  const treeDigest = digestOf(listingText(listing));
+  const entry: ImageEntry = {
+    recipe: recipe.name,
+    tag: `${recipe.name}:${recipe.version}`,
+    recipeDigest: digest,
+    treeDigest,
+    imageId: disk.files.disk.digest,
+    epochSeconds,
+    layers: [],
+    config: configOf(making, treeDigest),
+    disk,
+    builtAt: new Date().toISOString(),
+    because: making.because,
+  };
+  await writeEntry(directory, entry, listing);
+  return entry;
+}
+
 interface Made {
   readonly listing: Listing;
   /** The layer above the foundation's, if there is one. */
@@ -90,12 +136,10 @@ interface Made {
 }
 
 /** A tree of the image's own: the foundation's with the steps applied. */
-async function ownTree({ described, place, directory, foundation, below, say }: Making): Promise<Made> {
-  const { recipe, manifest, digest } = described;
-  await stageFiles(recipe, manifest.files, place.context);
-  await copyTree(place, await realpath(join(below, "tree")));
-  await applySteps(place, recipe.steps, say);
-  await cleanTree(place.tree);
+async function ownTree(making: Making): Promise<Made> {
+  const { described, place, directory, foundation, below } = making;
+  const { digest } = described;
+  await stepsInTree(making);
   const packing = performance.now();
   const { epochSeconds } = foundation;
   const { listing } = await scanTree(place.tree, epochSeconds);
@@ -104,6 +148,14 @@ async function ownTree({ described, place, directory, foundation, below, say }: 
   const layer = await writeChange(change, { tree: place.tree, epochSeconds, file, scratch: place.scratch });
   const own = layer === undefined ? [] : [{ ...layer, file: `images/${hexOf(digest)}/layer.tar` }];
   return { listing, own, packing };
+}
+
+async function stepsInTree({ described, place, below, say }: Making): Promise<void> {
+  const { recipe, manifest } = described;
+  await stageFiles(recipe, manifest.files, place.context);
+  await copyTree(place, await realpath(join(below, "tree")));
+  await applySteps(place, recipe.steps, say);
+  await cleanTree(place.tree);
 }
 
 /** Without steps the tree is the foundation's, and trees are never written to: a link says so at no cost. */

@@ -2,7 +2,7 @@
 // digests, not tags; secrets by keyed hash, so that the manifest can lie open beside the image.
 import { createHmac } from "node:crypto";
 import { DeclarationError } from "../model/errors.ts";
-import type { Recipe, RecipeImage, Step } from "../model/recipe.ts";
+import type { Recipe, RecipeDisk, RecipeImage, Step } from "../model/recipe.ts";
 import { isSecret } from "../model/secret.ts";
 import { canonicalJson, type Digest, digestOf } from "./canonical.ts";
 import { type ContextFiles, contextFiles } from "./context-files.ts";
@@ -12,6 +12,9 @@ import type { ImageSource, ResolvedImage } from "./image-source.ts";
 export const builderVersion = 2;
 /** Raised when the same base would give another tree. Apart, because making a base takes longest. */
 export const baseVersion = 1;
+
+/** Raised when the same tree would give another disk. */
+export const diskVersion = 1;
 
 export type BaseManifest =
   | {
@@ -34,6 +37,8 @@ export interface Manifest {
   readonly steps: readonly unknown[];
   readonly files: ContextFiles;
   readonly image: RecipeImage;
+  /** Absent where the recipe gives no disk. */
+  readonly disk?: RecipeDisk & { readonly builder: number };
 }
 
 /** A recipe read together with its files, at one moment. */
@@ -63,6 +68,14 @@ export interface Describing {
  * of the context is a `DeclarationError`.
  */
 export async function describeRecipe(recipe: Recipe, describing: Describing): Promise<Described> {
+  if (recipe.from.base === "recipe" && recipe.from.recipe.disk !== undefined && recipe.disk === undefined) {
+    throw new DeclarationError({
+      code: "disk-as-base",
+      at: recipe.at,
+      seen: `recipe ${recipe.name} gives an image for containers, and starts from ${recipe.from.recipe.name}, which gives a disk`,
+      hint: "add disk: {} to it, or start both from a recipe without a disk",
+    });
+  }
   const files = await contextFiles(recipe);
   const parent = recipe.from.base === "recipe" ? await describeRecipe(recipe.from.recipe, describing) : undefined;
   const image =
@@ -76,6 +89,7 @@ export async function describeRecipe(recipe: Recipe, describing: Describing): Pr
     steps: recipe.steps.map((step) => withoutSecrets(stepFacts(step), describing.salt)),
     files,
     image: recipe.image,
+    ...(recipe.disk === undefined ? {} : { disk: { builder: diskVersion, ...recipe.disk } }),
   };
   return {
     recipe,

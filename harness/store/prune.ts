@@ -43,6 +43,7 @@ export async function pruneImages(rooms: Rooms, nowMs: number = Date.now()): Pro
       () => true,
       () => false,
     );
+    await rename(join(rooms.disks, image.hex), join(room.path, "pruned-disk")).catch(() => {});
     if (taken) pruned.push(`${image.entry?.tag ?? "not whole"} sha256:${image.hex}`);
   }
   return pruned;
@@ -60,7 +61,7 @@ function list(rooms: Rooms): Known[] {
   const room = join(rooms.directory, "images");
   return readdirSync(room).flatMap((hex) => {
     const directory = join(room, hex);
-    const entry = readEntry(directory) as ImageEntry | undefined;
+    const entry = readEntry(directory, join(rooms.disks, hex)) as ImageEntry | undefined;
     const stat = statSync(directory, { throwIfNoEntry: false });
     return stat === undefined ? [] : [{ directory, hex, entry, usedMs: stat.mtimeMs }];
   });

@@ -1,7 +1,18 @@
 // Decides where things lie in the store, and that nothing half-made is ever seen: work is done in a room of its own and
 // renamed into its place when it is whole. A room whose owner died is swept; a living owner's is never touched.
 import { randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { identityOf, liveness } from "../model/identity.ts";
@@ -11,9 +22,12 @@ import { hexOf } from "./canonical.ts";
 /** Paths in a store's directory. */
 export class Rooms {
   readonly directory: string;
+  readonly #wantedDisks: string | undefined;
 
-  constructor(directory: string) {
+  /** `disks`: where disks shall lie when the store is first used; from then on a link of the store says where. */
+  constructor(directory: string, disks?: string) {
     this.directory = directory;
+    this.#wantedDisks = disks;
   }
 
   /** Directory of a base, by its digest. */
@@ -24,6 +38,21 @@ export class Rooms {
   /** Directory of an image, by its recipe's digest. */
   image(digest: Digest): string {
     return join(this.directory, "images", hexOf(digest));
+  }
+
+  /** Directory of all disks, by real names: QEMU can read there and cannot read in the store. */
+  get disks(): string {
+    const place = join(this.directory, "disks");
+    try {
+      return realpathSync(place);
+    } catch {
+      return this.#wantedDisks ?? place;
+    }
+  }
+
+  /** Directory of an image's disk and kernel, by its recipe's digest. */
+  disk(digest: Digest): string {
+    return join(this.disks, hexOf(digest));
   }
 
   lock(digest: Digest): string {
@@ -38,6 +67,13 @@ export class Rooms {
   prepare(): void {
     for (const room of ["bases", "images", "locks", "logs", "newest", "building"])
       mkdirSync(join(this.directory, room), { recursive: true, mode: 0o700 });
+    const disks = this.#wantedDisks ?? join(this.directory, "disks");
+    mkdirSync(disks, { recursive: true, mode: 0o711 });
+    try {
+      if (this.#wantedDisks !== undefined) symlinkSync(disks, join(this.directory, "disks"));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
   }
 
   /** A fresh directory of this process, removed when disposed of. Its name says whose it is, so it is never without an owner. */
@@ -62,6 +98,16 @@ export class Rooms {
       );
     }
     return swept;
+  }
+
+  /** Removes disks of which no image is known. Resolves with how many. */
+  async sweepDisks(): Promise<number> {
+    const images = join(this.directory, "images");
+    const alone = list(this.disks).filter(
+      (hex) => /^[0-9a-f]{64}$/.test(hex) && lstatSync(join(images, hex), { throwIfNoEntry: false }) === undefined,
+    );
+    for (const hex of alone) await rm(join(this.disks, hex), { recursive: true, force: true });
+    return alone.length;
   }
 
   /** The digest that a recipe's name last had when it was built or asked for. */
@@ -97,22 +143,33 @@ export class Room implements AsyncDisposable {
   readonly path: string;
   /** What is being made; becomes the entry. */
   readonly entry: string;
+  /** A disk that belongs to it; made by whoever makes one. */
+  readonly disk: string;
   /** What is needed while it is made. */
   readonly scratch: string;
 
   constructor(path: string) {
     this.path = path;
     this.entry = join(path, "entry");
+    this.disk = join(path, "disk");
     this.scratch = join(path, "scratch");
     for (const each of [this.entry, this.scratch]) mkdirSync(each, { mode: 0o700 });
   }
 
-  /** Puts the entry in its place, all at once; what was there, damaged, goes. */
-  async finish(place: string): Promise<void> {
-    await rename(place, join(this.path, "replaced")).catch((error: unknown) => {
+  /**
+   * Puts the entry in its place, all at once; what was there, damaged, goes. Its disk follows: between the two the entry is
+   * not whole, and a disk without an entry is nobody's.
+   */
+  async finish(place: string, disk?: string): Promise<void> {
+    await this.#put(this.entry, place, "replaced");
+    if (disk !== undefined) await this.#put(this.disk, disk, "replaced-disk");
+  }
+
+  async #put(made: string, place: string, aside: string): Promise<void> {
+    await rename(place, join(this.path, aside)).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     });
-    await rename(this.entry, place);
+    await rename(made, place);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -20,6 +20,11 @@ import { manifestDifference } from "./why.ts";
 export interface StoreOptions {
   /** Where everything lies: `config.store`. */
   readonly directory: string;
+  /**
+   * Where disks lie, which QEMU must be able to read: `config.disks`. On the same file system. The first to build says where;
+   * the store remembers it. Without it: `disks` in the store's directory.
+   */
+  readonly disks?: string;
   /** Variables for programs of a build: proxies. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -57,7 +62,7 @@ export class Store {
 
   constructor(options: StoreOptions) {
     this.#options = options;
-    this.#rooms = new Rooms(options.directory);
+    this.#rooms = new Rooms(options.directory, options.disks);
   }
 
   /** The image of a recipe as its files are now, if it is in the store. Reads the context; asks no engine but for `fromImage`. */
@@ -81,7 +86,7 @@ export class Store {
       await this.#rooms.sweep();
       const { entry, built } = await this.#image(described, options);
       await pruneImages(this.#rooms);
-      return result(builtImage(this.#rooms.image(described.digest), entry), built);
+      return result(this.#built(described.digest, entry), built);
     } catch (error) {
       throw this.#asProvisionError(recipe, error);
     }
@@ -92,7 +97,7 @@ export class Store {
     const now = await this.#describe(recipe, options);
     const last = this.#rooms.newest(recipe.name);
     if (last === undefined) return [`${recipe.name} was never built here`];
-    const entry = readEntry(this.#rooms.image(now.digest)) as ImageEntry | undefined;
+    const entry = this.#entry(now.digest);
     if (last !== now.digest || entry === undefined) {
       const lines = this.#difference(last, now);
       const found = entry === undefined ? "a build would make it anew" : "the store has it as it is now";
@@ -112,9 +117,11 @@ export class Store {
     this.#rooms.prepare();
     const rooms = await this.#rooms.sweep();
     const pruned = await pruneImages(this.#rooms);
+    const disks = await this.#rooms.sweepDisks();
     return [
       ...(rooms === 0 ? [] : [`${rooms} half-made ${rooms === 1 ? "image" : "images"} of killed builds`]),
       ...pruned.map((image) => `image ${image}`),
+      ...(disks === 0 ? [] : [`${disks} ${disks === 1 ? "disk" : "disks"} of images that are gone`]),
     ];
   }
 
@@ -123,23 +130,30 @@ export class Store {
   }
 
   #find(described: Described): BuiltImage | undefined {
-    const directory = this.#rooms.image(described.digest);
-    const entry = readEntry(directory);
+    const entry = this.#entry(described.digest);
     if (entry === undefined) return undefined;
-    markUsed(directory);
-    return builtImage(directory, entry as ImageEntry);
+    markUsed(this.#rooms.image(described.digest));
+    return this.#built(described.digest, entry);
+  }
+
+  #entry(digest: Digest): ImageEntry | undefined {
+    return readEntry(this.#rooms.image(digest), this.#rooms.disk(digest)) as ImageEntry | undefined;
+  }
+
+  #built(digest: Digest, entry: ImageEntry): BuiltImage {
+    return builtImage(this.#rooms.image(digest), entry, this.#rooms.disk(digest));
   }
 
   /** The image's entry, built where it is missing: by this process, or by the one that it waited for. */
   async #image(described: Described, options: BuildOptions): Promise<{ entry: ImageEntry; built: boolean }> {
     const directory = this.#rooms.image(described.digest);
-    const known = readEntry(directory);
-    if (known !== undefined) return { entry: known as ImageEntry, built: false };
+    const known = this.#entry(described.digest);
+    if (known !== undefined) return { entry: known, built: false };
     await using _lock = await this.#lock(described.recipe, described.digest, options);
-    const meanwhile = readEntry(directory);
-    if (meanwhile !== undefined) return { entry: meanwhile as ImageEntry, built: false };
+    const meanwhile = this.#entry(described.digest);
+    if (meanwhile !== undefined) return { entry: meanwhile, built: false };
 
-    checkTools(described.recipe);
+    await checkTools(described.recipe);
     const { foundation, below } = await this.#foundation(described, options);
     // Loaded when something is built: most runs only find.
     const { makeImage } = await import("./make-image.ts");
@@ -149,6 +163,7 @@ export class Store {
         described,
         place,
         directory: room.entry,
+        disk: room.disk,
         target: directory,
         foundation,
         below,
@@ -157,7 +172,7 @@ export class Store {
         say: options.say ?? (() => {}),
       }),
     );
-    await room.finish(directory);
+    await room.finish(directory, entry.disk === undefined ? undefined : this.#rooms.disk(described.digest));
     this.#rooms.setNewest(described.recipe.name, described.digest);
     return { entry, built: true };
   }
@@ -274,7 +289,10 @@ function checkHost(recipe: Recipe): void {
 }
 
 /** Refuses for want of a program before the base is made, not after. */
-function checkTools({ name, steps }: Recipe): void {
+async function checkTools({ name, steps, disk }: Recipe): Promise<void> {
   for (const tool of ["tar", "unshare", "setpriv", "flock", "cp"]) findTool(tool, name);
   if (steps.some((step) => step.step === "ansible")) findTool("ansible-playbook", name);
+  if (disk === undefined) return;
+  const { checkDisk } = await import("./make-disk.ts");
+  checkDisk(name, disk);
 }
