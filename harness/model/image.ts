@@ -1,5 +1,4 @@
 // Decides what is known of an image: its configuration as OCI calls it, and its digests.
-import type { FileStamp } from "./disk-file.ts";
 
 /** The part of an OCI image configuration that a recipe may set and a check may read. */
 export interface ImageConfig {
@@ -24,6 +23,14 @@ export interface ImageFacts {
   /** ISO time. */
   readonly created: string;
   readonly config: Required<Omit<ImageConfig, "stopSignal">> & Pick<ImageConfig, "stopSignal">;
+}
+
+/** What the file system says of a file that nobody has written to. The owner may change: libvirt gives it to QEMU's user. */
+export interface FileStamp {
+  readonly bytes: number;
+  /** Time of the last write, nanoseconds since the epoch, in decimal digits. */
+  readonly writtenNs: string;
+  readonly inode: string;
 }
 
 /** A bootable disk, by digest, and what boots it from outside. */

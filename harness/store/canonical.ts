@@ -1,5 +1,7 @@
 // Decides how data becomes bytes that can be compared: canonical JSON, and SHA-256 over it. Refuses what JSON cannot say.
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 
 /** `sha256:` and 64 hexadecimal digits. */
 export type Digest = `sha256:${string}`;
@@ -40,4 +42,23 @@ export function digestOf(content: string | Uint8Array): Digest {
 /** The 64 hexadecimal digits alone: what directories are called. */
 export function hexOf(digest: Digest): string {
   return digest.slice("sha256:".length);
+}
+
+/** As much as is read at once, bytes. */
+const piece = 1 << 20;
+
+/**
+ * SHA-256 of a file in hexadecimal digits. A file known to be small is read in one go, others a mebibyte at a time. Rejects
+ * with the file system's own error.
+ */
+export async function hashFile(path: string, size = Number.POSITIVE_INFINITY): Promise<string> {
+  if (size <= piece) return createHash("sha256").update(readFileSync(path)).digest("hex");
+  await using file = await open(path, "r");
+  const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafe(piece);
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+    if (bytesRead === 0) return hash.digest("hex");
+    hash.update(buffer.subarray(0, bytesRead));
+  }
 }

@@ -12,10 +12,10 @@ import {
   symlinkSync,
 } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
-import { hashFile } from "../model/disk-file.ts";
 import { DeclarationError, messageOf, ProvisionError } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
 import { inContext, type Recipe } from "../model/recipe.ts";
+import { hashFile } from "./canonical.ts";
 
 /** What of a file counts. A mode is 0755 or 0644, as git keeps it. */
 export type FileFact =

@@ -2,8 +2,7 @@
 // which is root's alone: QEMU, another user, must read them.
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import type { FileStamp } from "../model/disk-file.ts";
-import type { BuiltDisk } from "../model/image.ts";
+import type { BuiltDisk, FileStamp } from "../model/image.ts";
 import type { Digest } from "./canonical.ts";
 
 /** What the files of a disk are called in their directory. */

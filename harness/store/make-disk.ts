@@ -4,12 +4,12 @@ import { chmod, copyFile, open, readFile, rm, writeFile } from "node:fs/promises
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip, zstdDecompress } from "node:zlib";
-import { hashFile, stampOf } from "../model/disk-file.ts";
 import { sayMs } from "../model/duration.ts";
 import { ProvisionError } from "../model/errors.ts";
 import type { RecipeDisk } from "../model/recipe.ts";
 import { type Kernel, kernelArguments } from "./boot-files.ts";
 import { checkLoader, installLoaders } from "./boot-loader.ts";
+import { hashFile } from "./canonical.ts";
 import { makeCarrierInitrd } from "./carrier-initrd.ts";
 import { type DiskFile, diskNames, type StoredDisk } from "./disk-entry.ts";
 import { type DiskLayout, leastDisk, partitionScript } from "./disk-layout.ts";
@@ -17,6 +17,7 @@ import { clampTimes, makeFileSystem } from "./file-system.ts";
 import { payloadOf, startsPlain } from "./kernel-image.ts";
 import { findTool, runTool, stepFailed, type Workplace } from "./steps-tool.ts";
 import { inTree } from "./tree-path.ts";
+import { stampOf } from "./verify-disk.ts";
 
 export interface DiskMaking {
   readonly place: Workplace;
