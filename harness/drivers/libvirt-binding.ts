@@ -4,6 +4,7 @@ import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { DomainState } from "./libvirt-client.ts";
 import { answerMs, CallFailed, type LibvirtCalls, unanswered } from "./libvirt-client-calls.ts";
 import type { LibvirtUri } from "./libvirt-client-uri.ts";
+import { checkXml } from "./libvirt-schema.ts";
 
 type Binding = typeof import("@unraid/libvirt");
 type Hypervisor = InstanceType<Binding["Hypervisor"]>;
@@ -79,9 +80,10 @@ function overConnection(connection: Connection): Partial<LibvirtCalls> {
         });
         return new Map((await Promise.all(pairs)).flat());
       }),
-    createDomain(xml, paused) {
+    async createDomain(xml, paused) {
       // The binding has no flag for it.
       if (paused) return connection.virsh.createDomain(xml, paused);
+      await checkXml("domain", xml);
       return connection.call(async (hypervisor, keep) => void keep([await hypervisor.domainCreateXML(xml)]));
     },
     destroyDomain: (name) =>

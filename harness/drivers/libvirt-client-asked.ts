@@ -12,6 +12,7 @@ import type {
 } from "./libvirt-client.ts";
 import type { LibvirtCalls } from "./libvirt-client-calls.ts";
 import type { LibvirtUri } from "./libvirt-client-uri.ts";
+import { checkXml } from "./libvirt-schema.ts";
 import { identityIn, qemuUserIn } from "./libvirt-xml-read.ts";
 
 /** A client over one carrier of questions. Made by `openLibvirt`. */
@@ -51,6 +52,7 @@ export class AskedClient implements LibvirtClient {
     const found = (await this.domains()).find((domain) => domain.name === name);
     if (seen === undefined && found !== undefined) return found.uuid;
     if (seen === undefined) throw gone("create", "domain", name, "it was started and has ended already");
+    if (found === undefined) await checkXml("domain", xml);
     throw this.#notCreated(seen, name, uuid, found);
   }
 
@@ -89,6 +91,7 @@ export class AskedClient implements LibvirtClient {
 
   async createNetwork(xml: string): Promise<string> {
     const { name, uuid } = await identityIn(xml);
+    await checkXml("network", xml);
     const seen = await this.#try("create", name, () => this.#calls.createNetwork(xml));
     const found = (await this.networks()).find((network) => network.name === name);
     if (seen === undefined && found !== undefined) return found.uuid;

@@ -15,6 +15,7 @@ export interface LibvirtCalls {
   domainXml(name: string): Promise<string>;
   /** What could not be had is left out, whatever the reason. */
   domainXmls(uuids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Checked against the schema first. */
   createDomain(xml: string, paused: boolean): Promise<void>;
   destroyDomain(name: string): Promise<void>;
   shutdownDomain(name: string, mode: "acpi" | "agent"): Promise<void>;

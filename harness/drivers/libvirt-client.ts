@@ -44,7 +44,7 @@ export interface QemuUser {
 /**
  * One libvirt. Nothing blocks; all methods may be called concurrently. A daemon that was restarted is connected to again: its
  * virtual machines survive that. Rejections are `ProvisionError`s: `libvirt-down` (with the remedy), `virsh-missing`,
- * `deadline`, `name-taken`, `domain-gone`, `network-gone`, `agent-silent`, and `libvirt-refused` for all else, with libvirt's words. What a
+ * `deadline`, `name-taken`, `domain-gone`, `network-gone`, `agent-silent`, `bad-xml` (not in libvirt's language), and `libvirt-refused` for all else, with libvirt's words. What a
  * refusal means is found by reading the state again, never from its words.
  */
 export interface LibvirtClient {
@@ -57,8 +57,8 @@ export interface LibvirtClient {
 
   /**
    * Starts a transient domain: it is gone when it ends. Resolves with its UUID when QEMU runs. `paused`: the guest's first
-   * instruction waits for `cont`. `name-taken` when a domain of that name exists; a domain of that name and UUID that is there
-   * after the connection was lost in mid-call is the one that was asked for.
+   * instruction waits for `cont`. The XML is checked against libvirt's schema first, where the machine has it. `name-taken` when a
+   * domain of that name exists: nothing is ever sent twice, so that it may also be one whose start was never answered.
    */
   createDomain(xml: string, options?: { readonly paused?: boolean }): Promise<string>;
   /** Takes the power away. Gone is success. Idempotent. */

@@ -12,6 +12,12 @@ export type SchemaAnswer =
   /** `why`: for the report. */
   | { readonly checked: false; readonly why: string };
 
+/** Why XML cannot be checked here, for the report; `undefined` when it can. */
+export function whyUnchecked(what: "domain" | "network", places: readonly string[] = usualPlaces): string | undefined {
+  if (places.some((place) => existsSync(join(place, `${what}.rng`)))) return undefined;
+  return `no ${what}.rng in ${places.join(" or ")}; apt-get install libvirt0`;
+}
+
 interface Validator {
   /** Throws for what is not in the language. */
   validate(xml: string): void;
@@ -29,8 +35,7 @@ export async function checkXml(
   places: readonly string[] = usualPlaces,
 ): Promise<SchemaAnswer> {
   const file = places.map((place) => join(place, `${what}.rng`)).find((path) => existsSync(path));
-  if (file === undefined)
-    return { checked: false, why: `no ${what}.rng in ${places.join(" or ")}; apt-get install libvirt-daemon` };
+  if (file === undefined) return { checked: false, why: whyUnchecked(what, places) ?? "" };
   let validator = validators.get(file);
   if (validator === undefined) {
     validator = load(file);
