@@ -2,15 +2,15 @@
 // waits for it.
 import { relative } from "node:path";
 import type { RunEvent } from "../model/event.ts";
-import { reportOf } from "../reporting/report.ts";
+import { type Report, reportOf } from "../reporting/report.ts";
 import { verdictLines } from "../reporting/verdict.ts";
 import { writeReport } from "../reporting/write.ts";
 
-/** Writes the report into `directory`, prints the verdict and where the report is. The exit code is the report's. */
-export async function conclude(events: readonly RunEvent[], directory: string, color: boolean): Promise<number> {
+/** Writes the report into `directory`, prints the verdict and where the report is. */
+export async function conclude(events: readonly RunEvent[], directory: string, color: boolean): Promise<Report> {
   const concluded = reportOf(events);
   const paths = await writeReport(directory, concluded);
   const where = relative(process.cwd(), paths.html);
   process.stdout.write(`${verdictLines(concluded, { color, where }).join("\n")}\n`);
-  return concluded.exitCode;
+  return concluded;
 }

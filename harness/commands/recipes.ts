@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import type { Environment } from "../model/environment.ts";
 import { DeclarationError } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
+import type { Parity } from "../model/parity.ts";
 import type { Recipe } from "../model/recipe.ts";
 
 /** All recipes of a project by name. A `DeclarationError` (code `doubled-name`) when two have one name. */
@@ -17,15 +18,19 @@ export function findRecipes(project: string): Promise<ReadonlyMap<string, Recipe
 
 /** All environments of a project by name. A `DeclarationError` (code `doubled-name`) when two have one name. */
 export function findEnvironments(project: string): Promise<ReadonlyMap<string, Environment>> {
+  return exported("environment", environmentFiles(project), isEnvironment);
+}
+
+/** All parities of a project by name, from the files of its environments. */
+export function findParities(project: string): Promise<ReadonlyMap<string, Parity>> {
+  return exported("parity", environmentFiles(project), isParity);
+}
+
+function environmentFiles(project: string): string[] {
   const root = join(project, "environments");
-  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter(
-    (name) => name.endsWith(".ts") && !name.endsWith(".test.ts"),
-  );
-  return exported(
-    "environment",
-    files.map((name) => join(root, name)),
-    isEnvironment,
-  );
+  return readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+    .map((name) => join(root, name));
 }
 
 async function exported<Declared extends { readonly name: string; readonly at: string | undefined }>(
@@ -72,6 +77,10 @@ export async function recipesNamed(project: string, names: readonly string[]): P
 
 function isEnvironment(value: unknown): value is Environment {
   return typeof value === "object" && value !== null && (value as Partial<Environment>).kind === "environment";
+}
+
+function isParity(value: unknown): value is Parity {
+  return typeof value === "object" && value !== null && (value as Partial<Parity>).kind === "parity";
 }
 
 /** Whether an engine must be asked before anything can be said of a recipe. */

@@ -13,6 +13,7 @@ import type { RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
 import { redact, register } from "../model/secret.ts";
 import type { Progress } from "../reporting/progress.ts";
+import type { Report } from "../reporting/report.ts";
 import { roomToStart } from "../vitest/early-worker.ts";
 import type { RunSettings } from "../vitest/session.ts";
 import { gcLines } from "./gc.ts";
@@ -23,6 +24,8 @@ export interface RunOptions {
   readonly projects: readonly string[];
   /** `name=other,…`: recipes, images and environments that stand in for others. */
   readonly with?: string;
+  /** Told the report, once it is written. */
+  readonly concluded?: (report: Report) => void;
 }
 
 /**
@@ -188,7 +191,9 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     totals: { created, destroyed, leaked },
   });
   const { conclude } = await (concluding ?? import("./conclude.ts"));
-  return conclude(events, report, config.color);
+  const concluded = await conclude(events, report, config.color);
+  options.concluded?.(concluded);
+  return concluded.exitCode;
 }
 
 /** Eleven letters and digits that sort by time; four random ones keep runs of one second apart. */

@@ -66,6 +66,19 @@ export const commandTable: readonly CommandEntry[] = [
     act: (patterns, { project = "specs", ...options }) => run(patterns, [String(project)], options),
   },
   {
+    usage: "parity <name>",
+    does: "run the same specs on two environments and show where they differ",
+    teaches:
+      "Two images of one origin, a container's and a machine's, are to be alike. A parity is declared in environments/ with what may\n" +
+      "differ and why; every other difference fails, and so does a declared one that is not seen any more.",
+    examples: [["assay parity soe", "the SOE's container beside its virtual machine"]],
+    exits: running,
+    async act([name = ""]) {
+      const { parityCommand } = await import("./parity.ts");
+      return parityCommand(name);
+    },
+  },
+  {
     usage: "test [pattern...]",
     does: "set up this machine, then run every test of the project: what `npm test` does",
     teaches:

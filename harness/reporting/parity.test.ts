@@ -1,0 +1,86 @@
+// What is alike, what differs, what was meant to: on reports of two environments made of events, as a run's are.
+import { describe, expect, test } from "vitest";
+import { container } from "../model/container.ts";
+import { defineEnvironment } from "../model/environment.ts";
+import { defineParity, type IntendedDifference } from "../model/parity.ts";
+import { isParity, parityLines, parityTable } from "./parity.ts";
+import { reportOf } from "./report.ts";
+import { check, ranTest, runEnded, runStarted } from "./sample.ts";
+
+const side = (name: string) => defineEnvironment(name, { nodes: { soe: container({ image: "x" }) } });
+const parity = (intended: readonly IntendedDifference[] = []) =>
+  defineParity("soe", { environments: [side("left"), side("right")], specs: ["bash"], intended });
+
+/** A run in which one test asked each of these of either side: title, then what was seen there. */
+function report(left: readonly [string, string][], right: readonly [string, string][]) {
+  const asked = (name: string, checks: readonly [string, string][]) => {
+    const file = `specs/${name}-bash.spec.ts`;
+    const told = checks.map(([title, seen]) => ({ ...check(file, "is there"), title, seen }));
+    return ranTest(file, "is there", "passed", { checks: told });
+  };
+  return reportOf([runStarted(), ...asked("left", left), ...asked("right", right), runEnded()]);
+}
+
+describe("parity", () => {
+  test("the same answers are the same", () => {
+    const table = parityTable(parity(), report([["mode 0644", "0644"]], [["mode 0644", "0644"]]));
+    expect(table.lines.map(({ verdict }) => verdict)).toEqual(["same"]);
+    expect(isParity(table)).toBe(true);
+  });
+
+  test("another answer to the same question is a difference, and both are shown", () => {
+    const table = parityTable(parity(), report([["uid", "1000"]], [["uid", "1001"]]));
+    expect(isParity(table)).toBe(false);
+    expect(parityLines(table)).toEqual([
+      "Different:",
+      "  bash > is there > uid",
+      "    left   passed: 1000",
+      "    right  passed: 1001",
+      "0 the same, 0 different as meant, 1 different",
+    ]);
+  });
+
+  test("a question that names its node is alike when it is met on both", () => {
+    const table = parityTable(parity(), report([["prompts @a", "@a"]], [["prompts @b", "@b"]]));
+    expect(table.lines.map(({ verdict }) => verdict)).toEqual(["same"]);
+  });
+
+  test("a check that one side lacks is a difference", () => {
+    const table = parityTable(
+      parity(),
+      report(
+        [
+          ["uid", "1"],
+          ["gid", "1"],
+        ],
+        [["uid", "1"]],
+      ),
+    );
+    expect(table.lines.map(({ check: title, verdict }) => [title, verdict])).toEqual([
+      ["uid", "same"],
+      ["gid", "different"],
+    ]);
+  });
+
+  test("a difference that was meant is told with its reason; one that is not seen any more fails", () => {
+    const intended = [
+      { check: "uid", why: "on purpose" },
+      { check: /^gid/, why: "once it was" },
+    ];
+    const table = parityTable(parity(intended), report([["uid", "1"]], [["uid", "2"]]));
+    expect(table.lines).toMatchObject([{ verdict: "intended", why: "on purpose" }]);
+    expect(table.idle).toEqual([intended[1]]);
+    expect(isParity(table)).toBe(false);
+    expect(isParity({ ...table, idle: [] })).toBe(true);
+  });
+
+  test("nothing that was compared is no parity", () => {
+    expect(isParity(parityTable(parity(), reportOf([runStarted(), runEnded()])))).toBe(false);
+  });
+
+  test("environments that cannot be compared are refused", () => {
+    expect(() => defineParity("soe", { environments: [side("a"), side("a")], specs: ["bash"] })).toThrow("with itself");
+    const other = defineEnvironment("b", { nodes: { other: container({ image: "x" }) } });
+    expect(() => defineParity("soe", { environments: [side("a"), other], specs: ["bash"] })).toThrow("has the nodes");
+  });
+});
