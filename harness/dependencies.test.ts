@@ -32,6 +32,11 @@ const pinned: Record<string, RegExp> = {
   "vitest/node": /^harness\/vitest\//,
   zx: /^harness\/(transports\/local|store\/steps[^/]*)\.ts$/,
   "node:sqlite": /^harness\/lifecycle\/ledger[^/]*\.ts$/,
+  xmlbuilder2: /^harness\/drivers\/libvirt-xml\.ts$/,
+  "xmlbuilder2/lib/interfaces.js": /^harness\/drivers\/libvirt-xml\.ts$/,
+  "libxml2-wasm": /^harness\/drivers\/libvirt-(xml-read|schema)\.ts$/,
+  "libxml2-wasm/lib/nodejs.mjs": /^harness\/drivers\/libvirt-schema\.ts$/,
+  "@unraid/libvirt": /^harness\/drivers\/libvirt-binding\.ts$/,
   commander: /^harness\/(cli|commands\/[^/]+)\.ts$/,
 };
 
