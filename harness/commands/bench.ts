@@ -46,7 +46,7 @@ export async function benchCommand(): Promise<number> {
 async function prepared(config: Config, driver: Driver, say: (line: string) => void) {
   try {
     const engines = await driver.probe();
-    const store = new Store({ directory: config.store, environment: proxies() });
+    const store = new Store({ directory: config.store, disks: config.disks, environment: proxies() });
     const { image } = await store.build(benchRecipe, { say, source: driver.images });
     await driver.load(image);
     return engines;

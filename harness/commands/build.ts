@@ -1,4 +1,5 @@
-// Decides how `assay build` tells what it does: a line a step, then where the image is. Loads what was built into the engine.
+// Decides how `assay build` tells what it does: a line a step, then where the image is. Loads what was built into the engine;
+// a disk is used where it lies, by no engine.
 import { type Config, readConfig } from "../config.ts";
 import { openDockerDriver } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
@@ -17,7 +18,7 @@ import { recipesNamed, startsFromImage } from "./recipes.ts";
 export async function buildCommand(names: readonly string[], options: { readonly json?: boolean }): Promise<number> {
   const config = readConfig();
   const recipes = await recipesNamed(config.project, names);
-  const store = new Store({ directory: config.store, environment: proxies() });
+  const store = new Store({ directory: config.store, disks: config.disks, environment: proxies() });
   const tell = (line: string) => (options.json === true ? console.error : console.log)(redact(line));
   const stop = new AbortController();
   const interrupted = (name: NodeJS.Signals) => {
@@ -28,14 +29,16 @@ export async function buildCommand(names: readonly string[], options: { readonly
   const images: unknown[] = [];
   let driver: DockerDriver | undefined;
   try {
-    driver = await reachable(config, recipes);
-    if (driver === undefined) tell("no engine can be reached: images are built and not loaded");
+    const forEngine = recipes.filter((recipe) => recipe.disk === undefined || startsFromImage(recipe));
+    if (forEngine.length > 0) driver = await reachable(config, recipes);
+    if (forEngine.length > 0 && driver === undefined) tell("no engine can be reached: images are built and not loaded");
     for (const recipe of recipes) {
       const say = (line: string) => tell(`${recipe.name}: ${line}`);
       const result = await store.build(recipe, { say, signal: stop.signal, source: driver?.images });
       const loading = performance.now();
-      await driver?.load(result.image);
-      const loaded = driver === undefined ? undefined : performance.now() - loading;
+      const into = result.image.archive === undefined ? undefined : driver;
+      await into?.load(result.image);
+      const loaded = into === undefined ? undefined : performance.now() - loading;
       images.push({ ...result.image, built: result.built, ms: Math.round(result.ms) });
       say(summary(result, loaded));
     }
@@ -56,6 +59,8 @@ export async function buildCommand(names: readonly string[], options: { readonly
 /** `found unchanged in 3ms, vfx-studio-soe:0.1.0, image sha256:…, loaded in 12ms` */
 function summary({ image, built, ms }: BuildResult, loadedMs: number | undefined): string {
   const how = built ? `built in ${sayMs(ms)}` : `found unchanged in ${sayMs(ms)}`;
+  if (image.disk !== undefined)
+    return `${how}, ${image.tag}, disk ${image.disk.path}, ${image.disk.digest}, tree ${image.tree}`;
   const loaded = loadedMs === undefined ? "" : `, in the engine in ${sayMs(loadedMs)}`;
   return `${how}, ${image.tag}, image ${image.imageId}, tree ${image.tree}${loaded}`;
 }

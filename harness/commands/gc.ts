@@ -18,7 +18,7 @@ export async function gcCommand(options: { readonly json?: boolean }): Promise<n
     const collected = await gc({ ledger: usable, drivers, places: placesOf(config) });
     // What killed builds left, and images that newer ones have replaced.
     const { Store } = await import("../store/store.ts");
-    const swept = await new Store({ directory: config.store }).sweep();
+    const swept = await new Store({ directory: config.store, disks: config.disks }).sweep();
     const told = {
       ...collected,
       swept,

@@ -15,7 +15,9 @@ export async function whyCommand(name: string): Promise<number> {
     ? await openDockerDriver({ dockerHost: config.dockerHost, scratch: config.scratch })
     : undefined;
   try {
-    const lines = await new Store({ directory: config.store }).why(recipe, { source: driver?.images });
+    const lines = await new Store({ directory: config.store, disks: config.disks }).why(recipe, {
+      source: driver?.images,
+    });
     const [head, ...rest] = lines.map(redact);
     console.log([head, ...rest.map((line) => `  ${line}`)].join("\n"));
     return ExitCode.met;
