@@ -1,6 +1,7 @@
 // Decides which sentences can be said about users and groups, as the node's name service knows them (`getent`, `id`).
 import { type Probe, quoteWord } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
+import { type PasswordState, passwordState, sayPassword } from "./password.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 
@@ -72,6 +73,12 @@ export function user(name: string) {
     entry(`has ${what} ${wanted}`, (seen) =>
       verdict(seen?.[field] === wanted, String(wanted), String(seen?.[field] ?? noUser)),
     );
+  const password = (predicate: string, wanted: PasswordState["is"], expected: string) =>
+    about<Node, PasswordState | undefined>({
+      subject,
+      command: `getent shadow ${name}`,
+      observe: (node) => node.observe(passwordState, name),
+    })(predicate, (seen) => verdict(seen?.is === wanted, expected, sayPassword(seen)));
   return {
     exists: () =>
       entry("exists", (seen) => verdict(seen !== undefined, "a user", seen === undefined ? noUser : `uid ${seen.uid}`)),
@@ -82,6 +89,12 @@ export function user(name: string) {
     hasShell: (path: string) => has("shell", "shell", path),
     /** As primary or further group. */
     isInGroup: (group: string) => inGroup(subject, name, group, `is in group ${group}`),
+    /** No password works, by the shadow database; a key may still do. */
+    hasLockedPassword: () => password("has a locked password", "locked", "locked"),
+    /** A password works, whichever. */
+    hasPassword: () => password("has a password", "set", "a password that is set"),
+    /** Whoever knows the name gets in, wherever a password is asked for. Mostly held as `.not`. */
+    hasEmptyPassword: () => password("has an empty password", "empty", "an empty password"),
   };
 }
 

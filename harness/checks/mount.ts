@@ -86,8 +86,8 @@ export function readMountLine(line: string): MountFacts | undefined {
   };
 }
 
-/** The kernel writes space, tab, line break and backslash as `\040` and so on. */
-function unescapeOctal(text: string): string {
+/** The kernel, and who writes fstab, put space, tab, line break and backslash as `\040` and so on. */
+export function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
