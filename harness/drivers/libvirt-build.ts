@@ -5,13 +5,15 @@ import type { BuiltDisk } from "../model/image.ts";
 import type { VmDeclaration } from "../model/vm.ts";
 import type { Standing } from "./driver.ts";
 import { accessOf } from "./libvirt-access.ts";
-import { enoughMemory } from "./libvirt-check.ts";
+import { enoughMemory, noUefi } from "./libvirt-check.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
 import { makeFiles } from "./libvirt-files.ts";
 import { Machine } from "./libvirt-machine.ts";
 import { createdLabel, directoryOf, filesIn, macOf, uuidOf } from "./libvirt-names.ts";
+import { checkXml } from "./libvirt-schema.ts";
 import { domainXml } from "./libvirt-xml.ts";
 import type { BootFacts, FirmwareFacts } from "./libvirt-xml-facts.ts";
+import { findUefi } from "./libvirt-xml-firmware.ts";
 import { labelsOf, resourceName } from "./names.ts";
 
 export interface BuildOptions {
@@ -22,6 +24,8 @@ export interface BuildOptions {
   readonly disk: BuiltDisk;
   readonly client: LibvirtClient;
   readonly accelerator: "kvm" | "qemu";
+  /** Addresses by MAC, by the network's name. */
+  readonly addresses: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
 /** What carriers are spared: their own boot would wait for it, and nothing asks for it. */
@@ -40,7 +44,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
   const access = accessOf(title, declaration, files);
   const owner = await client.qemuUser();
   const initrd = declaration.carrier ? (disk.carrierInitrd ?? disk.initrd) : disk.initrd;
-  const firmware: FirmwareFacts = { kind: "bios" };
+  const firmware = firmwareOf(title, declaration, files.nvram);
   const disks = Object.entries(declaration.disks);
   await makeFiles({
     title,
@@ -50,14 +54,19 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     disks: new Map(disks.map(([name, { size }]) => [name, size])),
     injected: access.injected,
     initrd,
-    nvram: undefined,
+    nvram: firmware.kind === "uefi" ? firmware.vars : undefined,
   });
+  const cards = networkNames(declaration).map((network) => ({
+    declared: network,
+    network: resourceName(standing, `net_${network}`),
+    mac: macOf(standing, node, network),
+  }));
   const boot: BootFacts =
     declaration.boot === "disk"
       ? { from: "disk" }
       : {
           from: "kernel",
-          kernel: disk.kernel ?? "",
+          kernel: (declaration.carrier ? disk.plainKernel : undefined) ?? disk.kernel ?? "",
           initrd: access.injected.cpio === undefined ? initrd : files.initrd,
           arguments: [
             ...consoleFirst(disk.kernelArguments),
@@ -87,10 +96,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
       })),
     ],
     seed: access.injected.seed === undefined ? undefined : files.seed,
-    interfaces: networkNames(declaration).map((network) => ({
-      network: resourceName(standing, `net_${network}`),
-      mac: macOf(standing, node, network),
-    })),
+    interfaces: cards,
     channels: access.channels,
     console: { log: files.console, socket: files.consoleSocket },
     qmp: files.qmp,
@@ -100,6 +106,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     agent: !declaration.carrier,
     user: owner,
   });
+  await checkXml("domain", xml);
   await writeFile(files.xml, xml, { mode: 0o600 });
   return new Machine({
     domain,
@@ -112,8 +119,20 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     access,
     accelerator,
     imageDigest: disk.digest,
-    addresses: new Map(),
+    addresses: new Map(
+      cards.flatMap(({ declared, network, mac }) => {
+        const address = options.addresses.get(network)?.get(mac);
+        return address === undefined ? [] : [[declared, address] as const];
+      }),
+    ),
   });
+}
+
+function firmwareOf(title: string, { firmware }: VmDeclaration, nvram: string): FirmwareFacts {
+  if (firmware === "bios") return { kind: "bios" };
+  const found = findUefi();
+  if (found !== undefined) return { kind: "uefi", ...found, nvram };
+  throw noUefi(title);
 }
 
 /** The kernel's words are read off the serial console: a panic is told there. */

@@ -7,6 +7,7 @@ import type { BuiltDisk } from "../model/image.ts";
 import type { VmDeclaration } from "../model/vm.ts";
 import { wayIn } from "./libvirt-access.ts";
 import type { QemuUser } from "./libvirt-client.ts";
+import { findUefi } from "./libvirt-xml-firmware.ts";
 
 export interface Checked {
   /** `environment/node` */
@@ -42,6 +43,7 @@ export async function checkMachine(checked: Checked): Promise<void> {
       'boot: "kernel" needs a kernel, and the image brings none',
       "install one in the recipe, or boot the disk",
     );
+  if (declaration.firmware === "uefi" && findUefi() === undefined) throw noUefi(title);
   const seed = wayIn(declaration) === "seed";
   await Promise.all([
     mustHave(title, "qemu-img", "qemu-utils"),
@@ -49,6 +51,16 @@ export async function checkMachine(checked: Checked): Promise<void> {
     ...(declaration.devices.tpm ? [mustHave(title, "swtpm", "swtpm")] : []),
     readable(checked),
   ]);
+}
+
+export function noUefi(node: string): ProvisionError {
+  return new ProvisionError({
+    code: "no-uefi",
+    phase: "setup",
+    node,
+    seen: "no UEFI firmware for virtual machines is installed",
+    hint: "run `assay setup`, or apt-get install ovmf",
+  });
 }
 
 /** Memory that is free now, after the run was admitted. Rejects with `not-enough-memory`. */

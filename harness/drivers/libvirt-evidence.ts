@@ -46,7 +46,7 @@ async function fromGuest(machine: Machine | undefined, command: readonly [string
   if (machine.bootId === "") throw new Error("the guest never answered");
   const ended = machine.life.ended.then(({ seen }) => Promise.reject(new Error(seen)));
   ended.catch(() => undefined);
-  const answer = machine.transport.exec(command, { user: "0", timeoutMs: patienceMs });
+  const answer = machine.transport.exec(command, { timeoutMs: patienceMs });
   answer.catch(() => undefined);
   const { status, stdout, stderr } = await Promise.race([answer, ended]);
   return status === 0 ? stdout : `${stdout}${stderr}(ended with status ${status})\n`;

@@ -37,7 +37,11 @@ export class MachineLife {
   #qmp: Qmp | undefined;
   readonly #heardReset = new Set<(count: number) => void>();
 
-  constructor(consolePath: string) {
+  readonly #onReset: () => void;
+
+  /** The console's log must be there. `onReset` is called when the guest starts again by itself. */
+  constructor(consolePath: string, onReset: () => void) {
+    this.#onReset = onReset;
     this.#console = new ConsoleLog(consolePath);
     this.#console.onLine((line) => {
       const reason = panicIn(line);
@@ -62,6 +66,7 @@ export class MachineLife {
       if (event === "GUEST_PANICKED") void this.#conclude("panicked", "the guest's panic device was used");
       if (event === "RESET" && data["guest"] === true) {
         this.#resets += 1;
+        this.#onReset();
         for (const heard of [...this.#heardReset]) heard(this.#resets);
       }
     });

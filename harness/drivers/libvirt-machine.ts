@@ -43,8 +43,11 @@ export class Machine {
 
   constructor(facts: MachineFacts) {
     this.facts = facts;
-    this.life = new MachineLife(facts.files.console);
     this.transport = new RelayTransport(facts.title);
+    this.life = new MachineLife(facts.files.console, () => {
+      // Nothing that ran before will answer, and the greeting is that of a boot which is over.
+      if (this.transport.connected) this.transport.present.ports.lost();
+    });
   }
 
   get bootId(): string {

@@ -6,6 +6,7 @@ import { carrierOf, networkNames, startOrder, startsAfter } from "../model/envir
 import { ProvisionError } from "../model/errors.ts";
 import type { VmDeclaration } from "../model/vm.ts";
 import type { PlannedResource, Standing } from "./driver.ts";
+import type { NetworkSeat } from "./libvirt-network.ts";
 import { resourceName } from "./names.ts";
 
 /** The kernel's `sun_path` without its final NUL. */
@@ -110,25 +111,15 @@ export function macOf(standing: Standing, node: string, network: string): string
   return `52:54:00:${[...digest.subarray(0, 3)].map((byte) => byte.toString(16).padStart(2, "0")).join(":")}`;
 }
 
-/** A machine's place on a network: which MAC gets which address. */
-export interface Seat {
-  readonly node: string;
-  readonly mac: string;
-  /** As declared; else the network gives it the next free one, in this order. */
-  readonly address: string | undefined;
-  /** Names that the network's name server knows it by. */
-  readonly names: readonly string[];
-}
-
 /** Machines on a network in their order of declaration. */
-export function seatsOn(standing: Standing, network: string): readonly Seat[] {
-  return Object.entries(standing.environment.nodes).flatMap(([node, declaration]): Seat[] => {
+export function seatsOn(standing: Standing, network: string): readonly NetworkSeat[] {
+  return Object.entries(standing.environment.nodes).flatMap(([node, declaration]): NetworkSeat[] => {
     if (declaration.kind !== "vm" || !networkNames(declaration).includes(network)) return [];
     const { networks, hostname } = declaration;
     const address = Array.isArray(networks)
       ? undefined
       : (networks as Readonly<Record<string, { address?: string | undefined }>>)[network]?.address;
-    const names = [...new Set([node, ...(hostname === undefined ? [] : [hostname])])];
-    return [{ node, mac: macOf(standing, node, network), address, names }];
+    const names = [...new Set([...(hostname === undefined ? [] : [hostname]), node])];
+    return [{ mac: macOf(standing, node, network), address, names }];
   });
 }

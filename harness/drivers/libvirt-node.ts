@@ -78,9 +78,9 @@ export class LibvirtNode extends ShellNode implements VmNode {
     try {
       // What asks for it is killed by it: its answer is worth nothing.
       void machine.transport
-        .exec(["systemctl", "reboot"], { user: "0" })
+        .exec(["systemctl", "reboot"])
         .then(
-          ({ status }) => (status === 127 ? machine.transport.exec(["reboot"], { user: "0" }) : undefined),
+          ({ status }) => (status === 127 ? machine.transport.exec(["reboot"]) : undefined),
           () => undefined,
         )
         .catch(() => undefined);
@@ -107,7 +107,7 @@ export class LibvirtNode extends ShellNode implements VmNode {
     life.expectEnd();
     // The power button needs somebody in the guest who listens to it: logind or acpid. The shell needs neither.
     await machine.facts.client.shutdownDomain(machine.facts.domain);
-    void machine.transport.exec(["systemctl", "poweroff"], { user: "0" }).catch(() => undefined);
+    void machine.transport.exec(["systemctl", "poweroff"]).catch(() => undefined);
     await this.#within(qmp.closed, machine.facts.declaration.stopTimeout, "the guest has not powered off");
     await machine.transport.become(undefined);
     return { tookMs: performance.now() - began };
@@ -219,7 +219,7 @@ export class LibvirtNode extends ShellNode implements VmNode {
 
   /** Waits for the guest's udev, where there is one, so that links below /dev/disk are there. */
   async #settled(): Promise<void> {
-    await this.#machine.transport.exec(["udevadm", "settle", "--timeout=10"], { user: "0" });
+    await this.#machine.transport.exec(["udevadm", "settle", "--timeout=10"]);
   }
 
   async #within(event: Promise<unknown>, withinMs: number, late: string): Promise<void> {

@@ -19,6 +19,8 @@ export interface Readying {
   readonly greeted: (signal: AbortSignal) => Promise<unknown>;
 }
 
+const greeting = "an answer of the harness's shell in the guest";
+
 /**
  * Resolves when all that is declared holds. Rejects at once with `guest-panicked`, `guest-gone`, `boot-loop`, `unit-failed` or
  * `emergency-mode`; with `not-ready` at the deadline, saying what it still waited for.
@@ -26,7 +28,7 @@ export interface Readying {
 export async function untilReady(readying: Readying): Promise<void> {
   const { node, life, ready } = readying;
   const over = new AbortController();
-  const doing = { title: "an answer of the harness's shell in the guest", last: undefined as string | undefined };
+  const doing = { title: greeting, last: undefined as string | undefined };
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
@@ -43,7 +45,7 @@ export async function untilReady(readying: Readying): Promise<void> {
     }, ready.within);
   });
   const ended = life.ended.then((end) => Promise.reject(endedEarly(node.title, end)));
-  const work = inOrder(readying, doing, over.signal);
+  const work = untilAnswered(readying, doing, over.signal);
   work.catch(() => undefined); // what loses the race is nobody's business
   try {
     await Promise.race([work, ended, late, life.loops(node.title, over.signal)]);
@@ -57,6 +59,26 @@ export async function untilReady(readying: Readying): Promise<void> {
   }
 }
 
+/**
+ * A guest may start again on its way: firmware, a first relabelling. What it was asked then is lost and asked anew; questions
+ * change nothing in it.
+ */
+async function untilAnswered(
+  readying: Readying,
+  doing: { title: string; last: string | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    try {
+      return await inOrder(readying, doing, signal);
+    } catch (error) {
+      if (!(error instanceof TransportError) || error.code === "cannot-tell" || signal.aborted) throw error;
+      doing.last = error.seen;
+      await pause(100, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
 async function inOrder(
   readying: Readying,
   doing: { title: string; last: string | undefined },
@@ -64,6 +86,7 @@ async function inOrder(
 ): Promise<void> {
   const { ready, greeted, node } = readying;
   const next = (title: string) => Object.assign(doing, { title, last: undefined });
+  Object.assign(doing, { title: greeting });
   await greeted(signal);
   if (ready.unit === "booted") {
     next("the end of the boot (systemd's jobs)");

@@ -72,7 +72,7 @@ async function standingStill<Result>(machines: readonly Machine[], work: () => P
 /** Something that must be gone afterwards, in memory and on disk. A guest that no longer answers cannot be asked for it. */
 async function leaveCanary(machine: Machine): Promise<boolean> {
   if (machine.life.over || !machine.transport.connected) return false;
-  return machine.transport.exec(shell(`for f in ${canaries}; do : >"$f"; done`), { user: "0", timeoutMs: 2_000 }).then(
+  return machine.transport.exec(shell(`for f in ${canaries}; do : >"$f"; done`), { timeoutMs: 2_000 }).then(
     ({ status }) => status === 0,
     () => false,
   );
@@ -82,10 +82,10 @@ async function leaveCanary(machine: Machine): Promise<boolean> {
 async function refresh(machine: Machine, marked: boolean): Promise<void> {
   const { title } = machine.facts;
   await machine.greetAgain(AbortSignal.timeout(30_000));
-  const { status, stderr } = await machine.transport.exec(shell(freshScript(Date.now(), randomBytes(64))), {
-    user: "0",
-    timeoutMs: 30_000,
-  });
+  // Opens the shell, so that the time of day, once it is read, has only a moment to travel.
+  await machine.transport.exec(["true"]);
+  const script = freshScript(Date.now(), randomBytes(64));
+  const { status, stderr } = await machine.transport.exec(shell(script), { timeoutMs: 30_000 });
   if (status === canaryLives && marked)
     throw new ProvisionError({
       code: "not-clean",

@@ -12,11 +12,12 @@ import { checkMachine } from "./libvirt-check.ts";
 import { type LibvirtClient, openLibvirt } from "./libvirt-client.ts";
 import { evidenceOf } from "./libvirt-evidence.ts";
 import type { Machine } from "./libvirt-machine.ts";
-import { createdLabel, directoryOf, filesIn, machinesOf, planOf, socketsFit } from "./libvirt-names.ts";
+import { createdLabel, directoryOf, filesIn, machinesOf, planOf, seatsOn, socketsFit } from "./libvirt-names.ts";
+import { startNetwork } from "./libvirt-network.ts";
 import { LibvirtNode } from "./libvirt-node.ts";
 import { loadAll, markSnapshot, readySnapshot, saveAll } from "./libvirt-snapshot.ts";
 import { labelsIn } from "./libvirt-xml-read.ts";
-import { label, ownerOf } from "./names.ts";
+import { label, labelsOf, ownerOf, resourceName } from "./names.ts";
 import { type HostNode, hostNode } from "./shell-node.ts";
 
 /** What the store knows of disks. */
@@ -45,6 +46,8 @@ export class LibvirtDriver implements Driver {
   readonly #host: HostNode = hostNode();
   readonly #machines = new Map<string, Machine>();
   readonly #bases = new Map<string, BuiltDisk>();
+  /** Addresses by MAC, of the networks that this process started. */
+  readonly #addresses = new Map<string, ReadonlyMap<string, string>>();
   #accelerator: Promise<"kvm" | "qemu"> | undefined;
 
   private constructor(client: LibvirtClient, options: LibvirtDriverOptions) {
@@ -108,7 +111,7 @@ export class LibvirtDriver implements Driver {
           },
           () => created(resource.name),
         );
-      else if (resource.kind === "network") throw new Error("networks are not made yet");
+      else if (resource.kind === "network") await this.#createNetwork(resource, standing, created);
       else await this.#createDomain(resource, standing, created);
     } catch (error) {
       throw libvirtError(error, title);
@@ -185,6 +188,22 @@ export class LibvirtDriver implements Driver {
     await this.#host.close();
   }
 
+  async #createNetwork(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
+    const networks = Object.entries(standing.environment.networks);
+    const [declared, settings] =
+      networks.find(([each]) => resourceName(standing, `net_${each}`) === resource.name) ?? [];
+    if (declared === undefined || settings === undefined) throw new Error(`no network is called ${resource.name}`);
+    const { uuid, addresses } = await startNetwork(this.#client, {
+      name: resource.name,
+      labels: { ...labelsOf(standing), [createdLabel]: new Date().toISOString() },
+      internal: settings.internal,
+      subnet: settings.subnet,
+      seats: seatsOn(standing, declared),
+    });
+    this.#addresses.set(resource.name, addresses);
+    created(uuid);
+  }
+
   async #createDomain(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
     const node = resource.node ?? "";
     const declaration = machinesOf(standing).get(node);
@@ -198,6 +217,7 @@ export class LibvirtDriver implements Driver {
       disk,
       client: this.#client,
       accelerator: await this.#accelerates(),
+      addresses: this.#addresses,
     });
     this.#bases.set(resource.name, disk);
     this.#machines.set(resource.name, machine);
