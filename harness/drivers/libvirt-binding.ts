@@ -57,8 +57,11 @@ function overConnection(connection: Connection): Partial<LibvirtCalls> {
         const domains = keep(await hypervisor.connectListAllDomains());
         const entries = domains.map(async (domain) => {
           const [name, uuid] = await Promise.all([domain.getName(), domain.getUUIDString()]);
-          // One that ends while it is looked at is gone.
-          const info = await domain.getInfo().catch(() => undefined);
+          const info = await domain.getInfo().catch(async () => {
+            // One that ends while it is looked at is gone; where nobody answers, nothing is known.
+            await hypervisor.connectGetHostname();
+            return undefined;
+          });
           return info === undefined ? undefined : { name, uuid, state: states[info.state] ?? ("other" as const) };
         });
         return (await Promise.all(entries)).filter((entry) => entry !== undefined);
@@ -157,8 +160,9 @@ class Connection {
   }
 }
 
+/** The binding's list of ids is not asked: it is empty for a broken connection too. */
 function answersNow(hypervisor: Hypervisor): Promise<boolean> {
-  return answered(hypervisor.connectListDomains()).then(
+  return answered(hypervisor.connectGetHostname()).then(
     () => true,
     (error: unknown) => {
       if (error instanceof ProvisionError) throw error;
