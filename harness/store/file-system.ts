@@ -43,7 +43,7 @@ export async function makeFileSystem(
     place,
     [
       ...([findTool("mke2fs", place.recipe), "-q", "-F", "-t", "ext4", "-L", "root", "-U", rootUuid] as const),
-      ...["-E", extended, "-d", place.tree, disk, String(Math.floor(root.bytes / blockBytes))],
+      ...["-E", extended, "-d", place.tree, disk, `${Math.floor(root.bytes / blockBytes) * (blockBytes / 1024)}k`],
     ],
     { environment },
   );
