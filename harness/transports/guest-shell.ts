@@ -1,5 +1,6 @@
 // Decides what runs inside a guest so that the host has shells there without a network: POSIX shell text over virtio-serial ports.
 // Refuses to need anything but a POSIX shell with its built-ins, /proc and /sys; `setsid` and `setpriv` are used where they are.
+import { becomeScript } from "./become.ts";
 import { killTreeScript } from "./kill-tree.ts";
 
 /** First word of the guest's greeting, with the version of what is said on the ports. */
@@ -54,24 +55,7 @@ done
 IFS= read -r boot </proc/sys/kernel/random/boot_id
 IFS= read -r secret </proc/sys/kernel/random/uuid
 
-as() {
-  user= uid=\${1%%:*}
-  while IFS=: read -r n x i j y d y; do
-    case $uid in "$n" | "$i") user=$n uid=$i gid=$j HOME=$d; break ;; esac
-  done </etc/passwd
-  case $1 in
-    *:*) gid=\${1#*:} HOME=\${user:+$HOME} HOME=\${HOME:-/} groups=--clear-groups ;;
-    *) groups=--init-groups ;;
-  esac
-  case $1,$user in
-    *:*) ;;
-    *,) printf 'no user "%s"\\n' "$1" >&2; exit 126 ;;
-  esac
-  USER=\${user:-$uid} LOGNAME=$USER
-  case $1 in 0 | root) return ;; esac
-  become="setpriv --reuid=$uid --regid=$gid $groups --"
-}
-run() { exec $session $become "$@"; }
+${becomeScript.trim()}
 kill_tree() {
 ${killTreeScript.trim()}
 }
