@@ -37,6 +37,7 @@ const pinned: Record<string, RegExp> = {
   "libxml2-wasm": /^harness\/drivers\/libvirt-(xml-read|schema)\.ts$/,
   "libxml2-wasm/lib/nodejs.mjs": /^harness\/drivers\/libvirt-schema\.ts$/,
   "@unraid/libvirt": /^harness\/drivers\/libvirt-binding\.ts$/,
+  ssh2: /^harness\/transports\/ssh[^/]*\.ts$/,
   commander: /^harness\/(cli|commands\/[^/]+)\.ts$/,
 };
 
