@@ -46,8 +46,6 @@ export interface BuiltDisk {
   /** Absolute paths of the tree's kernel and initrd, readable by all; absent for a disk that brings its own alone. */
   readonly kernel?: string;
   readonly initrd?: string;
-  /** The same kernel unpacked: an ELF file that QEMU starts without the decompressor; absent where that cannot be had. */
-  readonly plainKernel?: string;
   /** Quick way for carriers: an initrd of busybox and the modules that are needed to mount the root file system. */
   readonly carrierInitrd?: string;
   /** What the kernel is told beside what the driver adds: `root=UUID=… ro`. */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Decides how a carrier guest comes from the kernel to its own init: load the modules, find the root file system, go there.
-# What another cpio put into scripts/init-bottom/assay runs once root and /run are mounted, as initramfs-tools would run it.
+# What another cpio beside this one brings as /assay/install runs once root and /run are mounted.
 export PATH=/bin
 mount -t proc -o nosuid,nodev,noexec proc /proc
 mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
@@ -38,9 +38,8 @@ case $root in
 esac
 mount -t ext4 -o "$flags${more:+,$more}" "$device" /root || exit 1
 
-export rootmnt=/root
-if [ -e /scripts/init-bottom/assay ]; then
-  sh /scripts/init-bottom/assay
+if [ -e /assay/install ]; then
+  sh /assay/install
 fi
 for each in run dev sys proc; do
   mount -o move "/$each" "/root/$each"

@@ -9,7 +9,6 @@ import type { Digest } from "./canonical.ts";
 export const diskNames = {
   disk: "disk.qcow2",
   kernel: "vmlinuz",
-  plainKernel: "vmlinux",
   initrd: "initrd.img",
   carrierInitrd: "carrier.img",
 } as const;
@@ -23,9 +22,7 @@ export interface StoredDisk {
   readonly virtualSize: number;
   readonly rootUuid: string;
   readonly kernelArguments: readonly string[];
-  readonly files: Readonly<Record<Exclude<keyof typeof diskNames, "plainKernel">, DiskFile>> & {
-    readonly plainKernel?: DiskFile;
-  };
+  readonly files: Readonly<Record<keyof typeof diskNames, DiskFile>>;
 }
 
 /** Whether the files are there in their sizes. Throws the file system's error where one is not. */
@@ -44,7 +41,6 @@ export function builtDisk(directory: string, disk: StoredDisk): BuiltDisk {
     stamp: { bytes, writtenNs, inode },
     virtualSize: disk.virtualSize,
     kernel: join(directory, diskNames.kernel),
-    ...(disk.files.plainKernel === undefined ? {} : { plainKernel: join(directory, diskNames.plainKernel) }),
     initrd: join(directory, diskNames.initrd),
     carrierInitrd: join(directory, diskNames.carrierInitrd),
     kernelArguments: disk.kernelArguments,

@@ -1,9 +1,7 @@
 // Decides how a machine's tree becomes what a machine is booted from: a qcow2 with its boot loader, the kernel and initrd beside it.
 import { existsSync } from "node:fs";
-import { chmod, copyFile, open, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, open, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { gunzip, zstdDecompress } from "node:zlib";
 import { sayMs } from "../model/duration.ts";
 import { ProvisionError } from "../model/errors.ts";
 import type { RecipeDisk } from "../model/recipe.ts";
@@ -14,7 +12,6 @@ import { makeCarrierInitrd } from "./carrier-initrd.ts";
 import { type DiskFile, diskNames, type StoredDisk } from "./disk-entry.ts";
 import { type DiskLayout, leastDisk, partitionScript } from "./disk-layout.ts";
 import { clampTimes, makeFileSystem } from "./file-system.ts";
-import { payloadOf, startsPlain } from "./kernel-image.ts";
 import { findTool, runTool, stepFailed, type Workplace } from "./steps-tool.ts";
 import { inTree } from "./tree-path.ts";
 import { stampOf } from "./verify-disk.ts";
@@ -46,16 +43,12 @@ export async function makeDisk(making: DiskMaking): Promise<StoredDisk> {
   await run(place, ["qemu-img", ...convert]);
   await rm(raw);
 
-  const image = file(diskNames.kernel);
-  await copyFile(await inTree(place.tree, kernel.image), image);
+  await copyFile(await inTree(place.tree, kernel.image), file(diskNames.kernel));
   await copyFile(await inTree(place.tree, kernel.initrd), file(diskNames.initrd));
-  const plain = await unpackKernel(place, image, file(diskNames.plainKernel));
   await makeCarrierInitrd(place, { version: kernel.version, file: file(diskNames.carrierInitrd), epochSeconds });
 
   const recorded = await Promise.all(
-    Object.entries(diskNames)
-      .filter(([key]) => plain || key !== "plainKernel")
-      .map(async ([key, name]) => [key, await record(file(name))] as const),
+    Object.entries(diskNames).map(async ([key, name]) => [key, await record(file(name))] as const),
   );
   await chmod(directory, 0o711);
   say(`disk: ${sayMs(performance.now() - started)}`);
@@ -93,26 +86,6 @@ async function partition(place: Workplace, raw: string, layout: DiskLayout, load
   ]);
 }
 
-/** Writes the kernel as QEMU starts it quickest; `false` where this one cannot be had so. */
-async function unpackKernel(place: Workplace, image: string, target: string): Promise<boolean> {
-  const bytes = await readFile(image);
-  const payload = payloadOf(bytes);
-  if (payload?.packed === undefined) return false;
-  const packed = bytes.subarray(payload.start, payload.start + payload.bytes);
-  if (payload.packed === "xz") {
-    const compressed = join(place.scratch, "kernel.xz");
-    await writeFile(compressed, packed);
-    const script = 'exec "$1" --decompress --stdout "$2" > "$3"';
-    await run(place, ["sh", "-c", script, "sh", findTool("xz", place.recipe), compressed, target]);
-  } else {
-    const unpack: (packed: Buffer) => Promise<Buffer> = promisify(payload.packed === "gzip" ? gunzip : zstdDecompress);
-    await writeFile(target, await unpack(packed));
-  }
-  if (startsPlain(await readFile(target))) return true;
-  await rm(target);
-  return false;
-}
-
 async function run(place: Workplace, [name, ...args]: readonly [string, ...string[]]): Promise<void> {
   const status = await runTool(place, [findTool(name, place.recipe), ...args]);
   if (status === 0) return;
@@ -122,7 +95,7 @@ async function run(place: Workplace, [name, ...args]: readonly [string, ...strin
 
 /** Refuses before anything is made what could not be finished. */
 export function checkDisk(recipe: string, wanted: RecipeDisk): void {
-  const tools = ["mke2fs", "debugfs", "sfdisk", "qemu-img", "busybox", "cpio", "find", "sort", "xz"];
+  const tools = ["mke2fs", "debugfs", "sfdisk", "qemu-img", "busybox", "cpio", "find", "sort"];
   if (wanted.loader) tools.push("grub-mkimage", "mkfs.vfat", "mmd", "mcopy");
   for (const tool of tools) findTool(tool, recipe);
   if (wanted.loader) checkLoader(recipe, existsSync);

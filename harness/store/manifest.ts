@@ -14,7 +14,7 @@ export const builderVersion = 2;
 export const baseVersion = 1;
 
 /** Raised when the same tree would give another disk. */
-export const diskVersion = 1;
+export const diskVersion = 2;
 
 export type BaseManifest =
   | {
