@@ -6,7 +6,7 @@ import type { Driver, PlannedResource, Standing } from "./driver.ts";
 
 export interface DriverUnderTest {
   readonly driver: Driver;
-  /** Has a network, a volume and a node that uses both and goes on living, its main process waiting. */
+  /** Has a network, a volume where the driver knows volumes, and a node that uses both and goes on living. */
   readonly environment: Environment;
   /** A directory the driver may keep scratch mounts in. */
   readonly directory: string;
@@ -79,7 +79,8 @@ export function driverContract(name: string, open: () => Promise<DriverUnderTest
         expect(names.slice(0, index)).toEqual(expect.arrayContaining([...resource.needs]));
       }
       expect(plan.filter((resource) => resource.kind === "network").length).toBeGreaterThan(0);
-      expect(plan.filter((resource) => resource.kind === "volume").length).toBeGreaterThan(0);
+      const volumes = Object.keys(under.environment.volumes);
+      expect(plan.filter((resource) => resource.kind === "volume")).toHaveLength(volumes.length);
       const other = { ...standing, scope: "s2", directory: `${under.directory}/${standing.owner.run}/s2` };
       expect(driver.plan(other).some(({ name: called }) => names.includes(called))).toBe(false);
     });

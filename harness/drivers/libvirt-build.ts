@@ -66,7 +66,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
       ? { from: "disk" }
       : {
           from: "kernel",
-          kernel: (declaration.carrier ? disk.plainKernel : undefined) ?? disk.kernel ?? "",
+          kernel: disk.kernel ?? "",
           initrd: access.injected.cpio === undefined ? initrd : files.initrd,
           arguments: [
             ...consoleFirst(disk.kernelArguments),

@@ -109,7 +109,8 @@ export class LibvirtNode extends ShellNode implements VmNode {
     await machine.facts.client.shutdownDomain(machine.facts.domain);
     void machine.transport.exec(["systemctl", "poweroff"]).catch(() => undefined);
     await this.#within(qmp.closed, machine.facts.declaration.stopTimeout, "the guest has not powered off");
-    await machine.transport.become(undefined);
+    // libvirt hears of QEMU's end when we do, and forgets the domain a little later.
+    await machine.powerOff();
     return { tookMs: performance.now() - began };
   }
 

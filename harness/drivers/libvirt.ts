@@ -208,6 +208,15 @@ export class LibvirtDriver implements Driver {
     const node = resource.node ?? "";
     const declaration = machinesOf(standing).get(node);
     if (declaration === undefined) throw new Error(`${standing.environment.name} declares no machine "${node}"`);
+    // Its files are those of the machine that runs: they must not be made anew under it.
+    if ((await this.#client.domains()).some(({ name }) => name === resource.name))
+      throw new ProvisionError({
+        code: "name-taken",
+        phase: "create",
+        node: `${standing.environment.name}/${node}`,
+        seen: `there is a domain ${resource.name} already`,
+        hint: "run assay gc",
+      });
     const disk = await this.#diskOf(standing, declaration);
     const machine = await buildMachine({
       standing,
