@@ -132,7 +132,7 @@ export const commandTable: readonly CommandEntry[] = [
       ["assay doctor", "a table"],
       ["assay doctor --json | jq .containers", "for a script"],
     ],
-    options: [["--json", "print { containers, findings } as JSON"]],
+    options: [["--json", "print { containers, machines, findings } as JSON"]],
     exits: asking,
     act: async (_words, options) => (await import("./doctor.ts")).doctorCommand(options),
   },
@@ -140,7 +140,7 @@ export const commandTable: readonly CommandEntry[] = [
     usage: "setup",
     does: "install and start what is missing; says each step first",
     teaches:
-      "Installs Debian packages by apt-get and starts the engine: by systemd where that runs, else by hand.\n" +
+      "Installs Debian packages by apt-get and starts the engine and libvirt: by systemd where that runs, else by hand.\n" +
       "What runs already is not touched. Where nobody can be asked and without --yes, it prints the commands and stops.",
     examples: [
       ["assay setup", "say what is to do, and ask"],

@@ -1,4 +1,4 @@
-// Decides how each daemon is brought up by hand, and when it counts as up: when it answers.
+// Decides when a daemon that is to be brought up by hand is left alone instead: when somebody else has done it meanwhile.
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import { answered, startDockerd } from "./dockerd.ts";
 import { askEngine, defaultSocket } from "./engine.ts";
@@ -6,57 +6,48 @@ import { knockAtLibvirt } from "./libvirt.ts";
 import { libvirtAnswered, startLibvirt } from "./libvirtd.ts";
 import type { Command, Daemon } from "./plan.ts";
 import { dockerdLog } from "./plan-docker.ts";
-import { livingProcess } from "./processes.ts";
+import { livingProcess, textOf } from "./processes.ts";
 
-interface ByHand {
-  readonly name: string;
-  /** Runs and is used already. */
-  up(): Promise<boolean>;
-  /** Rejects with a `ProvisionError` and the daemon's last words when it does not come up. Answers what is told of it. */
-  start(commands: readonly Command[], state: string): Promise<string>;
-  /** Rejects when it has not answered in time. */
-  answered(timeoutMs: number): Promise<void>;
+const before = "its package has started it already";
+
+/**
+ * Starts a daemon and waits until it answers; one that a package started when it was installed is not started again. Answers
+ * what is told of it; rejects with a `ProvisionError` and the daemon's last words.
+ */
+export function bringUp(daemon: Daemon, commands: readonly Command[], state: string): Promise<string> {
+  return daemon === "docker" ? bringUpDockerd(commands[0]?.[0] ?? "dockerd", state) : bringUpLibvirt(commands);
 }
 
-const byHand: Record<Daemon, ByHand> = {
-  docker: {
-    name: "dockerd",
-    up: async () => (await askEngine(undefined)).state === "answers",
-    start: async ([command], state) =>
-      `as pid ${await startDockerd(command?.[0] ?? "dockerd", state)}, output in ${dockerdLog(state)}`,
-    answered: (timeoutMs) => answered(defaultSocket, timeoutMs),
-  },
-  libvirt: {
-    name: "libvirtd",
-    up: async () => (await knockAtLibvirt()).listens !== undefined,
-    start: async (commands) => {
-      await startLibvirt(commands);
-      return `as pid ${livingProcess("libvirtd") ?? "unknown"}, output in /var/log/libvirt`;
-    },
-    answered: libvirtAnswered,
-  },
-};
-
-/** A package may have started the daemon when it was installed: what runs is not started again. Answers what is told. */
-export async function bringUp(daemon: Daemon, commands: readonly Command[], state: string): Promise<string> {
-  const { name, up, start } = byHand[daemon];
-  const pid = livingProcess(name);
-  if (await up()) return "its package has started it already";
-  if (pid === undefined) return start(commands, state);
-  await waitFor(daemon, pid);
-  return `as pid ${pid}, by its package`;
+async function bringUpDockerd(program: string, state: string): Promise<string> {
+  if ((await askEngine(undefined)).state === "answers") return before;
+  const pid = livingProcess("dockerd");
+  if (pid === undefined) return `as pid ${await startDockerd(program, state)}, output in ${dockerdLog(state)}`;
+  await waitForDockerd(pid);
+  return before;
 }
 
-/** Waits until a daemon that somebody else started answers; rejects with a `ProvisionError` after a minute. */
-export async function waitFor(daemon: Daemon, pid: number): Promise<void> {
-  const { name, answered } = byHand[daemon];
+async function bringUpLibvirt(commands: readonly Command[]): Promise<string> {
+  if ((await knockAtLibvirt()).listens !== undefined) return before;
   try {
-    await answered(60_000);
+    await startLibvirt(commands);
+  } catch (error) {
+    // Of two that start at once one fails, for want of the other's pid file: then the other's answer is as good.
+    if ((await knockAtLibvirt()).listens === undefined) throw error;
+    await libvirtAnswered(60_000);
+    return "somebody else has just started it";
+  }
+  return `as pid ${textOf("/run/libvirtd.pid")?.trim() ?? "unknown"}, output in /var/log/libvirt`;
+}
+
+/** Waits until a dockerd that somebody else started answers; rejects with a `ProvisionError` after a minute. */
+export async function waitForDockerd(pid: number): Promise<void> {
+  try {
+    await answered(defaultSocket, 60_000);
   } catch (cause) {
     throw new ProvisionError({
       code: "engine-not-started",
       phase: "setup",
-      seen: `a ${name} runs as pid ${pid}, but there is ${messageOf(cause)}`,
+      seen: `a dockerd runs as pid ${pid}, but there is ${messageOf(cause)}`,
       hint: "look at its log; setup does not touch what runs",
       cause,
     });

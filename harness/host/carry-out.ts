@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { sayMs } from "../model/duration.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import { sayCommand } from "../model/exec.ts";
-import { bringUp, waitFor } from "./bring-up.ts";
+import { bringUp, waitForDockerd } from "./bring-up.ts";
 import { lastLines } from "./dockerd.ts";
 import type { Step } from "./plan.ts";
 
@@ -51,7 +51,7 @@ async function carryOutStep(step: Step, place: number, state: string, tell: Tell
   const done = () =>
     tell.say(`  ${step.beside === true ? `${step.title}: ` : ""}done in ${sayMs(performance.now() - started)}`);
   if (step.kind === "daemon") tell.say(`  ${await bringUp(step.daemon, step.commands, state)}`);
-  else if (step.kind === "wait") await waitFor(step.daemon, step.pid);
+  else if (step.kind === "wait") await waitForDockerd(step.pid);
   else {
     const { status, lines } = await runPatiently(step.command, log, tell);
     if (status !== 0) for (const line of lines) tell.say(`  ${line}`);

@@ -50,7 +50,6 @@ async function learnLibvirt(surroundings: Surroundings): Promise<LibvirtSetupFac
     listens: listens !== undefined,
     logs: silence === undefined,
     program: libvirtProgram(path),
-    pid: listens === undefined ? livingProcess("libvirtd") : undefined,
     missing: missingTools(path, machineTools),
     closed: system ? [state, disks].filter((directory) => !passable(directory)) : [],
     binding: bindingToBuild(modules, path),

@@ -54,12 +54,12 @@ export function planDocker(facts: DockerFacts, systemd: boolean): Part | Blocked
 }
 
 function bringUp({ program, pid }: DockerFacts, systemd: boolean): Step {
-  const about = { daemon: "docker", beside: true } as const;
-  if (pid !== undefined) return { ...about, kind: "wait", title: `wait for the dockerd that runs as pid ${pid}`, pid };
+  if (pid !== undefined)
+    return { kind: "wait", title: `wait for the dockerd that runs as pid ${pid}`, pid, beside: true };
   if (systemd)
     return { kind: "command", title: "start the engine", command: ["systemctl", "start", "docker"], beside: true };
   const title = "start the engine by hand, as no systemd runs here";
-  return { ...about, kind: "daemon", title, commands: [[program ?? "dockerd"]] };
+  return { kind: "daemon", daemon: "docker", title, commands: [[program ?? "dockerd"]], beside: true };
 }
 
 /** Where the output of a dockerd that setup started goes. */

@@ -14,8 +14,6 @@ export interface LibvirtSetupFacts {
   readonly logs: boolean;
   /** Path of the daemon's program. */
   readonly program: string | undefined;
-  /** Pid of a libvirtd that lives, whether it listens or not. */
-  readonly pid: number | undefined;
   /** Of the tools that virtual machines need. */
   readonly missing: readonly Tool[];
   /** Directories that QEMU, which is another user, has to pass through and cannot yet. */
@@ -60,14 +58,12 @@ const logs: Step = {
   beside: true,
 };
 
-function bringUp({ pid, logs, program }: LibvirtSetupFacts, systemd: boolean): Step {
-  const about = { daemon: "libvirt", beside: true } as const;
-  if (pid !== undefined) return { ...about, kind: "wait", title: `wait for the libvirtd that runs as pid ${pid}`, pid };
+function bringUp({ logs, program }: LibvirtSetupFacts, systemd: boolean): Step {
   if (systemd)
     return { kind: "command", title: "start libvirt", command: ["systemctl", "start", "libvirtd"], beside: true };
   const title = "start libvirt by hand, as no systemd runs here";
   const commands: Command[] = [...(logs ? [] : [["virtlogd", "-d"] as const]), [program ?? "libvirtd", "-d"]];
-  return { ...about, kind: "daemon", title, commands };
+  return { kind: "daemon", daemon: "libvirt", title, commands, beside: true };
 }
 
 /** 0711: a file's name has to be known to reach it, and its own mode decides the rest. */

@@ -20,7 +20,6 @@ const libvirt: LibvirtSetupFacts = {
   listens: true,
   logs: true,
   program: "/usr/sbin/libvirtd",
-  pid: undefined,
   missing: [],
   closed: [],
   binding: undefined,
@@ -78,11 +77,6 @@ test.each<[string, Found, readonly string[]]>([
   ["its log daemon runs already", { libvirt: { listens: false }, systemd: false }, ["/usr/sbin/libvirtd -d"]],
   ["libvirt runs, its log daemon does not", { libvirt: { logs: false }, systemd: false }, ["virtlogd -d"]],
   ["systemd starts the log daemon when it is wanted", { libvirt: { logs: false } }, []],
-  [
-    "libvirt just starting",
-    { libvirt: { ...down, pid: 41 }, systemd: false },
-    ["virsh --connect qemu:///system version"],
-  ],
   ["the session's libvirt is started by its clients", { libvirt: { ...down, system: false, program: undefined } }, []],
   ["two tools of one purpose missing", { libvirt: { missing: tpm } }, [update, `${install} swtpm swtpm-tools`]],
   [

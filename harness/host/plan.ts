@@ -29,8 +29,8 @@ export type Step = (
     }
   /** Start a daemon by hand, by these commands one after another, and wait until it answers. */
   | { readonly kind: "daemon"; readonly daemon: Daemon; readonly commands: readonly Command[] }
-  /** Somebody else started the daemon: wait until it answers. */
-  | { readonly kind: "wait"; readonly daemon: Daemon; readonly pid: number }
+  /** Somebody else started dockerd: wait until it answers. */
+  | { readonly kind: "wait"; readonly pid: number }
 ) & {
   /** What a reader is told before it is done. */
   readonly title: string;
@@ -94,7 +94,7 @@ function install(packages: readonly string[]): readonly Step[] {
 export function sayStep(step: Step, log: string): string {
   switch (step.kind) {
     case "wait":
-      return step.daemon === "docker" ? "docker version" : "virsh --connect qemu:///system version";
+      return "docker version";
     case "command":
       return sayCommand(step.command);
     case "daemon":
