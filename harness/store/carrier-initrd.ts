@@ -24,6 +24,15 @@ export async function makeCarrierInitrd(
   await copyFile(join(import.meta.dirname, "carrier-init.sh"), join(home, "init"));
   await chmod(join(home, "init"), 0o755);
   const busybox = findTool("busybox", place.recipe);
+  if (!isStatic(await readFile(busybox))) {
+    throw new ProvisionError({
+      code: "tool-missing",
+      phase: "build",
+      node: place.recipe,
+      seen: `${busybox} needs libraries, which an initrd has not`,
+      hint: "install busybox-static in place of busybox",
+    });
+  }
   await copyFile(busybox, join(home, "bin/busybox"));
   const applets = await said(place, [busybox, "--list"]);
   for (const applet of applets) if (applet !== "busybox") await symlink("busybox", join(home, "bin", applet));
@@ -35,6 +44,17 @@ export async function makeCarrierInitrd(
     ' cpio --quiet --null --create --format=newc --reproducible --owner=+0:+0 > "$2"';
   const status = await runTool(place, ["sh", "-c", script, "sh", home, file, String(epochSeconds)]);
   if (status !== 0) throw stepFailed(place, { code: "initrd-failed", seen: `cpio ended with status ${status}` });
+}
+
+/** Whether a 64-bit ELF program runs without a loader of libraries. Pure. */
+export function isStatic(program: Buffer): boolean {
+  if (program.length < 64 || program.toString("latin1", 0, 5) !== "\x7fELF\x02") return false;
+  const table = Number(program.readBigUInt64LE(32));
+  const [size, count] = [program.readUInt16LE(54), program.readUInt16LE(56)];
+  const interpreter = 3;
+  return !Array.from({ length: count }, (_, at) => table + at * size).some(
+    (at) => at + 4 <= program.length && program.readUInt32LE(at) === interpreter,
+  );
 }
 
 async function copyModules(place: Workplace, version: string, home: string): Promise<string[]> {

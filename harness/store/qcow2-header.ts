@@ -36,6 +36,7 @@ export function readQcow2Header(head: Buffer): Qcow2Header | "truncated" | undef
   if (clusterBits < 9 || clusterBits > 21) return undefined;
   const features = version === 2 ? 0n : head.readBigUInt64BE(72);
   const length = version === 2 ? fixed : head.readUInt32BE(100);
+  if (length < fixed) return undefined;
   const found = readExtensions(head, length);
   const [backingAt, backingBytes] = [Number(head.readBigUInt64BE(8)), head.readUInt32BE(16)];
   if (found === "truncated" || backingAt + backingBytes > head.length) return "truncated";
