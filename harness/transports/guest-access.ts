@@ -27,6 +27,7 @@ RestartSec=100ms
 StandardInput=null
 StandardOutput=null
 StandardError=null
+IgnoreSIGPIPE=no
 TasksMax=infinity
 TimeoutStopSec=5
 `;

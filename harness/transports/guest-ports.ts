@@ -1,5 +1,6 @@
 // Decides how processes are started in a guest over its virtio-serial ports: who gets which slot, and what a restart of the guest
 // means for what was under way. Refuses to say that something ended when the guest did not say so.
+import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { quoteWord } from "../model/check.ts";
 import { messageOf, TransportError } from "../model/errors.ts";
@@ -45,6 +46,8 @@ export class GuestPorts implements Opener {
   readonly #slots: readonly PortSlot[];
   #socket: Socket | undefined;
   #rest = "";
+  #hello = "";
+  #introduced = false;
   #greeting: Greeting | undefined;
   #greeted: Waiting<Greeting>[] = [];
   #waiting: Waiting<PortSlot>[] = [];
@@ -131,8 +134,9 @@ export class GuestPorts implements Opener {
       );
     });
     socket.on("data", (bytes) => this.#hear(bytes.toString("latin1")));
-    // It may have greeted somebody who is no longer there.
-    socket.write("\nhello\n");
+    this.#introduced = false;
+    this.#hello = randomBytes(8).toString("hex");
+    socket.write(`\nhello ${this.#hello}\n`);
   }
 
   #gone(error: TransportError): void {
@@ -147,8 +151,8 @@ export class GuestPorts implements Opener {
     const lines = (this.#rest + text).split("\n");
     this.#rest = lines.pop() ?? "";
     for (const line of lines) {
-      const [word = "", first = "", second = ""] = line.split(" ");
-      if (word === greeting) this.#greet({ bootId: first, secret: second });
+      const [word = "", first = "", second = "", third = ""] = line.split(" ");
+      if (word === greeting) this.#greet({ bootId: first, secret: second }, third);
       else if (word === "open") this.#opened(Number(first));
       else if (word === "idle") this.#slots[Number(first) - 1]?.heard(second);
       else if (word === "killed") {
@@ -158,7 +162,10 @@ export class GuestPorts implements Opener {
     }
   }
 
-  #greet(heard: Greeting): void {
+  #greet(heard: Greeting, answering: string): void {
+    // Until our own greeting is answered, the guest may still have in its slots what a former connection left there.
+    if (answering === this.#hello) this.#introduced = true;
+    if (!this.#introduced) return;
     if (heard.secret === this.#greeting?.secret) return;
     if (this.#greeting !== undefined) this.lost();
     this.#greeting = heard;

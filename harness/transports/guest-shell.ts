@@ -16,6 +16,7 @@ export const guestSlots = 9;
  *
  * - A port's write waits until the host is connected and a read gives EOF until then: so each wait for the host is a write.
  * - Lines on `.in` before a command must begin with the secret: what an earlier command left unread there is no command.
+ * - Who connects to the control port owns all slots; \`clear\` ends what a former connection left in them.
  * - A slot's ports are opened anew for each command. While something in the background still holds them, the slot says nothing.
  */
 export const guestShell = `#!/bin/sh
@@ -76,23 +77,31 @@ slot() {
       (
         exec 3>&-
         IFS=' ' read -r p x </proc/self/stat
-        printf '\\001%s %s\\002' "$t" "$p"
-        printf '\\001%s %s\\002' "$t" "$p" >&2
+        printf '\\001%s b%s\\002' "$t" "$p"
+        printf '\\001%s b%s\\002' "$t" "$p" >&2
         become=
         eval "$h"
       )
       r=$?
       exec </dev/null
-      printf '\\001%s %s\\002' "$t" $r
-      printf '\\001%s %s\\002' "$t" $r >&2
+      printf '\\001%s e%s\\002' "$t" $r
+      printf '\\001%s e%s\\002' "$t" $r >&2
       :
     } <>"$in" >"$out" 2>"$err" || sleep 1
   done
 }
-hello() { printf '\\n${greeting} %s %s %s\\n' "$boot" "$secret" "$slots" >&3; }
+clear() {
+  IFS= read -r all </proc/$$/task/$$/children
+  for each in $all; do
+    IFS= read -r child </proc/$each/task/$each/children
+    for child in $child; do (kill_tree $child); done
+  done
+}
+greet() { printf '\\n${greeting} %s %s %s\\n' "$boot" "$secret" "$1" >&3; }
+hello() { clear; greet "$1"; }
 control() {
   while :; do
-    hello
+    greet
     while IFS= read -r c <&3; do eval "$c"; done
   done
 }

@@ -34,6 +34,7 @@ export class LiveShell {
   readonly #frames: Frame[] = [];
   #number = 0;
   #closed: TransportError | undefined;
+  #lastWords = "";
   /** The shell's pid on the node. */
   pid = 0;
 
@@ -60,6 +61,7 @@ export class LiveShell {
     channel.stdin.on("error", () => undefined); // told by `ended`
     void channel.ended.then((status) => {
       const last = Buffer.concat([out.rest, err.rest]).toString("utf8").trim().split("\n").at(-1) ?? "";
+      this.#lastWords = last;
       const how = status === undefined ? "was lost" : `ended with status ${status}`;
       this.#close(
         this.#error(
@@ -77,12 +79,12 @@ export class LiveShell {
     const [hello] = shell.send(["echo $$"]); // in a subshell, too, `$$` is the shell's own pid
     const answer = await (hello as Promise<FrameResult>).catch((error: TransportError) => {
       // An engine tells that there is no shell on the shell's own output, and then ends it.
-      if (!missingProgram.test(error.seen)) throw error;
+      if (error.code !== "shell-closed") throw error;
       throw new TransportError({
-        code: "no-such-file",
+        code: missingProgram.test(error.seen) ? "no-such-file" : "cannot-start",
         phase: "exec",
         node: opener.node,
-        seen: error.seen,
+        seen: `no shell could be started: ${shell.#lastWords || error.seen}`,
         cause: error,
       });
     });

@@ -2,7 +2,7 @@
 // `MarkedStream`, which keeps a whole answer.
 import { Readable } from "node:stream";
 
-/** What stands before a program's output and after it: `\x01<token> <number>\x02`. */
+/** What stands before a program's output and after it: `\x01<token> b<number>\x02` and `\x01<token> e<number>\x02`. */
 export interface Passage {
   readonly stream: Readable;
   /** Number of the first marker. Rejects never; `undefined` when the connection was lost. */
@@ -62,10 +62,12 @@ export class MarkedPassage implements Passage {
         this.#kept = Buffer.from(bytes.subarray(safe));
         return;
       }
-      const number = Number(bytes.toString("latin1", start + this.#prefix.length, end));
+      const [kind, ...digits] = bytes.toString("latin1", start + this.#prefix.length, end);
+      const number = Number(digits.join(""));
       this.#pass(bytes.subarray(0, start));
       bytes = bytes.subarray(end + 1);
-      if (this.#state === "inside") {
+      if (kind === "e") {
+        this.#begin(undefined); // it may have been killed before it said that it began
         this.#close(number);
         return;
       }
