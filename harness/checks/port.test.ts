@@ -7,24 +7,25 @@ import { hostNode } from "../drivers/shell-node.ts";
 import { DeclarationError, ObservationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
 import { listeners, port, readSocketLine } from "./port.ts";
+import { socketHolders } from "./port-holders.ts";
 
 describe("lines of the socket tables are read", () => {
   test.each([
     [
       "/proc/net/tcp:   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0000000000000000 100 0 0 10 0",
-      { protocol: "tcp", address: "127.0.0.1", port: 8080 },
+      { protocol: "tcp", address: "127.0.0.1", port: 8080, inode: "1" },
     ],
     [
       "/proc/net/tcp6:  12: 00000000000000000000000001000000:0016 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0",
-      { protocol: "tcp", address: "::1", port: 22 },
+      { protocol: "tcp", address: "::1", port: 22, inode: "1" },
     ],
     [
       "/proc/net/tcp6:   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0",
-      { protocol: "tcp", address: "::", port: 80 },
+      { protocol: "tcp", address: "::", port: 80, inode: "1" },
     ],
     [
       "/proc/net/udp: 123: 00000000:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 1 2 0 0",
-      { protocol: "udp", address: "0.0.0.0", port: 53 },
+      { protocol: "udp", address: "0.0.0.0", port: 53, inode: "1" },
     ],
     [
       "/proc/net/tcp:   1: 0100007F:1F90 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 20 4 30 10 -1",
@@ -50,9 +51,15 @@ describe("lines of the socket tables are read", () => {
 });
 
 probeContract(hostNode, { probe: listeners, subject: "tcp/1", tools: ["grep"] });
+probeContract(hostNode, {
+  probe: socketHolders,
+  subject: "1",
+  tools: ["find", "grep"],
+  elsewhere: "sight of every process",
+});
 
 test("judges: any address, exactly this address, none", () => {
-  const seen = [{ protocol: "tcp" as const, address: "127.0.0.1", port: 80 }];
+  const seen = [{ protocol: "tcp" as const, address: "127.0.0.1", port: 80, inode: "1" }];
   expect(port(80).isListening().judge(seen)).toMatchObject({ met: true });
   expect(port(80).isListening().judge([])).toEqual({
     met: false,
@@ -89,4 +96,69 @@ test("sockets of this machine are seen while they listen, each on its own addres
   await Promise.all([once(tcp, "close"), once(udp, "close")]);
   expect(await met(port(tcpPort).isListening())).toMatchObject({ met: false });
   await node.close();
+});
+
+describe("who holds a socket", () => {
+  const parse = (named: string, linked: string, stderr = "", inodes = ["16401"]) =>
+    socketHolders.parse({ stdout: Buffer.from(`${named}\0${linked}`), stderr, status: 0 }, inodes);
+  const named = "/proc/1/comm:systemd\n/proc/277/comm:sshd\n";
+  const linked = "/proc/1/fd/40 socket:[16402]\n/proc/277/fd/3 socket:[16401]\n/proc/277/fd/4 socket:[16402]\n";
+  const looked = "comm looked\n";
+  const gone = "find: '/proc/999/fd': No such file or directory\n";
+
+  test("processes by their sockets", () => {
+    expect(parse(named, linked + looked, gone, ["16401", "16402", "7"])).toEqual([
+      [{ pid: 277, name: "sshd" }],
+      [
+        { pid: 1, name: "systemd" },
+        { pid: 277, name: "sshd" },
+      ],
+      [],
+    ]);
+  });
+
+  test("who may not see others' processes is told so, unless the holder was seen", () => {
+    const refused = "find: '/proc/1/fd': Permission denied\n";
+    expect(parse(named, looked, refused)[0]).toMatchObject({ code: "probe-denied" });
+    expect(parse(named, linked + looked, refused)).toEqual([[{ pid: 277, name: "sshd" }]]);
+  });
+
+  test.each([
+    ["no names", "", linked + looked],
+    ["a find that did not come to its end", named, linked],
+  ])("%s is no answer", (_, names, links) => {
+    expect(() => parse(names, links)).toThrow(ObservationError);
+  });
+
+  test("judges: each socket by a process of this name", () => {
+    const check = port(22).isHeldBy("sshd");
+    expect(check.title).toBe("port tcp/22 is held by sshd");
+    const listener = { protocol: "tcp" as const, address: "0.0.0.0", port: 22, inode: "1" };
+    const sshd = { pid: 277, name: "sshd" };
+    expect(check.judge([{ listener, by: [{ pid: 1, name: "systemd" }, sshd] }])).toMatchObject({ met: true });
+    expect(
+      check.judge([
+        { listener, by: [sshd] },
+        { listener, by: [] },
+      ]),
+    ).toMatchObject({
+      met: false,
+      seen: "0.0.0.0 by sshd (pid 277); 0.0.0.0 by no process of this node",
+    });
+    expect(check.judge([])).toMatchObject({ met: false, seen: "nothing listens" });
+    const long = port(22).isHeldBy("a-very-long-daemon");
+    expect(long.judge([{ listener, by: [{ pid: 2, name: "a-very-long-dae" }] }])).toMatchObject({ met: true });
+  });
+
+  test("a server of this process is held by it", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const node = hostNode();
+    const check = port((server.address() as AddressInfo).port).isHeldBy("none-such");
+    const [held] = await check.observe(node);
+    expect(held?.by.map(({ pid }) => pid)).toContain(process.pid);
+    await node.close();
+    server.close();
+    await once(server, "close");
+  });
 });

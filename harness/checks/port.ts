@@ -1,6 +1,7 @@
 // Decides which sentences can be said about ports, from the kernel's own socket tables: no tool of the image but `grep`.
 import type { Probe } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
+import { type Holder, socketHolders } from "./port-holders.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 
@@ -11,6 +12,8 @@ export interface Listener {
   /** As it was bound: `0.0.0.0` and `::` are every address. */
   readonly address: string;
   readonly port: number;
+  /** Number of the socket, by which `/proc/PID/fd` names it. */
+  readonly inode: string;
 }
 
 /** Subject: `tcp/80`. Answer: what listens on that port, in the node's network namespace. */
@@ -63,7 +66,32 @@ export function port(number: number, protocol: Protocol = "tcp") {
           sayListeners(seen),
         ),
       ),
+    /**
+     * Each socket that listens there is held open by a process of this name, as the kernel has it (15 characters). A socket that
+     * systemd listens on for a service is held by `systemd`, and by the service once it runs.
+     */
+    isHeldBy: (name: string) =>
+      about<Node, readonly Held[]>({
+        subject: `port ${subject}`,
+        command: `ss -lnp${protocol === "tcp" ? "t" : "u"} 'sport = :${number}'`,
+        async observe(node) {
+          const found = await node.observe(listeners, subject);
+          const holders = await Promise.all(found.map(({ inode }) => node.observe(socketHolders, inode)));
+          return found.map((listener, index) => ({ listener, by: holders[index] ?? [] }));
+        },
+      })(`is held by ${name}`, (seen) =>
+        verdict(
+          seen.length > 0 && seen.every(({ by }) => by.some((holder) => holder.name === name.slice(0, 15))),
+          name,
+          seen.length === 0 ? "nothing listens" : seen.map(sayHeld).join("; "),
+        ),
+      ),
   };
+}
+
+interface Held {
+  readonly listener: Listener;
+  readonly by: readonly Holder[];
 }
 
 /**
@@ -72,15 +100,15 @@ export function port(number: number, protocol: Protocol = "tcp") {
  */
 export function readSocketLine(line: string): Listener | "other" | undefined {
   const match =
-    /^\/proc\/net\/(tcp|udp)6?:\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2}) /.exec(
+    /^\/proc\/net\/(tcp|udp)6?:\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2})(?: +\S+){5} +(\d+) /.exec(
       line,
     );
   if (match === null) return undefined;
-  const [, protocol, address = "", port = "", state] = match;
+  const [, protocol, address = "", port = "", state, inode = ""] = match;
   // 0A is TCP's LISTEN; a UDP socket that is not connected is in state 07 and receives from anybody.
   const listens = protocol === "tcp" ? state === "0A" : state === "07";
   if (!listens) return "other";
-  return { protocol: protocol as Protocol, address: readAddress(address), port: Number.parseInt(port, 16) };
+  return { protocol: protocol as Protocol, address: readAddress(address), port: Number.parseInt(port, 16), inode };
 }
 
 function isHeader(line: string): boolean {
@@ -95,6 +123,11 @@ function readAddress(hex: string): string {
   );
   // The URL parser knows the one right way to shorten an IPv6 address.
   return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
+}
+
+function sayHeld({ listener, by }: Held): string {
+  const names = by.map(({ name, pid }) => `${name} (pid ${pid})`);
+  return `${listener.address} by ${names.join(", ") || "no process of this node"}`;
 }
 
 function sayListeners(seen: readonly Listener[]): string {
