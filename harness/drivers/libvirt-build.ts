@@ -10,6 +10,7 @@ import type { LibvirtClient } from "./libvirt-client.ts";
 import { makeFiles } from "./libvirt-files.ts";
 import { Machine } from "./libvirt-machine.ts";
 import { createdLabel, directoryOf, filesIn, macOf, uuidOf } from "./libvirt-names.ts";
+import { payloadOf, placePayload } from "./libvirt-payload.ts";
 import { checkXml } from "./libvirt-schema.ts";
 import { domainXml } from "./libvirt-xml.ts";
 import type { BootFacts, FirmwareFacts } from "./libvirt-xml-facts.ts";
@@ -61,6 +62,8 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     network: resourceName(standing, `net_${network}`),
     mac: macOf(standing, node, network),
   }));
+  const payload = payloadOf(standing, node);
+  const payloadDisks = await Promise.all(payload.map((each) => placePayload(files.directory, each)));
   const boot: BootFacts =
     declaration.boot === "disk"
       ? { from: "disk" }
@@ -72,6 +75,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
             ...consoleFirst(disk.kernelArguments),
             ...(declaration.carrier ? carrierArguments : []),
             ...access.kernelArguments,
+            ...(declaration.hostname === undefined ? [] : [`systemd.hostname=${declaration.hostname}`]),
             ...declaration.kernelArguments,
           ],
         };
@@ -94,6 +98,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
         bus,
         serial: serial ?? name.slice(0, 20),
       })),
+      ...payloadDisks,
     ],
     seed: access.injected.seed === undefined ? undefined : files.seed,
     interfaces: cards,
@@ -119,6 +124,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     access,
     accelerator,
     imageDigest: disk.digest,
+    payload,
     addresses: new Map(
       cards.flatMap(({ declared, network, mac }) => {
         const address = options.addresses.get(network)?.get(mac);

@@ -77,6 +77,14 @@ export class MachineLife {
     });
   }
 
+  /** The same QEMU, with the guest of an earlier moment in it: what ended the life since has not happened. */
+  revive(): void {
+    if (this.#over || !this.#concluded) return;
+    this.#promise();
+    this.#concluded = false;
+    this.#expected = false;
+  }
+
   get qmp(): Qmp | undefined {
     return this.#over ? undefined : this.#qmp;
   }

@@ -7,6 +7,7 @@ import type { GuestAccess, GuestTransport } from "./libvirt-access.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
 import { MachineLife, sayEnd } from "./libvirt-life.ts";
 import type { MachineFiles } from "./libvirt-names.ts";
+import { loadPayload, type Payload } from "./libvirt-payload.ts";
 import { connectQmp, type Qmp } from "./libvirt-qmp.ts";
 import { untilReady } from "./libvirt-ready.ts";
 import { RelayTransport } from "./libvirt-relay.ts";
@@ -26,6 +27,8 @@ export interface MachineFacts {
   readonly imageDigest: string;
   /** Address by network, as the network's DHCP server reserves it. */
   readonly addresses: ReadonlyMap<string, string>;
+  /** Images for the engine inside. */
+  readonly payload: readonly Payload[];
 }
 
 /** One machine, through all its lives. */
@@ -94,7 +97,7 @@ export class Machine {
 
   /** Resolves when the machine is ready as declared. See `untilReady` for what it rejects with. */
   async untilReady(node: VmNode): Promise<void> {
-    const { access, declaration } = this.facts;
+    const { access, declaration, payload, title } = this.facts;
     await untilReady({
       node,
       transport: this.transport,
@@ -103,6 +106,7 @@ export class Machine {
       greeted: async (signal) => {
         this.#bootId = await access.greeted(this.transport.present, this.life.console, signal);
       },
+      bring: () => loadPayload(title, this.transport, payload, declaration.ready.within),
     });
   }
 

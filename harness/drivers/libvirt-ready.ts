@@ -17,6 +17,8 @@ export interface Readying {
   readonly ready: VmDeclaration["ready"];
   /** Resolves when the harness's shell is in the guest and greets: by itself, or once it was typed. */
   readonly greeted: (signal: AbortSignal) => Promise<unknown>;
+  /** Brings into the guest what it must have, once its boot is over. */
+  readonly bring: () => Promise<void>;
 }
 
 const greeting = "an answer of the harness's shell in the guest";
@@ -95,6 +97,8 @@ async function inOrder(
     next(`unit ${ready.unit} to be active`);
     await active(readying, ready.unit, doing, signal);
   }
+  next("the engine inside to have its images");
+  await readying.bring();
   if (ready.port !== undefined) {
     next(`something to listen on port ${ready.port}`);
     await listening(readying, ready.port, signal);

@@ -54,6 +54,7 @@ export async function loadAll(machines: readonly Machine[], tag: string): Promis
       snapshotLoad(machine.qmp, tag).catch((error: unknown) => Promise.reject(notDone(machine, "brought back", error))),
     ),
   );
+  for (const machine of machines) machine.life.revive();
   await Promise.all(machines.map((machine) => machine.reconnect()));
   await Promise.all(machines.map((machine) => machine.qmp.cont()));
   await Promise.all(machines.map((machine, index) => refresh(machine, marked[index] === true)));

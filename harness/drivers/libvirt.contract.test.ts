@@ -15,9 +15,12 @@ driverContract("libvirt", async () => {
   mkdirSync(config.scratch, { recursive: true, mode: 0o711 });
   const engines = enginesOf({ ...config, path: process.env["PATH"] ?? "", uid: process.getuid?.() ?? 0 });
   const driver = await engines.libvirt();
-  const { image } = await new Store({ directory: config.store, environment: proxies() }).build(machine, {
-    source: driver.images,
-  });
+  const { image } = await new Store({ directory: config.store, disks: config.disks, environment: proxies() }).build(
+    machine,
+    {
+      source: driver.images,
+    },
+  );
   await driver.load(image);
   return {
     driver,

@@ -244,7 +244,7 @@ export class LibvirtDriver implements Driver {
     if (base === undefined) return;
     await this.#options.disks.verify(base).catch((cause: unknown) => {
       throw new ProvisionError({
-        code: "base-changed",
+        code: cause instanceof HarnessError ? cause.code : "base-changed",
         phase: "destroy",
         node: machine?.facts.title ?? name,
         seen: `the image under the machine is not what it was when it started: ${messageOf(cause)}`,

@@ -39,6 +39,8 @@ export interface Stage {
   readonly engines: Engines;
   /** Every event so far, newest last. */
   readonly events: readonly RunEvent[];
+  /** The run's report directory, below which evidence is kept. */
+  readonly report: string;
   /** Resolves with the next event that `wanted` accepts. */
   next(wanted: (event: RunEvent) => boolean): Promise<RunEvent>;
   /** Stands an environment up by `lifecycle/run.ts`, images of recipes included. */
@@ -100,6 +102,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     driver,
     engines,
     events,
+    report,
     next: (wanted) =>
       new Promise((resolve) => {
         const heard = (event: RunEvent) => {
