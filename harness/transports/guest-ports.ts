@@ -6,7 +6,7 @@ import { quoteWord } from "../model/check.ts";
 import { messageOf, TransportError } from "../model/errors.ts";
 import { greeting } from "./guest-shell.ts";
 import { PortSlot, type SlotSockets } from "./port-slot.ts";
-import type { Channel, Opener, OpenOptions } from "./transport.ts";
+import type { Channel, Opener, OpenerMoments, OpenOptions } from "./transport.ts";
 
 export interface GuestPortsOptions {
   /** For messages: `environment/node`. */
@@ -24,6 +24,9 @@ export interface Greeting {
   /** Another one each time the guest's shell starts. */
   readonly secret: string;
 }
+
+/** What ran in which slot at a moment. */
+type Still = Map<PortSlot, { readonly channel: Channel; readonly pid: number }>;
 
 interface Waiting<Value> {
   resolve(value: Value): void;
@@ -53,6 +56,7 @@ export class GuestPorts implements Opener {
   #waiting: Waiting<PortSlot>[] = [];
   #asked = 0;
   readonly #killed = new Map<number, () => void>();
+  #held = false;
   #closed = false;
 
   constructor(options: GuestPortsOptions) {
@@ -108,6 +112,31 @@ export class GuestPorts implements Opener {
     this.#killed.clear();
     for (const slot of this.#slots) slot.lose();
   }
+
+  readonly moments: OpenerMoments = {
+    quiesce: () => {
+      const still: Still = new Map();
+      for (const slot of this.#slots) {
+        const { channel } = slot;
+        if (channel !== undefined) void slot.pid.then((pid) => pid !== undefined && still.set(slot, { channel, pid }));
+      }
+      return still;
+    },
+    hold: (kept) => {
+      this.#held = true;
+      for (const slot of this.#slots) if (slot.channel === undefined || !kept.has(slot.channel)) slot.forget();
+      for (const done of this.#killed.values()) done();
+      this.#killed.clear();
+      const error = this.#error("rewound", "the node was brought back to an earlier moment before a command was sent");
+      for (const { reject } of this.#waiting.splice(0)) reject(error);
+    },
+    resume: (quiesced) => {
+      this.#held = false;
+      for (const [slot, { channel, pid }] of quiesced as Still)
+        if (slot.channel !== channel) this.#say(`(kill_tree ${pid})`); // it lives again, and nobody here knows it
+      this.#hand();
+    },
+  };
 
   /** Ends all connections. What runs in the guest is told nothing. Idempotent. */
   close(): void {
@@ -176,12 +205,12 @@ export class GuestPorts implements Opener {
   /** A slot's ports have been opened by the guest: what was asked before may have gone to what held them. */
   #opened(number: number): void {
     const slot = this.#slots[number - 1];
-    if (this.#greeting !== undefined && slot?.state === "asked") slot.ask(this.#greeting.secret);
+    if (this.#greeting !== undefined && !this.#held && slot?.state === "asked") slot.ask(this.#greeting.secret);
   }
 
   /** Gives free slots to those who wait, first come, first served, and asks for as many more as are wanted, and one. */
   #hand(): void {
-    if (this.#greeting === undefined) return;
+    if (this.#greeting === undefined || this.#held) return;
     for (const slot of this.#slots) {
       if (slot.state !== "free" || this.#waiting.length === 0) continue;
       slot.state = "taken";

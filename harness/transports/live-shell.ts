@@ -29,7 +29,7 @@ interface Frame {
 export class LiveShell {
   readonly #opener: Opener;
   readonly #options: OpenOptions;
-  readonly #channel: Channel;
+  readonly channel: Channel;
   readonly #token = randomBytes(16).toString("hex");
   readonly #frames: Frame[] = [];
   #number = 0;
@@ -41,7 +41,7 @@ export class LiveShell {
   private constructor(opener: Opener, options: OpenOptions, channel: Channel) {
     this.#opener = opener;
     this.#options = options;
-    this.#channel = channel;
+    this.channel = channel;
     const overflow = () =>
       void this.kill(
         this.#error(
@@ -114,7 +114,7 @@ export class LiveShell {
       text += `(\n${script}\n) </dev/null\n_assay=$?; ${mark}; ${mark} >&2\n`;
       return new Promise<FrameResult>((resolve, reject) => this.#frames.push({ number, resolve, reject }));
     });
-    this.#channel.stdin.write(text);
+    this.channel.stdin.write(text);
     return answers;
   }
 
@@ -124,14 +124,35 @@ export class LiveShell {
     this.#closed = reason;
     if (this.pid > 0) await this.#opener.killTree(this.pid, this.#options);
     this.#rejectAll(reason);
-    this.#channel.destroy();
+    this.channel.destroy();
+  }
+
+  /**
+   * Throws away whatever the shell said before now. Built-ins alone, so that it costs no process: a node that was brought
+   * back to an earlier moment has its shells as they were then, and what they said since may still be on its way.
+   */
+  async fence(): Promise<void> {
+    if (this.#closed !== undefined) return;
+    this.#number += 1;
+    const number = this.#number;
+    const mark = markerCommand(this.#token, number, "0");
+    const passed = new Promise<FrameResult>((resolve, reject) => this.#frames.push({ number, resolve, reject }));
+    this.channel.stdin.write(`${mark}; ${mark} >&2\n`);
+    await passed.catch(() => undefined); // a shell that has ended is not taken again
+  }
+
+  /** Rejects what is under way with `reason`, and leaves alone what runs at the other end. */
+  abandon(reason: TransportError): void {
+    if (this.#closed !== undefined) return;
+    this.#close(reason);
+    this.channel.destroy();
   }
 
   /** Ends an idle shell. */
   end(): void {
     this.#close(this.#error("closed", "the connection was closed"));
-    this.#channel.stdin.end();
-    this.#channel.destroy();
+    this.channel.stdin.end();
+    this.channel.destroy();
   }
 
   #take(stream: "out" | "err", part: MarkedPart): void {

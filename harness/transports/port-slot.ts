@@ -21,6 +21,7 @@ export interface SlotControl {
 }
 
 interface Use {
+  readonly channel: Channel;
   readonly out: MarkedPassage;
   readonly err: MarkedPassage;
 }
@@ -74,14 +75,13 @@ export class PortSlot {
     const token = randomBytes(16).toString("hex");
     const out = new MarkedPassage(token, flowOf(this.#out as Socket));
     const err = new MarkedPassage(token, flowOf(this.#err as Socket));
-    this.#use = { out, err };
     this.state = "used";
     stdin.write(`\n${this.#secret} ${token} ${text}\n`);
     const ended = Promise.all([out.ended, err.ended]).then(([status]) => {
       this.#over(out);
       return status;
     });
-    return {
+    const channel: Channel = {
       stdin,
       stdout: out.stream,
       stderr: err.stream,
@@ -96,6 +96,24 @@ export class PortSlot {
         });
       },
     };
+    this.#use = { out, err, channel };
+    return channel;
+  }
+
+  /** What runs here now. */
+  get channel(): Channel | undefined {
+    return this.#use?.channel;
+  }
+
+  /** Its pid in the guest; never resolves where nothing runs. */
+  get pid(): Promise<number | undefined> {
+    return this.#use?.out.begun ?? new Promise(() => undefined);
+  }
+
+  /** What was asked may have been answered in a time that is no more. */
+  forget(): void {
+    if (this.state === "asked" || this.state === "free") this.state = "unknown";
+    else if (this.state !== "unknown") this.lose();
   }
 
   /** Whatever ran here is unknown from now on: the guest started again, or is gone. */

@@ -55,6 +55,11 @@ export class ShellPool {
     }
   }
 
+  /** The shells that are open. */
+  get open(): readonly LiveShell[] {
+    return [...this.#shells].filter((shell) => !shell.closed);
+  }
+
   async close(): Promise<void> {
     const taken = [...this.#shells].filter((shell) => this.#taken.has(shell));
     for (const shell of this.#shells) if (!taken.includes(shell)) shell.end();

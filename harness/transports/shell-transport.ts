@@ -6,7 +6,7 @@ import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import { sayCommand } from "../model/exec.ts";
 import { type FrameResult, outputLimit } from "./live-shell.ts";
 import { ShellPool } from "./shell-pool.ts";
-import type { Channel, ObserveOptions, Opener, OpenOptions, Transport } from "./transport.ts";
+import type { Channel, Moment, ObserveOptions, Opener, OpenOptions, Transport } from "./transport.ts";
 
 const defaultTimeoutMs = 60_000;
 
@@ -22,6 +22,11 @@ export class ShellTransport implements Transport {
   readonly #pools = new Map<string, ShellPool>();
   #batches = new Map<string, Map<Probe<never, unknown>, Batch>>();
   #closed = false;
+  #busy = 0;
+  #idle: (() => void)[] = [];
+  /** While the node stands still: what is asked for waits. */
+  #held: Promise<void> | undefined;
+  #release: () => void = () => undefined;
 
   constructor(opener: Opener) {
     this.#opener = opener;
@@ -29,6 +34,10 @@ export class ShellTransport implements Transport {
 
   async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
     this.#refuseWhenClosed();
+    return this.#whileMoving(() => this.#exec(command, options));
+  }
+
+  async #exec(command: Command, options: ExecOptions): Promise<ExecResult> {
     const argv: readonly [string, ...string[]] = "shell" in command ? ["/bin/sh", "-c", command.shell] : command;
     const pool = this.#pool("exec", options.user);
     if (options.stdin !== undefined || (await pool.lacksShell()))
@@ -65,8 +74,70 @@ export class ShellTransport implements Transport {
     return this.#opener.open(command, { user: this.#opener.administrator });
   }
 
+  /**
+   * Brings the node to rest, for its memory to be kept: waits for what is under way, opens the shells that are wanted first,
+   * and lets what is asked for from now on wait until `resume`. What the answer names is still there whenever the node is
+   * brought back to this moment, so that the first command after it starts no shell.
+   *
+   * @example
+   * const moment = await transport.quiesce(); // save; then:
+   * await transport.resume(moment);
+   * transport.hold(moment); // bring back; then:
+   * await transport.resume(moment);
+   */
+  async quiesce(): Promise<Moment> {
+    while (this.#busy > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    this.#hold();
+    await Promise.all([
+      this.#pool("exec", undefined).lacksShell(),
+      this.#pool("observe", this.#opener.administrator).lacksShell(),
+    ]);
+    const channels = new Set([...this.#pools.values()].flatMap(({ open }) => open.map(({ channel }) => channel)));
+    return { channels, opener: this.#opener.moments?.quiesce() };
+  }
+
+  /** The node is about to be brought back to `moment`: what is under way is rejected (`rewound`), new commands wait. */
+  hold({ channels }: Moment): void {
+    this.#hold();
+    const reason = this.#error("rewound", "the node was brought back to an earlier moment while a command ran");
+    const kept = new Set<Channel>();
+    for (const shell of [...this.#pools.values()].flatMap(({ open }) => open)) {
+      const stays = this.#opener.moments !== undefined && channels.has(shell.channel) && shell.idle;
+      if (stays) kept.add(shell.channel);
+      else shell.abandon(reason);
+    }
+    this.#opener.moments?.hold(kept);
+  }
+
+  /** The node runs again, at or since `moment`. Resolves when its shells answer; then what waited goes on. */
+  async resume({ opener }: Moment): Promise<void> {
+    this.#opener.moments?.resume(opener);
+    await Promise.all([...this.#pools.values()].flatMap(({ open }) => open.map((shell) => shell.fence())));
+    this.#held = undefined;
+    this.#release();
+  }
+
+  #hold(): void {
+    this.#held ??= new Promise((resolve) => {
+      this.#release = resolve;
+    });
+  }
+
+  async #whileMoving<Result>(work: () => Promise<Result>): Promise<Result> {
+    while (this.#held !== undefined) await this.#held;
+    this.#busy += 1;
+    try {
+      return await work();
+    } finally {
+      this.#busy -= 1;
+      if (this.#busy === 0) for (const go of this.#idle.splice(0)) go();
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
+    this.#release();
+    this.#held = undefined;
     await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
   }
 
@@ -76,7 +147,11 @@ export class ShellTransport implements Transport {
     for (const [user, byProbe] of batches) void this.#ask(user === "" ? undefined : user, byProbe);
   }
 
-  async #ask(user: string | undefined, byProbe: ReadonlyMap<Probe<never, unknown>, Batch>): Promise<void> {
+  #ask(user: string | undefined, byProbe: ReadonlyMap<Probe<never, unknown>, Batch>): Promise<void> {
+    return this.#whileMoving(() => this.#askNow(user, byProbe));
+  }
+
+  async #askNow(user: string | undefined, byProbe: ReadonlyMap<Probe<never, unknown>, Batch>): Promise<void> {
     const rejectAll = (error: unknown) => {
       for (const batch of byProbe.values())
         for (const asking of batch.asking.values()) for (const { reject } of asking) reject(error);

@@ -10,7 +10,7 @@ import type { Secret } from "../model/secret.ts";
 import { becomeScript } from "./become.ts";
 import { killTreeScript } from "./kill-tree.ts";
 import { sshConnect } from "./ssh-connection.ts";
-import type { Channel, Opener, OpenOptions } from "./transport.ts";
+import type { Channel, Opener, OpenerMoments, OpenOptions } from "./transport.ts";
 
 export interface SshGuestOptions {
   /** For messages: `environment/node`. */
@@ -98,6 +98,13 @@ export class SshGuest implements Opener {
   async killTree(pid: number): Promise<void> {
     await this.#answer(["/bin/sh", "-c", killTreeScript, "sh", String(pid)], this.administrator).catch(() => undefined);
   }
+
+  /** A network connection does not survive that the other end goes back to an earlier moment. */
+  readonly moments: OpenerMoments = {
+    quiesce: () => undefined,
+    hold: () => this.lost(),
+    resume: () => undefined,
+  };
 
   /** Rejects what is under way as unknown; the next command connects anew. */
   lost(): void {

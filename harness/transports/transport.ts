@@ -18,6 +18,13 @@ export interface Transport {
   close(): Promise<void>;
 }
 
+/** What was open on a node at a moment that it may be brought back to. Belongs to the transport that gave it. */
+export interface Moment {
+  readonly channels: ReadonlySet<Channel>;
+  /** What the opener wants to know again. */
+  readonly opener: unknown;
+}
+
 export interface ObserveOptions {
   /** `name`, `uid` or `uid:gid`; default: the administrator. */
   readonly user?: string | undefined;
@@ -51,4 +58,15 @@ export interface Opener {
   killTree(pid: number, options: OpenOptions): Promise<void>;
   /** User of observations; `undefined`: the node's own. */
   readonly administrator: string | undefined;
+  /** For nodes whose memory can be kept and brought back; without it no channel outlives that. */
+  readonly moments?: OpenerMoments;
+}
+
+/** See `ShellTransport.quiesce`. */
+export interface OpenerMoments {
+  /** Nothing is under way. The answer is given back to `resume`. */
+  quiesce(): unknown;
+  /** All channels but these are lost from now on, and nothing is started until `resume`. */
+  hold(kept: ReadonlySet<Channel>): void;
+  resume(quiesced: unknown): void;
 }
