@@ -50,6 +50,16 @@ test("an engine that is not there: 3, with the socket and the next step", () => 
   });
 });
 
+test("a libvirt elsewhere that does not answer: containers can be run, machines cannot", () => {
+  const { status, stdout } = assay(["doctor", "--json"], {
+    LIBVIRT_DEFAULT_URI: "qemu+unix:///system?socket=/run/no-such",
+  });
+  const { containers, machines, findings } = JSON.parse(stdout);
+  expect({ status, containers }).toEqual({ status: 0, containers: true });
+  expect(machines).toContain("/run/no-such");
+  expect(findings.find(({ what }: Finding) => what === "libvirt")).toMatchObject({ can: "no", needed: false });
+});
+
 test("the table is plain without a terminal and tells the verdict", () => {
   const { status, stdout, stderr } = assay(["doctor"]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });

@@ -13,12 +13,19 @@ import { thisHost } from "./this-host.ts";
 export async function doctorCommand(options: { readonly json?: boolean }): Promise<number> {
   const config = readConfig();
   const host = thisHost(config);
-  const [findings, why] = await Promise.all([examineHost(host), canRunMachines(host)]);
+  const [findings, quick] = await Promise.all([examineHost(host), canRunMachines(host)]);
+  const why = quick ?? silentLibvirt(findings);
   const able = canRunContainers(findings);
   if (options.json === true)
     console.log(JSON.stringify({ containers: able, machines: why ?? null, findings }, null, 2));
   else console.log(doctorTable(findings, why, config.color).join("\n"));
   return able ? ExitCode.met : ExitCode.couldNotAsk;
+}
+
+/** A session's daemon and another machine's are only known once asked, which takes longer than a run's look at them. */
+function silentLibvirt(findings: readonly Finding[]): string | undefined {
+  const libvirt = findings.find(({ what }) => what === "libvirt");
+  return libvirt === undefined || libvirt.can === "yes" ? undefined : `${libvirt.detail} (${libvirt.cause})`;
 }
 
 /** The findings as lines of text, each "no" with its cause and its remedy, and the verdicts at the end. `why`: no machines. */

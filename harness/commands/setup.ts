@@ -81,10 +81,14 @@ async function carryOutLocked(config: Config): Promise<void> {
   const { carryOut } = await import("../host/carry-out.ts");
   const tell = telling(config);
   using _lock = await holdLock(join(config.state, "setup.lock"), () => tell.say("another setup is at work: waiting"));
-  const steps = stepsOf((await look(config)).plan);
-  if (steps.length === 0) return;
-  await carryOut(steps, config.state, tell);
-  const left = stepsOf((await look(config)).plan);
+  let left = stepsOf((await look(config)).plan);
+  // What a package brings may show more to do, a user of its own for instance: once.
+  for (let round = 1; round <= 2 && left.length > 0; round += 1) {
+    await carryOut(left, config.state, tell);
+    left = stepsOf((await look(config)).plan);
+  }
+  // What may fail has said so, and stops nothing.
+  left = left.filter((step) => step.kind !== "command" || step.mayFail !== true);
   if (left.length > 0)
     throw new ProvisionError({
       code: "setup-incomplete",

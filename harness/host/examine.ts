@@ -4,6 +4,7 @@ import { messageOf } from "../model/errors.ts";
 import { bindingFinding } from "./binding.ts";
 import { probeCgroups } from "./cgroups.ts";
 import { askEngine, engineFinding, engineGet } from "./engine.ts";
+import { kvmDeviceFindings } from "./kvm-device.ts";
 import { probeLibvirt } from "./libvirt-answer.ts";
 import { machineFindings } from "./machine-findings.ts";
 import { readSelinux, selinuxFinding } from "./selinux.ts";
@@ -55,6 +56,7 @@ export async function examineHost(surroundings: Surroundings): Promise<readonly 
     libvirt,
     ...machines,
     virtualisation,
+    ...kvmDeviceFindings(surroundings),
     bindingFinding(modules, path),
   ];
 }

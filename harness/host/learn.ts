@@ -4,6 +4,7 @@ import { bindingToBuild } from "./binding.ts";
 import { probeCgroups } from "./cgroups.ts";
 import { askEngine } from "./engine.ts";
 import type { Surroundings } from "./examine.ts";
+import { letIn, shutOut } from "./kvm-device.ts";
 import { daemonOf, knock, knockAtLibvirt, libvirtProgram, logDaemon } from "./libvirt.ts";
 import { machineTools } from "./machine-tools.ts";
 import { passable } from "./passage.ts";
@@ -44,6 +45,7 @@ async function learnLibvirt(surroundings: Surroundings): Promise<LibvirtSetupFac
   const { path, libvirtUri, state, disks, modules } = surroundings;
   const [{ listens }, silence] = await Promise.all([knockAtLibvirt(), knock(logDaemon.socket)]);
   const system = daemonOf(libvirtUri) === "system";
+  const shut = shutOut(surroundings);
   return {
     system,
     supported: process.arch === "x64",
@@ -52,6 +54,7 @@ async function learnLibvirt(surroundings: Surroundings): Promise<LibvirtSetupFac
     program: libvirtProgram(path),
     missing: missingTools(path, machineTools),
     closed: system ? [state, disks].filter((directory) => !passable(directory)) : [],
+    letIn: shut === undefined ? undefined : letIn(shut.wanted),
     binding: bindingToBuild(modules, path),
   };
 }

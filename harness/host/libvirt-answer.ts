@@ -14,10 +14,11 @@ export type LibvirtAnswer =
   | { readonly state: "silent"; readonly seen: string };
 
 /**
- * Asks for the versions by virsh(1), which waits where a daemon is just starting, and starts a session's. About 40 ms.
+ * Asks for the versions by virsh(1), which waits where a daemon is just starting, and starts a session's. About 40 ms; some
+ * seconds where libvirt looks QEMU over first.
  * Never rejects.
  */
-export function askLibvirt(virsh: string, uri: string, timeoutMs = 5000): Promise<LibvirtAnswer> {
+export function askLibvirt(virsh: string, uri: string, timeoutMs = 20_000): Promise<LibvirtAnswer> {
   const { promise, resolve } = Promise.withResolvers<LibvirtAnswer>();
   // Complaints are known by their first word, which virsh translates.
   const child = spawn("env", ["LC_ALL=C", virsh, "--connect", uri, "version", "--daemon"], {

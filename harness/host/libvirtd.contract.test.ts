@@ -1,7 +1,7 @@
 // libvirt's daemons started by hand by the real `assay setup`, in mount, pid and net namespaces of the test's own: the machine's
 // daemons are neither seen nor touched. The engine's socket is passed in, so that only libvirt is missing.
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -60,6 +60,19 @@ test("without libvirt containers can be run and machines cannot, and doctor says
   expect(said).toMatch(
     /^Containers can be run here\.\nVirtual machines cannot .*nothing listens at .*setup --yes\.\nended with 0$/m,
   );
+});
+
+test.skipIf(!existsSync("/dev/kvm"))("QEMU is let at a /dev/kvm of an alien group, once", () => {
+  const { said } = alone(`
+    mknod /run/kvm c 10 232 && chown 0:4242 /run/kvm && chmod 660 /run/kvm && mount --bind /run/kvm /dev/kvm
+    ${assay} doctor | grep -A1 '^/dev/kvm'
+    ${assay} setup --yes | grep /dev/kvm
+    stat -c '%U %G %a' /dev/kvm
+    ${assay} doctor | grep '^/dev/kvm'
+    ${assay} setup`);
+  expect(said).toMatch(/^\/dev\/kvm +no +mode 0660, owner 0:4242\n +why: root may open it and QEMU's user may not/m);
+  expect(said).toMatch(/^setup: let QEMU at \/dev\/kvm.*chgrp \d+ \/dev\/kvm/m);
+  expect(said).toMatch(/^root kvm 660\nNothing to do/m);
 });
 
 test("a libvirtd that does not start: 3, with its last words and what to try", () => {

@@ -18,6 +18,8 @@ export interface LibvirtSetupFacts {
   readonly missing: readonly Tool[];
   /** Directories that QEMU, which is another user, has to pass through and cannot yet. */
   readonly closed: readonly string[];
+  /** What lets the QEMU of the daemon at `/dev/kvm`, where it is shut out. */
+  readonly letIn: Command | undefined;
   /** How the binding is built, where that is to be done. */
   readonly binding: Binding | undefined;
 }
@@ -46,10 +48,13 @@ export function planLibvirt(
       ...(wanted && startable ? [bringUp(facts, systemd)] : []),
       ...(facts.system && facts.listens && !facts.logs && !systemd && program !== undefined ? [logs] : []),
       ...(facts.closed.length === 0 ? [] : [open(facts.closed)]),
+      ...(facts.letIn === undefined ? [] : [{ kind: "command", title, command: facts.letIn, mayFail: true } as const]),
       ...(binding === undefined || (binding.headersMissing && !aptGet) ? [] : [build(binding)]),
     ],
   };
 }
+
+const title = "let QEMU at /dev/kvm, as libvirt is slow where root may open it and QEMU may not";
 
 const logs: Step = {
   kind: "command",

@@ -22,6 +22,7 @@ const libvirt: LibvirtSetupFacts = {
   program: "/usr/sbin/libvirtd",
   missing: [],
   closed: [],
+  letIn: undefined,
   binding: undefined,
 };
 const ready: SetupFacts = { uid: 0, systemd: true, aptGet: true, missing: [], docker, libvirt };
@@ -94,6 +95,11 @@ test.each<[string, Found, readonly string[]]>([
       "virtlogd -d && libvirtd -d",
       "install -d -m 0711 /state /state/disks",
     ],
+  ],
+  [
+    "QEMU is shut out from /dev/kvm",
+    { libvirt: { letIn: ["sh", "-c", "chgrp 108 /dev/kvm"] } },
+    ["sh -c 'chgrp 108 /dev/kvm'"],
   ],
   [
     "a binding to build, and its headers missing",

@@ -49,8 +49,11 @@ export function toolFindings(
   missing: readonly Tool[],
   { list = tools, what = "programs", needed = true } = {},
 ): readonly Finding[] {
-  const there = list.filter((tool) => !missing.includes(tool)).map(({ name }) => name.replace(/^.*\//, ""));
-  const all: Finding = { what, can: "yes", detail: there.join(", "), needed };
+  // A file's name says little without its package.
+  const there = list
+    .filter((tool) => !missing.includes(tool))
+    .map((tool) => (tool.name.startsWith("/") ? tool.package : tool.name));
+  const all: Finding = { what, can: "yes", detail: [...new Set(there)].join(", "), needed };
   const without = missing.map(
     (tool): Finding => ({
       what: tool.name.replace(/^.*\//, ""),

@@ -135,7 +135,8 @@ export async function probeVirtualisation(surroundings: TrialSurroundings): Prom
   }
 }
 
-function openKvm(): string {
+/** `opens`, else the error's code, as in `ENOENT`. */
+export function openKvm(): string {
   try {
     closeSync(openSync("/dev/kvm", constants.O_RDWR));
     return "opens";
