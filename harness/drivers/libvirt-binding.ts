@@ -2,7 +2,7 @@
 // else goes to virsh. Its native calls run on libuv's threads; it gives no error codes, and cannot tell that a connection broke.
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { DomainState } from "./libvirt-client.ts";
-import { answerMs, CallFailed, type LibvirtCalls, unanswered } from "./libvirt-client-calls.ts";
+import { answerMs, CallFailed, type LibvirtCalls, slowAnswerMs, unanswered } from "./libvirt-client-calls.ts";
 import type { LibvirtUri } from "./libvirt-client-uri.ts";
 import { checkXml } from "./libvirt-schema.ts";
 
@@ -87,7 +87,10 @@ function overConnection(connection: Connection): Partial<LibvirtCalls> {
       // The binding has no flag for it.
       if (paused) return connection.virsh.createDomain(xml, paused);
       await checkXml("domain", xml);
-      return connection.call(async (hypervisor, keep) => void keep([await hypervisor.domainCreateXML(xml)]));
+      return connection.call(
+        async (hypervisor, keep) => void keep([await hypervisor.domainCreateXML(xml)]),
+        slowAnswerMs,
+      );
     },
     destroyDomain: (name) =>
       connection.call(async (hypervisor, keep) => {
@@ -119,6 +122,7 @@ class Connection {
 
   async call<Answer>(
     ask: (hypervisor: Hypervisor, keep: <Kept extends readonly Domain[]>(domains: Kept) => Kept) => Promise<Answer>,
+    timeoutMs = answerMs,
   ): Promise<Answer> {
     const hypervisor = await this.#live();
     const kept: (readonly Domain[])[] = [];
@@ -128,7 +132,7 @@ class Connection {
       return domains;
     };
     try {
-      return await answered(ask(hypervisor, keep));
+      return await answered(ask(hypervisor, keep), timeoutMs);
     } finally {
       for (const domains of kept) this.#kept.delete(domains);
     }
@@ -172,9 +176,9 @@ function answersNow(hypervisor: Hypervisor): Promise<boolean> {
 }
 
 /** An answer within the deadline. A call that gives none keeps one of libuv's threads: nothing can end it. */
-async function answered<Answer>(call: Promise<Answer>): Promise<Answer> {
+async function answered<Answer>(call: Promise<Answer>, timeoutMs = answerMs): Promise<Answer> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(unanswered(answerMs)), answerMs);
+  const timer = setTimeout(() => reject(unanswered(timeoutMs)), timeoutMs);
   try {
     return await Promise.race([call, promise]);
   } catch (error) {

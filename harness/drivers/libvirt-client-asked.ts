@@ -278,14 +278,15 @@ function gone(phase: Phase, what: "domain" | "network", node: string, seen: stri
 }
 
 function down(uri: LibvirtUri, phase: Phase, node: string | undefined, seen: string, cause: unknown): ProvisionError {
-  const start = "start it: systemctl start libvirtd; without systemd: virtlogd -d && libvirtd -d";
-  const reach = `see why \`virsh -c '${uri.text}' uri\` fails`;
+  const daemon = uri.session
+    ? "start it as the user whose it is: libvirtd -d"
+    : "start it: systemctl start libvirtd; without systemd: virtlogd -d && libvirtd -d";
   return new ProvisionError({
     code: "libvirt-down",
     phase,
     node,
     seen: `libvirt at ${uri.text} does not answer (${seen})`,
-    hint: uri.remote ? reach : start,
+    hint: uri.remote ? `see why \`virsh -c '${uri.text}' uri\` fails` : daemon,
     cause,
   });
 }

@@ -37,8 +37,13 @@ export class CallFailed extends Error {
   override readonly name = "CallFailed";
 }
 
-/** How long a question may take; creating a machine is the longest. */
+/** How long a question may take. */
 export const answerMs = 60_000;
+/**
+ * The same, where libvirt may first ask each QEMU what it can: after its own start, or when something of QEMU's has changed. That took
+ * 4 s on a quiet host and 90 s on a busy one.
+ */
+export const slowAnswerMs = 240_000;
 
 export function unanswered(timeoutMs: number): ProvisionError {
   return new ProvisionError({

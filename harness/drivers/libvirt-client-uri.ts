@@ -12,13 +12,31 @@ export interface LibvirtUri {
   readonly ssh: string | undefined;
 }
 
-const transports = ["unix", "ssh", "libssh", "libssh2", "tls", "tcp", "ext"];
 const local = ["", "unix"];
-/** Of libvirt's remote driver; others are told, as libvirt itself ignores them without a word. */
-const parameters = [
-  ...["name", "mode", "socket", "auth", "command", "netcat", "proxy", "keyfile", "sshauth", "known_hosts"],
-  ...["known_hosts_verify", "no_verify", "no_tty", "pkipath", "tls_priority", "no_sanity"],
-];
+const secureShells = ["ssh", "libssh", "libssh2"];
+const transports = [...secureShells, "unix", "tls", "tcp", "ext"];
+
+/**
+ * Parameters, and the transports that heed them, of libvirt's remote driver. It ignores others without a word, and so does `qemu+ssh` with
+ * `known_hosts`: whoever pins a host's key in vain must be told.
+ */
+const parameters: Readonly<Record<string, readonly string[]>> = {
+  name: ["unix", ...transports],
+  mode: ["unix", ...secureShells],
+  socket: ["unix", ...secureShells],
+  command: ["ssh", "ext"],
+  netcat: secureShells,
+  proxy: secureShells,
+  keyfile: secureShells,
+  no_tty: ["ssh"],
+  no_verify: ["ssh", "tls"],
+  known_hosts: ["libssh", "libssh2"],
+  known_hosts_verify: ["libssh", "libssh2"],
+  sshauth: ["libssh", "libssh2"],
+  pkipath: ["tls"],
+  tls_priority: ["tls"],
+  no_sanity: ["tls"],
+};
 
 /**
  * Reads a connection URI; without one, the system's for root and the session's for everybody else. Throws a
@@ -44,14 +62,21 @@ export function readUri(text: string | undefined): LibvirtUri {
       `write qemu+ssh://${host}${path}, or qemu+tls://${host}${path}`,
     );
   if (transport === "unix" && host !== "") throw bad(given, "a unix socket has no host", `write qemu+unix://${path}`);
-  for (const [key] of new URLSearchParams(query))
-    if (!parameters.includes(key)) throw bad(given, `"${key}" is no parameter of libvirt`, guess(key, parameters));
+  for (const [key] of new URLSearchParams(query)) checkParameter(given, transport, key);
   return {
     text: given,
     remote: !local.includes(transport),
     session: path === "/session",
     ssh: /ssh/.test(transport) ? host : undefined,
   };
+}
+
+function checkParameter(uri: string, transport: string, key: string): void {
+  const heeding = parameters[key];
+  if (heeding === undefined) throw bad(uri, `"${key}" is no parameter of libvirt`, guess(key, Object.keys(parameters)));
+  if (heeding.includes(transport === "" ? "unix" : transport)) return;
+  const others = heeding.map((each) => `qemu+${each}`).join(" or ");
+  throw bad(uri, `libvirt ignores "${key}" with this transport`, `leave it out, or use ${others}`);
 }
 
 function guess(typed: string, known: readonly string[]): string {

@@ -6,7 +6,7 @@ import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf, ProvisionError } from "../model/errors.ts";
-import { answerMs, CallFailed, type LibvirtCalls, unanswered } from "./libvirt-client-calls.ts";
+import { answerMs, CallFailed, type LibvirtCalls, slowAnswerMs, unanswered } from "./libvirt-client-calls.ts";
 import type { LibvirtUri } from "./libvirt-client-uri.ts";
 import { whyUnchecked } from "./libvirt-schema.ts";
 
@@ -39,8 +39,8 @@ export function virshCalls(uri: LibvirtUri): LibvirtCalls {
 
   return {
     ping: () => run(["uri"]),
-    version: () => ask(["version"]),
-    capabilities: () => ask(["capabilities"]),
+    version: () => ask(["version"], { timeoutMs: slowAnswerMs }),
+    capabilities: () => ask(["capabilities"], { timeoutMs: slowAnswerMs }),
     async domains() {
       const states = ["running", "paused", "shutoff"] as const;
       const filters = states.map((state) => `list --all --uuid --state-${state}`);
@@ -55,7 +55,7 @@ export function virshCalls(uri: LibvirtUri): LibvirtCalls {
     domainXmls: (uuids) => xmls("dumpxml", uuids),
     createDomain(xml, paused) {
       const flags = [...(validate ? ["--validate"] : []), ...(paused ? ["--paused"] : [])];
-      return run(["create", "--file", "/dev/stdin", ...flags], { stdin: xml });
+      return run(["create", "--file", "/dev/stdin", ...flags], { stdin: xml, timeoutMs: slowAnswerMs });
     },
     destroyDomain: (name) => run(["destroy", "--domain", name]),
     shutdownDomain: (name, mode) => run(["shutdown", "--domain", name, "--mode", mode]),

@@ -72,7 +72,7 @@ export interface DomainFacts {
   readonly tpm: boolean;
   /** A VGA screen, for screenshots. */
   readonly screen: boolean;
-  /** Channel of the QEMU guest agent, as images expect it; default true. */
+  /** Channel of the QEMU guest agent, as images expect it, its socket `agent` beside the monitor's; default true. */
   readonly agent?: boolean;
   /** Tells of a kernel that panicked (GUEST_PANICKED), where its kernel has pvpanic; the machine then stands still. Default true. */
   readonly panic?: boolean;

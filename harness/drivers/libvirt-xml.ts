@@ -1,8 +1,9 @@
 // Decides how a machine's facts read in libvirt's language. Pure. Chooses nothing but what no declaration can say.
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import type { XMLBuilder } from "xmlbuilder2/lib/interfaces.js";
 import { DeclarationError } from "../model/errors.ts";
-import type { BootFacts, DiskFacts, DomainFacts, FirmwareFacts } from "./libvirt-xml-facts.ts";
+import type { BootFacts, ChannelFacts, DiskFacts, DomainFacts, FirmwareFacts } from "./libvirt-xml-facts.ts";
 
 /** Namespace of what we write into `<metadata>`. */
 export const labelsNamespace = "https://assay.dev/xmlns/domain/1";
@@ -31,7 +32,7 @@ export function writeLabels(parent: XMLBuilder, labels: Readonly<Record<string, 
  * could make.
  */
 export function domainXml(facts: DomainFacts): string {
-  const sockets = [facts.qmp, facts.console.socket, ...facts.channels.map(({ path }) => path)];
+  const sockets = [facts.qmp, facts.console.socket, agentSocket(facts), ...facts.channels.map(({ path }) => path)];
   for (const path of sockets) if (Buffer.byteLength(path) > longestSocket) throw tooLong(path, facts.name);
   const root = element("domain", { type: facts.accelerator });
   root.ele("name").txt(facts.name);
@@ -112,20 +113,25 @@ function writeDevices(devices: XMLBuilder, facts: DomainFacts): void {
     card.ele("rom", { enabled: "no" });
   }
   writeConsole(devices, facts);
-  for (const { name, path } of facts.channels) {
-    const channel = devices.ele("channel", { type: "unix" });
-    channel.ele("source", { mode: "bind", path });
-    channel.ele("target", { type: "virtio", name });
-  }
-  // libvirt chooses this one's path.
-  if (facts.agent !== false)
-    devices.ele("channel", { type: "unix" }).ele("target", { type: "virtio", name: agentPort });
+  for (const channel of facts.channels) writeChannel(devices, channel);
+  if (facts.agent !== false) writeChannel(devices, { name: agentPort, path: agentSocket(facts) });
   devices.ele("input", { type: "mouse", bus: "ps2" });
   devices.ele("video").ele("model", facts.screen ? { type: "vga", vram: "4096" } : { type: "none" });
   devices.ele("memballoon", { model: "none" });
   if (facts.rng) devices.ele("rng", { model: "virtio" }).ele("backend", { model: "random" }).txt("/dev/urandom");
   if (facts.tpm) devices.ele("tpm", { model: "tpm-crb" }).ele("backend", { type: "emulator", version: "2.0" });
   if (facts.panic !== false) devices.ele("panic", { model: "isa" });
+}
+
+function writeChannel(devices: XMLBuilder, { name, path }: ChannelFacts): void {
+  const channel = devices.ele("channel", { type: "unix" });
+  channel.ele("source", { mode: "bind", path });
+  channel.ele("target", { type: "virtio", name });
+}
+
+/** Beside the monitor's. By itself libvirt puts it where the path gets too long for a session's user with a long home directory. */
+function agentSocket({ qmp }: DomainFacts): string {
+  return join(dirname(qmp), "agent");
 }
 
 /** A disk or CD as a device; also what `attachDevice` takes. */

@@ -21,10 +21,11 @@ const keeper = `
 set -u
 directory=$1 session=$2
 ip link set lo up
-mount -t sysfs assay-sysfs /sys
-for place in /run/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do
+for place in /etc/libvirt /run/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do
   mkdir -p "$place" && mount -t tmpfs -o mode=755 assay-libvirt "$place" || exit 1
 done
+# Its machines are in no control groups: those would outlive it.
+echo 'cgroup_controllers = [ ]' >/etc/libvirt/qemu.conf
 if [ "$session" != - ]; then
   export HOME="$directory" XDG_RUNTIME_DIR="$directory/run" XDG_CONFIG_HOME="$directory/config" XDG_CACHE_HOME="$directory/cache"
   as() { exec setpriv --reuid="\${session%:*}" --regid="\${session#*:}" --clear-groups "$@"; }
@@ -49,6 +50,8 @@ export class PrivateLibvirt {
   readonly uri: string;
   /** Writable for the daemon's user; for images and sockets. */
   readonly directory: string;
+  /** Where it listens. */
+  readonly socket: string;
   readonly #sockets: string;
   readonly #child: ChildProcess;
   readonly #heard = new Set<(line: string) => void>();
@@ -57,7 +60,8 @@ export class PrivateLibvirt {
   private constructor(directory: string, { session }: PrivateLibvirtOptions) {
     this.directory = directory;
     this.#sockets = session === undefined ? directory : join(directory, "run", "libvirt");
-    this.uri = `qemu+unix:///${session === undefined ? "system" : "session"}?socket=${join(this.#sockets, "libvirt-sock")}`;
+    this.socket = join(this.#sockets, "libvirt-sock");
+    this.uri = `qemu+unix:///${session === undefined ? "system" : "session"}?socket=${this.socket}`;
     const made = ["", "run", "run/libvirt", "config", "cache"].map((name) => join(directory, name));
     for (const path of made.slice(1)) mkdirSync(path, { mode: 0o755 });
     for (const path of made) if (session !== undefined) chownSync(path, session.uid, session.gid);
@@ -98,7 +102,7 @@ export class PrivateLibvirt {
     const bound = new Promise<void>((resolve) => {
       // Every start makes the socket anew.
       watch(this.#sockets, { signal: over.signal }, (_, name) => {
-        if (name === "libvirt-sock" && existsSync(join(this.#sockets, name))) resolve();
+        if (name === "libvirt-sock" && existsSync(this.socket)) resolve();
       });
     });
     this.#child.stdin?.write("start\n");
@@ -110,7 +114,7 @@ export class PrivateLibvirt {
 
   /** The file is there when the socket is bound; that it listens, a moment later, is an event nobody tells. */
   async #listens(): Promise<void> {
-    const socket = createConnection(join(this.#sockets, "libvirt-sock"));
+    const socket = createConnection(this.socket);
     const answer = await new Promise<"listens" | "not yet">((resolve) => {
       socket.on("connect", () => resolve("listens")).on("error", () => resolve("not yet"));
     });
