@@ -96,6 +96,18 @@ describe("0: met", () => {
   });
 });
 
+describe("machines", () => {
+  test("where QEMU cannot reach the disks, what needs a machine is skipped with reason and remedy, and nothing is built", async () => {
+    // Closed to all but its owner, as mkdtemp makes it: QEMU runs as another user. A run in which nothing ran is no success.
+    const ended = await fault("machineless", { ASSAY_STATE: join(mkdtempSync(join(here, "closed-")), "state") });
+    const report = await agree(ended, 2, "0 passed, 0 failed, 1 skipped");
+    expect(report.tests[0]?.reason).toMatch(
+      /^machine has virtual machines, and this host runs none: QEMU, .* cannot pass through .*; npx assay setup --yes/,
+    );
+    expect(report.images).toEqual([]);
+  });
+});
+
 describe("1: a check failed", () => {
   test("expected, seen, node, command and line are told, and no secret is in anything that was written", async () => {
     const ended = await fault("failed");

@@ -1,4 +1,5 @@
 // Decides whether this host can do what an environment requires; a "no" is a reason to skip, told in words.
+import { canRunMachines, type MachineSurroundings } from "../host/machines.ts";
 import { readSelinux, selinuxFinding } from "../host/selinux.ts";
 import { userFinding } from "../host/user.ts";
 import type { Finding } from "../model/capabilities.ts";
@@ -9,11 +10,19 @@ const probes: Record<Capability, () => Finding> = {
   selinux: () => selinuxFinding(readSelinux(undefined)),
 };
 
-/** Why the environment cannot be stood up on this host; `undefined` when it can, as far as is known. */
-export function missingCapability({ name, requires }: Environment): string | undefined {
+/**
+ * Why the environment cannot be stood up on this host; `undefined` when it can, as far as is known. Asked is what is said to be
+ * required, and whether machines can be run where there are some.
+ */
+export async function missingCapability(
+  { name, requires, nodes }: Environment,
+  surroundings: () => MachineSurroundings,
+): Promise<string | undefined> {
   for (const capability of requires) {
     const { can, detail, cause } = probes[capability]();
     if (can === "no") return `${name} requires ${capability}: ${detail}${cause === undefined ? "" : ` (${cause})`}`;
   }
-  return undefined;
+  if (!Object.values(nodes).some(({ kind }) => kind === "vm")) return undefined;
+  const why = await canRunMachines(surroundings());
+  return why === undefined ? undefined : `${name} has virtual machines, and this host runs none: ${why}`;
 }

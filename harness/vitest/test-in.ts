@@ -42,10 +42,14 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   let shared: Promise<LiveEnvironment> | undefined;
   /** With isolation by test: the environment that the last test used, to be brought back to its beginning. */
   let used: LiveEnvironment | undefined;
-  const skipped = missingCapability(environment);
+  let skipped: string | undefined;
 
   // Failures are kept: thrown here, they would be told of the file and of no test.
   beforeAll(async () => {
+    skipped = await missingCapability(environment, () => {
+      const { engines, disks } = session().settings;
+      return { path: engines.path, libvirtUri: engines.libvirtUri, disks };
+    });
     if (perTest || skipped !== undefined) return;
     shared = stand(environment);
     await shared.catch(() => undefined);
