@@ -11,6 +11,7 @@ import { buildMachine } from "./libvirt-build.ts";
 import { checkMachine } from "./libvirt-check.ts";
 import { type LibvirtClient, openLibvirt } from "./libvirt-client.ts";
 import { evidenceOf } from "./libvirt-evidence.ts";
+import { sweepNetwork } from "./libvirt-leftovers.ts";
 import type { Machine } from "./libvirt-machine.ts";
 import { createdLabel, directoryOf, filesIn, machinesOf, planOf, seatsOn, socketsFit } from "./libvirt-names.ts";
 import { startNetwork } from "./libvirt-network.ts";
@@ -152,7 +153,10 @@ export class LibvirtDriver implements Driver {
   async destroy(resource: ResourceRef): Promise<void> {
     try {
       if (resource.kind === "directory") return await hostDirectories(this.#options.scratch).remove(resource.name);
-      if (resource.kind === "network") return await this.#client.destroyNetwork(resource.name);
+      if (resource.kind === "network") {
+        await this.#client.destroyNetwork(resource.name);
+        return await sweepNetwork(this.#client.uri, resource.name);
+      }
       await this.#destroyDomain(resource.name);
     } catch (error) {
       throw error instanceof HarnessError ? error : libvirtError(error, resource.name, "destroy");
