@@ -1,23 +1,16 @@
 // Decides that a run on a real engine leaves nothing when any part of it is killed at any commit of the ledger, that nobody
 // else's things are touched, and that runs beside each other do not meet.
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { on, once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
 import { proxies } from "../commands/proxies.ts";
-import { placesOf } from "../commands/surroundings.ts";
-import { type Config, readConfig } from "../config.ts";
+import { readConfig } from "../config.ts";
 import { openDockerDriver } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
 import { identityOf, liveness } from "../model/identity.ts";
 import { Store } from "../store/store.ts";
-import { Ledger } from "./ledger.ts";
-import { processesOf } from "./processes.ts";
-import { until } from "./testing/until.ts";
+import { type Ended, nothing, RunStage, said } from "../vitest/run-stage.ts";
 
 const run = promisify(execFile);
 const docker = async (...words: string[]) => (await run("docker", words)).stdout.trim();
@@ -89,108 +82,8 @@ async function canaries(): Promise<string> {
   return [container, volume, await docker("network", "inspect", "--format", "{{.Id}}", `${canary}-net`)].join("\n");
 }
 
-/** A state directory of its own, on the machine's engine and image store. */
-class Stage {
-  readonly directory = mkdtempSync(join(tmpdir(), "assay-crash-"));
-  readonly env: NodeJS.ProcessEnv;
-  readonly config: Config;
+const stageOf = () => new RunStage({ env: process.env, subject: "small.subject", drivers: [driver] });
 
-  constructor() {
-    const { store } = readConfig();
-    this.env = {
-      ...process.env,
-      ASSAY_STATE: join(this.directory, "state"),
-      ASSAY_REPORTS: join(this.directory, "reports"),
-    };
-    // Of the run that these tests are part of.
-    delete this.env["ASSAY_SETTINGS"];
-    delete this.env["ASSAY_FAULT"];
-    this.config = readConfig(this.env);
-    mkdirSync(this.config.state, { mode: 0o700 });
-    symlinkSync(store, this.config.store);
-  }
-
-  /** A whole run of the small subject, in a process group of its own. */
-  start(fault?: string) {
-    const url = new URL("../commands/run.ts", import.meta.url).href;
-    const code = `const { runCommand } = await import(${JSON.stringify(url)});
-      process.exit(await runCommand(["small.subject"], { projects: ["subject"] }));`;
-    const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
-      cwd: this.config.project,
-      env: { ...this.env, ...(fault === undefined ? {} : { ASSAY_FAULT: fault }) },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding("utf8").on("data", (text: string) => {
-        output += text;
-      });
-    const ended = once(child, "close").then(([code, signal]) => ({ code, signal, output }));
-    return { child, ended };
-  }
-
-  ledger(): Ledger {
-    return Ledger.open(this.config.ledger);
-  }
-
-  runs(): string[] {
-    using ledger = this.ledger();
-    return ledger.runs().map((row) => row.run);
-  }
-
-  /** Resolves when reapers have written as many lines as there were runs to reap. */
-  async reaped(): Promise<string> {
-    const log = join(this.config.state, "reaper.log");
-    return await this.until(
-      () => existsSync(log) && /run \w+: .*\n/.test(readFileSync(log, "utf8")) && readFileSync(log, "utf8"),
-    );
-  }
-
-  until<Answer>(ask: () => Answer | undefined | false): Promise<Answer> {
-    return until(this.config.state, ask);
-  }
-
-  async gc(): Promise<{ code: number; output: string }> {
-    const child = spawn(process.execPath, [join(this.config.project, "harness/cli.ts"), "gc"], {
-      env: this.env,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding("utf8").on("data", (text: string) => {
-        output += text;
-      });
-    const [code] = await once(child, "close");
-    return { code, output };
-  }
-
-  /** Everything of every run of this stage, wherever it could be; and whether all have ended. */
-  async left(): Promise<unknown> {
-    using ledger = this.ledger();
-    const rows = ledger.runs();
-    const places = placesOf(this.config);
-    const found = await Promise.all(rows.map((row) => driver.find(row.run)));
-    return {
-      found: found.flat().map(({ name }) => name),
-      standing: rows.flatMap((row) => ledger.standing(row.run).map(({ name }) => name)),
-      processes: rows.flatMap((row) => processesOf(row.run)),
-      scratch: existsSync(places.scratch) ? readdirSync(places.scratch) : [],
-      sockets: rows.map((row) => places.socket(row.run)).filter((path) => existsSync(path)),
-      unended: rows.filter((row) => row.endedAt === undefined).map((row) => row.run),
-    };
-  }
-
-  report(): { exitCode: number; [key: string]: unknown } {
-    const [only] = readdirSync(this.config.runs).filter((name) => name !== "latest");
-    return JSON.parse(readFileSync(join(this.config.runs, only ?? "", "report.json"), "utf8"));
-  }
-
-  [Symbol.dispose](): void {
-    rmSync(this.directory, { recursive: true, force: true });
-  }
-}
-
-const nothing = { found: [], standing: [], processes: [], scratch: [], sockets: [], unended: [] };
 // The worker's commits: of five resources intent, live, deleting, gone; then its claims' release.
 const worker = Array.from({ length: 21 }, (_, n) => `worker:${n + 1}`);
 // The supervisor's: run, reaper, child, forgetting old runs, closing, end. At the first, nothing was made.
@@ -198,7 +91,7 @@ const supervisor = Array.from({ length: 5 }, (_, n) => `supervisor:${n + 2}`);
 
 describe("killed at every commit", () => {
   test.concurrent.each([...worker, ...supervisor])("the supervisor at %s: its reaper leaves nothing", async (step) => {
-    using stage = new Stage();
+    using stage = stageOf();
     const { ended } = stage.start(`kill:supervisor@${step}`);
     expect(await ended).toMatchObject({ signal: "SIGKILL" });
     expect(await stage.reaped()).toContain(", 0 left");
@@ -208,7 +101,7 @@ describe("killed at every commit", () => {
   test.concurrent.each(worker)(
     "vitest at %s: the supervisor leaves nothing, and reports that it could not ask",
     async (step) => {
-      using stage = new Stage();
+      using stage = stageOf();
       const { ended } = stage.start(`kill:vitest@${step}`);
       const { code, output } = await ended;
       expect({ code, output }).toMatchObject({ code: 3, output: expect.stringContaining("0 leaked") });
@@ -218,7 +111,7 @@ describe("killed at every commit", () => {
   );
 
   test.concurrent.each(worker)("the whole group at %s: its reaper leaves nothing", async (step) => {
-    using stage = new Stage();
+    using stage = stageOf();
     const { ended } = stage.start(`kill:group@${step}`);
     expect(await ended).toMatchObject({ signal: "SIGKILL" });
     expect(await stage.reaped()).toContain(", 0 left");
@@ -226,7 +119,7 @@ describe("killed at every commit", () => {
   });
 
   test.concurrent.each(worker)("the whole group and its reaper at %s: gc leaves nothing", async (step) => {
-    using stage = new Stage();
+    using stage = stageOf();
     const { ended } = stage.start(`kill:group+reaper@${step}`);
     expect(await ended).toMatchObject({ signal: "SIGKILL" });
     const [id] = stage.runs();
@@ -240,7 +133,7 @@ describe("killed at every commit", () => {
   test.concurrent.each([`worker:${worker.length + 1}`, `supervisor:${supervisor.length + 2}`])(
     "there is no %s: those were all",
     async (step) => {
-      using stage = new Stage();
+      using stage = stageOf();
       const { ended } = stage.start(`kill:group@${step}`);
       expect(await ended).toMatchObject({
         code: 0,
@@ -251,19 +144,13 @@ describe("killed at every commit", () => {
   );
 });
 
-/** Resolves at the first line of output that holds `text`. */
-async function said(child: ChildProcess, text: string): Promise<void> {
-  for await (const [chunk] of on(child.stdout ?? expect.fail("no output"), "data"))
-    if (String(chunk).includes(text)) return;
-}
-
 describe("cancelled", () => {
   test.concurrent.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
     ["SIGHUP", 143],
   ] as const)("by one %s, it tears down, reports and exits with %i", async (signal, code) => {
-    using stage = new Stage();
+    using stage = stageOf();
     const { child, ended } = stage.start();
     await said(child, "ready");
     child.kill(signal);
@@ -273,7 +160,7 @@ describe("cancelled", () => {
   });
 
   test.concurrent("by two, it leaves at once and the reaper finishes", async () => {
-    using stage = new Stage();
+    using stage = stageOf();
     const { child, ended } = stage.start();
     await said(child, "ready");
     // Two at once may be handed to two threads: either can be heard second, and it is the second that says the code.
@@ -289,13 +176,13 @@ describe("cancelled", () => {
 
 describe("beside each other", () => {
   test.concurrent("two runs, and a gc again and again, do not meet", async () => {
-    using stage = new Stage();
+    using stage = stageOf();
     const runs = [stage.start(), stage.start()];
     let going = true;
     const over = Promise.all(runs.map((each) => each.ended)).finally(() => {
       going = false;
     });
-    const collections: { code: number; output: string }[] = [];
+    const collections: Ended[] = [];
     while (going) collections.push(await stage.gc());
     for (const each of await over)
       expect(each).toMatchObject({ code: 0, output: expect.stringContaining("5 created, 5 destroyed, 0 leaked") });
@@ -308,7 +195,7 @@ describe("beside each other", () => {
   });
 
   test.concurrent("a run takes what a killed one left, while another lives", async () => {
-    using stage = new Stage();
+    using stage = stageOf();
     await stage.start("kill:group+reaper@worker:10").ended;
     const [first, second] = await Promise.all([stage.start().ended, stage.start().ended]);
     expect([first.code, second.code]).toEqual([0, 0]);
