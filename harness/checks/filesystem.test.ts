@@ -81,6 +81,11 @@ describe("what findmnt and stat printed is read", () => {
       ["/"],
     );
     expect(first).toMatchObject({ code: "probe-denied" });
+    const failed = output([
+      [mounts, "1"],
+      [sizes, "0"],
+    ]);
+    expect(() => fileSystemFacts.parse(failed, ["/"])).toThrow(/findmnt/);
     expect(() =>
       fileSystemFacts.parse(
         output([

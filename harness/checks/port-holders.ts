@@ -1,6 +1,6 @@
 // Decides how it is seen which processes hold a socket open: by the links in /proc/PID/fd, with one `find` for all sockets.
 import type { Probe } from "../model/check.ts";
-import { denied, requireTool, unreadable } from "./unanswered.ts";
+import { denied, missingTool, requireTool, unreadable } from "./unanswered.ts";
 
 export interface Holder {
   readonly pid: number;
@@ -23,6 +23,8 @@ find /proc/[0-9]*/fd -maxdepth 1 -lname 'socket:*' -printf '%p %l\\n'
 find /proc/self/comm -printf '%f looked\\n'`,
   parse(output, inodes) {
     requireTool(output, "find and grep", "who holds a socket");
+    if (/unrecognized: -|unknown predicate/.test(output.stderr))
+      throw missingTool("GNU find (findutils)", "who holds a socket");
     const [named = "", linked = ""] = output.stdout.toString("utf8").split("\0");
     const names = new Map([...named.matchAll(/^\/proc\/(\d+)\/comm:(.*)$/gm)].map(([, pid, name]) => [pid, name]));
     if (names.size === 0 || !linked.endsWith("comm looked\n")) throw unreadable("find /proc/PID/fd", output);

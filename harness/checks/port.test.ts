@@ -123,6 +123,10 @@ describe("who holds a socket", () => {
     expect(parse(named, linked + looked, refused)).toEqual([[{ pid: 277, name: "sshd" }]]);
   });
 
+  test("busybox's find cannot tell", () => {
+    expect(() => parse(named, "", "find: unrecognized: -lname\nBusyBox v1.35.0\n")).toThrow(/GNU find/);
+  });
+
   test.each([
     ["no names", "", linked + looked],
     ["a find that did not come to its end", named, linked],

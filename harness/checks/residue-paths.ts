@@ -93,8 +93,8 @@ function look(kind: ResidueKind, tree: string): string {
   const { at, test } = places[kind] as (typeof places)[string];
   const looked = at.map((directory) => {
     const place = quoteWord(directory === "/" ? `${tree}/` : `${tree}${directory}`);
-    // A link to elsewhere leads out of the tree.
-    return `[ -d ${place} ] && ! [ -L ${place} ] && find ${place} -mindepth 1 -xdev \\( ${test} \\) -print0`;
+    // A place that is a link leads out of the tree: find does not follow it.
+    return `[ -d ${place} ] && find ${place} -mindepth 1 -xdev \\( ${test} \\) -print0`;
   });
   return `${canary}\n${looked.join("\n")}\n${endFrame("done")}`;
 }
