@@ -23,7 +23,7 @@ export { logs } from "./checks/logs.ts";
 export { module } from "./checks/module.ts";
 export { mount } from "./checks/mount.ts";
 export { pkg } from "./checks/package.ts";
-export { port } from "./checks/port.ts";
+export { port, ports } from "./checks/port.ts";
 export { process } from "./checks/process.ts";
 export { residue } from "./checks/residue.ts";
 export { sshd } from "./checks/sshd.ts";

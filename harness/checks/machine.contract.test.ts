@@ -26,7 +26,7 @@ import { kernel, sysctl } from "./kernel.ts";
 import { login } from "./login.ts";
 import { module, moduleFacts } from "./module.ts";
 import { passwordState } from "./password.ts";
-import { port } from "./port.ts";
+import { port, ports } from "./port.ts";
 import { socketHolders } from "./port-holders.ts";
 import { residue } from "./residue.ts";
 import { residuePaths } from "./residue-paths.ts";
@@ -187,6 +187,7 @@ describe("on a machine", () => {
         authorizedKeys("ops").areExactly([key]),
         authorizedKeys("studio").areExactly([]),
         port(22).isHeldBy("sshd"),
+        ports().areOnly(22),
         sshd().isValid(),
         sshd().setting("PasswordAuthentication").is("no"),
         sshd({ user: "ops" }).setting("PermitRootLogin").is("no"),
@@ -200,6 +201,7 @@ describe("on a machine", () => {
         authorizedKeys("nosuch").areExactly([]),
         sshd().setting("PermitRootLogin").is("yes"),
         port(22).isHeldBy("systemd"),
+        ports().areOnly(80),
       ],
     );
   });

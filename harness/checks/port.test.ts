@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { DeclarationError, ObservationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
-import { listeners, port, readSocketLine } from "./port.ts";
+import { listeners, port, ports, readSocketLine } from "./port.ts";
 import { socketHolders } from "./port-holders.ts";
 
 describe("lines of the socket tables are read", () => {
@@ -165,4 +165,28 @@ describe("who holds a socket", () => {
     server.close();
     await once(server, "close");
   });
+});
+
+test("all ports that others can reach, and no others", async () => {
+  const at = (address: string, number: number) => ({ protocol: "tcp" as const, address, port: number, inode: "1" });
+  const seen = [at("0.0.0.0", 22), at("::", 22), at("127.0.0.53", 53), at("::1", 25), at("::ffff:7f00:1", 80)];
+  expect(ports().areOnly(22).title).toBe("ports of tcp are only 22");
+  expect(ports().areOnly(22).judge(seen)).toMatchObject({ met: true, seen: "22 on 0.0.0.0, 22 on ::" });
+  expect(ports().areOnly(22, 80).judge(seen)).toMatchObject({ met: false });
+  expect(ports().areOnly().judge(seen)).toMatchObject({ met: false, expected: "none" });
+  expect(
+    ports()
+      .areOnly(22)
+      .judge([...seen, at("10.0.0.1", 25)]),
+  ).toMatchObject({ met: false });
+  expect(ports("udp").areOnly().judge([])).toMatchObject({ met: true, seen: "none" });
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const node = hostNode();
+  const { port: number } = server.address() as AddressInfo;
+  expect((await ports().areOnly().observe(node)).map((each) => each.port)).toContain(number);
+  expect((await ports("udp").areOnly().observe(node)).every(({ protocol }) => protocol === "udp")).toBe(true);
+  await node.close();
+  server.close();
+  await once(server, "close");
 });

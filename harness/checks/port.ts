@@ -16,7 +16,7 @@ export interface Listener {
   readonly inode: string;
 }
 
-/** Subject: `tcp/80`. Answer: what listens on that port, in the node's network namespace. */
+/** Subject: `tcp/80`, or `tcp/*` for all ports. Answer: what listens on that port, in the node's network namespace. */
 export const listeners: Probe<string, readonly Listener[]> = {
   name: "socket tables",
   // A kernel without IPv6 has no tcp6 and udp6; tcp it always has.
@@ -37,7 +37,9 @@ exit 0`,
       if (listener === undefined) throw unreadable("grep '' /proc/net/tcp", output);
       if (listener !== "other") found.push(listener);
     }
-    return subjects.map((subject) => found.filter(({ protocol, port }) => `${protocol}/${port}` === subject));
+    return subjects.map((subject) =>
+      found.filter(({ protocol, port }) => subject === `${protocol}/${port}` || subject === `${protocol}/*`),
+    );
   },
 };
 
@@ -86,6 +88,32 @@ export function port(number: number, protocol: Protocol = "tcp") {
           seen.length === 0 ? "nothing listens" : seen.map(sayHeld).join("; "),
         ),
       ),
+  };
+}
+
+/**
+ * All ports that others can reach: what listens on loopback addresses alone does not count.
+ * @example await expect(soe).toMeet(ports().areOnly(22));
+ */
+export function ports(protocol: Protocol = "tcp") {
+  const ask = about<Node, readonly Listener[]>({
+    subject: `ports of ${protocol}`,
+    command: `ss -ln${protocol === "tcp" ? "t" : "u"}`,
+    observe: (node) => node.observe(listeners, `${protocol}/*`),
+  });
+  return {
+    /** Something listens on each of these, and on no others; without any, nothing listens at all. */
+    areOnly: (...wanted: readonly number[]) =>
+      ask(`are only ${wanted.join(", ") || "none"}`, (seen) => {
+        const open = seen.filter(({ address }) => !/^(127\.|::1$|::ffff:7f)/.test(address));
+        const there = [...new Set(open.map(({ port: number }) => number))].sort((a, b) => a - b);
+        const met = there.join() === [...new Set(wanted)].sort((a, b) => a - b).join();
+        return verdict(
+          met,
+          wanted.join(", ") || "none",
+          open.map((each) => `${each.port} on ${each.address}`).join(", ") || "none",
+        );
+      }),
   };
 }
 
