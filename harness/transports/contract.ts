@@ -1,5 +1,6 @@
 // Decides what every transport must do, as a suite that each runs for real. A new transport's own test is a few lines.
 import { randomBytes } from "node:crypto";
+import type { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Probe, quoteWord } from "../model/check.ts";
 import { shell } from "../model/exec.ts";
@@ -19,6 +20,12 @@ const echo: Probe<string, string> = {
     );
   },
 };
+
+async function collected(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
 
 /** Runs the contract against what `open` gives. The node needs a POSIX shell, `cat`, `sleep`, `head` and `sha256sum`. */
 export function transportContract(name: string, open: () => Promise<Transport>): void {
@@ -171,6 +178,41 @@ export function transportContract(name: string, open: () => Promise<Transport>):
       await transport.exec(shell("(for i in 1 2 3 4 5 6 7 8 9; do echo noise; sleep 0.02; done) &"));
       const seen = await Promise.all(Array.from({ length: 5 }, (_, n) => transport.observe(echo, `w${n}`)));
       expect(seen).toEqual(["w0", "w1", "w2", "w3", "w4"]);
+    });
+
+    test("a dialled program has its streams apart, to the byte, and ends when its input does", async () => {
+      const bytes = randomBytes(300_000);
+      const channel = await transport.dial(["sh", "-c", "cat; printf over >&2; exit 5"]);
+      const [out, err] = [collected(channel.stdout), collected(channel.stderr)];
+      channel.stdin.end(bytes);
+      expect((await out).equals(bytes)).toBe(true);
+      expect((await err).toString()).toBe("over");
+      expect(await channel.ended).toBe(5);
+    });
+
+    test("a dialled program talks while it runs", async () => {
+      const channel = await transport.dial(["sh", "-c", 'while read -r word; do echo "<$word>"; done']);
+      channel.stderr.resume();
+      const said = channel.stdout.iterator({ destroyOnReturn: false });
+      for (const word of ["one", "two", "three"]) {
+        channel.stdin.write(`${word}\n`);
+        expect(String((await said.next()).value)).toBe(`<${word}>\n`);
+      }
+      channel.stdin.end();
+      expect((await said.next()).done).toBe(true);
+      expect(await channel.ended).toBe(0);
+    });
+
+    test("what is dialled and destroyed takes nothing from others, however much it prints", async () => {
+      for (let round = 0; round < 12; round += 1) {
+        const channel = await transport.dial(["cat", "/dev/zero"]);
+        channel.stdin.on("error", () => undefined);
+        channel.stdout.on("error", () => undefined);
+        channel.stderr.resume();
+        await new Promise<void>((resolve) => channel.stdout.once("readable", () => resolve()));
+        channel.destroy();
+      }
+      expect((await transport.exec(["cat"], { stdin: "still here" })).stdout).toBe("still here");
     });
 
     test("closed means closed", async () => {

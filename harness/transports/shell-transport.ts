@@ -4,11 +4,10 @@ import { type Probe, quoteWord } from "../model/check.ts";
 import { ObservationError, TransportError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import { sayCommand } from "../model/exec.ts";
+import { Deadline } from "./deadline.ts";
 import { type FrameResult, outputLimit } from "./live-shell.ts";
 import { ShellPool } from "./shell-pool.ts";
 import type { Channel, Moment, ObserveOptions, Opener, OpenOptions, Transport } from "./transport.ts";
-
-const defaultTimeoutMs = 60_000;
 
 interface Batch {
   readonly subjects: Map<string, unknown>;
@@ -40,17 +39,22 @@ export class ShellTransport implements Transport {
   async #exec(command: Command, options: ExecOptions): Promise<ExecResult> {
     const argv: readonly [string, ...string[]] = "shell" in command ? ["/bin/sh", "-c", command.shell] : command;
     const pool = this.#pool("exec", options.user);
-    if (options.stdin !== undefined || (await pool.lacksShell()))
-      return this.#alone(argv, command, options, !(await pool.lacksShell()));
-    const lease = await pool.take();
-    const { shell } = lease;
-    const guard = this.#guard(command, options, (reason) => shell.kill(reason));
+    const deadline = new Deadline(this.#opener.node, command, options);
     try {
-      const [answer] = shell.send([script(argv, options)]);
-      return resultOf(await (answer as Promise<FrameResult>));
+      const lacksShell = await deadline.before(pool.lacksShell());
+      if (options.stdin !== undefined || lacksShell)
+        return await this.#alone(argv, command, options, deadline, !lacksShell);
+      const lease = await deadline.before(pool.take(), ({ release }) => release());
+      const { shell } = lease;
+      try {
+        deadline.onLate((reason) => shell.kill(reason));
+        const [answer] = shell.send([script(argv, options)]);
+        return resultOf(await (answer as Promise<FrameResult>));
+      } finally {
+        lease.release();
+      }
     } finally {
-      guard();
-      lease.release();
+      deadline.end();
     }
   }
 
@@ -156,9 +160,11 @@ export class ShellTransport implements Transport {
       for (const batch of byProbe.values())
         for (const asking of batch.asking.values()) for (const { reject } of asking) reject(error);
     };
+    const names = [...byProbe.keys()].map((probe) => probe.name).join(", ");
+    const deadline = new Deadline(this.#opener.node, { shell: `observe ${names}` }, {});
     try {
       const pool = this.#pool("observe", user);
-      if (await pool.lacksShell()) {
+      if (await deadline.before(pool.lacksShell())) {
         throw new ObservationError({
           code: "no-shell",
           phase: "observe",
@@ -167,10 +173,9 @@ export class ShellTransport implements Transport {
           hint: "check image metadata instead, or add a shell to the image",
         });
       }
-      const lease = await pool.take();
-      const names = [...byProbe.keys()].map((probe) => probe.name).join(", ");
-      const guard = this.#guard({ shell: `observe ${names}` }, {}, (reason) => lease.shell.kill(reason));
+      const lease = await deadline.before(pool.take(), ({ release }) => release());
       try {
+        deadline.onLate((reason) => lease.shell.kill(reason));
         const probes = [...byProbe];
         const answers = lease.shell.send(
           probes.map(([probe, batch]) => probe.script([...batch.subjects.values()] as never[])),
@@ -180,11 +185,12 @@ export class ShellTransport implements Transport {
           probes.map(([probe, batch], index) => settle(probe, batch, answers[index] as Promise<FrameResult>)),
         );
       } finally {
-        guard();
         lease.release();
       }
     } catch (error) {
       rejectAll(error);
+    } finally {
+      deadline.end();
     }
   }
 
@@ -197,6 +203,7 @@ export class ShellTransport implements Transport {
     argv: readonly [string, ...string[]],
     command: Command,
     options: ExecOptions,
+    deadline: Deadline,
     hasShell: boolean,
   ): Promise<ExecResult> {
     // The pid comes first on standard error, so that a deadline can kill what runs on the node.
@@ -204,55 +211,26 @@ export class ShellTransport implements Transport {
       ? ["/bin/sh", "-c", 'echo $$ >&2; exec "$@"', "sh", ...argv]
       : argv;
     const open: OpenOptions = { user: options.user, cwd: options.cwd, env: options.env };
-    const channel = await this.#opener.open(wrapped, open);
+    const channel = await deadline.before(this.#opener.open(wrapped, open), ({ destroy }) => destroy());
     let pid = 0;
-    let stop: (error: TransportError) => void = () => undefined;
-    const stopped = new Promise<never>((_, reject) => {
-      stop = reject;
-    });
     let late: TransportError | undefined;
-    const guard = this.#guard(command, options, async (reason) => {
-      late = reason;
-      if (pid > 0) await this.#opener.killTree(pid, open);
-      channel.destroy();
-      stop(reason);
+    const stopped = new Promise<never>((_, reject) => {
+      deadline.onLate(async (reason) => {
+        late = reason;
+        if (pid > 0) await this.#opener.killTree(pid, open);
+        channel.destroy();
+        reject(reason);
+      });
     });
-    try {
-      const answered = collect(channel, options.stdin, hasShell ? (seen) => (pid = seen) : undefined);
-      const { status, stdout, stderr } = await Promise.race([answered, stopped]);
-      if (late !== undefined) throw late; // it ended because it was killed
-      if (status === undefined)
-        throw this.#error(
-          "shell-closed",
-          `the connection was lost while "${sayCommand(command)}" ran; its status is unknown`,
-        );
-      return resultOf({ status, stdout, stderr });
-    } finally {
-      guard();
-    }
-  }
-
-  /** Calls `stop` at the deadline or abort; gives the function that calls the guard off. */
-  #guard(command: Command, options: ExecOptions, stop: (reason: TransportError) => unknown): () => void {
-    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
-    const timer = setTimeout(
-      () =>
-        stop(
-          this.#error(
-            "deadline",
-            `"${sayCommand(command).slice(0, 200)}" had not ended after ${timeoutMs} ms and was killed`,
-            "give it a longer timeoutMs, or find what it waits for",
-          ),
-        ),
-      timeoutMs,
-    );
-    const aborted = () => stop(this.#error("aborted", `"${sayCommand(command).slice(0, 200)}" was cancelled`));
-    if (options.signal?.aborted === true) aborted();
-    options.signal?.addEventListener("abort", aborted, { once: true });
-    return () => {
-      clearTimeout(timer);
-      options.signal?.removeEventListener("abort", aborted);
-    };
+    const answered = collect(channel, options.stdin, hasShell ? (seen) => (pid = seen) : undefined);
+    const { status, stdout, stderr } = await Promise.race([answered, stopped]);
+    if (late !== undefined) throw late; // it ended because it was killed
+    if (status === undefined)
+      throw this.#error(
+        "shell-closed",
+        `the connection was lost while "${sayCommand(command)}" ran; its status is unknown`,
+      );
+    return resultOf({ status, stdout, stderr });
   }
 
   #refuseWhenClosed(): void {
