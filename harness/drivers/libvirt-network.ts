@@ -14,6 +14,7 @@ import {
   saySubnet,
 } from "./libvirt-network-subnet.ts";
 import { element, writeLabels } from "./libvirt-xml.ts";
+import { subnetsIn } from "./libvirt-xml-read.ts";
 
 /** A machine's place: which MAC gets which address, and what the name server calls it. */
 export interface NetworkSeat {
@@ -91,10 +92,14 @@ const mostAttempts = 8;
  * @example const { addresses } = await startNetwork(client, { name, labels, internal: false, seats: [{ mac, names: ["web"] }] });
  */
 export async function startNetwork(client: LibvirtClient, wanted: WantedNetwork): Promise<StartedNetwork> {
-  const here = () => (client.uri.remote ? [] : routes());
+  // libvirt refuses the same subnet only, and lets one within another's through: neither would then be reached for sure.
+  const { subnet: declared } = wanted;
+  const ours = declared !== undefined && (await client.networks()).some(({ name }) => name === wanted.name);
+  if (declared !== undefined && !ours && (await isTaken(client, readSubnet(declared)))) throw subnetTaken(wanted);
+  const here = client.uri.remote ? [] : routes();
   const tried: Subnet[] = [];
   for (let attempt = 0; ; attempt++) {
-    const subnet = chosen(wanted, [...here(), ...tried]);
+    const subnet = chosen(wanted, [...here, ...tried]);
     const plan = planAddresses(subnet, wanted.seats);
     if (plan === undefined) throw full(wanted, subnet);
     try {
@@ -103,15 +108,22 @@ export async function startNetwork(client: LibvirtClient, wanted: WantedNetwork)
       const addresses = new Map(plan.seats.map(({ seat, address }) => [seat.mac.toLowerCase(), address]));
       return { uuid, subnet: saySubnet(subnet), gateway: plan.gateway, addresses };
     } catch (error) {
-      const refused = error instanceof ProvisionError && error.code === "libvirt-refused";
-      if (!refused) throw error;
-      const taken = here().some((route) => overlap(route, subnet));
-      if (wanted.subnet !== undefined) throw taken ? subnetTaken(wanted, error) : error;
-      // Somebody may have taken it between the look and the call. Routes of another machine cannot be looked at.
-      if (!(taken || client.uri.remote) || attempt + 1 === mostAttempts) throw error;
+      if (!(error instanceof ProvisionError) || error.code !== "libvirt-refused") throw error;
+      // Somebody may have taken it between the look and the call.
+      if (!(await isTaken(client, subnet))) throw error;
+      if (wanted.subnet !== undefined) throw subnetTaken(wanted, error);
+      if (attempt + 1 === mostAttempts) throw error;
       tried.push(subnet);
     }
   }
+}
+
+/** Whether a route of this machine, or a network of libvirt's machine, has some of the subnet now. */
+async function isTaken(client: LibvirtClient, subnet: Subnet): Promise<boolean> {
+  const up = (await client.networks()).filter(({ active }) => active).map(({ uuid }) => uuid);
+  const texts = [...(await client.networkXmls(up)).values()];
+  const networks = (await Promise.all(texts.map(subnetsIn))).flat().map(readSubnet);
+  return [...(client.uri.remote ? [] : routes()), ...networks].some((other) => overlap(other, subnet));
 }
 
 function chosen({ name, subnet }: WantedNetwork, taken: readonly Subnet[]): Subnet {
@@ -126,12 +138,12 @@ function chosen({ name, subnet }: WantedNetwork, taken: readonly Subnet[]): Subn
   });
 }
 
-function subnetTaken({ name, subnet }: WantedNetwork, cause: ProvisionError): ProvisionError {
+function subnetTaken({ name, subnet }: WantedNetwork, cause?: ProvisionError): ProvisionError {
   return new ProvisionError({
     code: "subnet-taken",
     phase: "create",
     node: name,
-    seen: `subnet ${subnet} overlaps a route of this machine (${cause.seen})`,
+    seen: `subnet ${subnet} overlaps a route or a network that is there${cause === undefined ? "" : ` (${cause.seen})`}`,
     hint: "choose another subnet for the network, or leave it out",
     cause,
   });

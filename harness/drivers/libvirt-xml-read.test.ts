@@ -1,6 +1,6 @@
 // Decides what is read out of XML as libvirt 9.0 wrote it.
 import { expect, test } from "vitest";
-import { addressesIn, disksIn, identityIn, labelsIn, qemuUserIn } from "./libvirt-xml-read.ts";
+import { addressesIn, disksIn, identityIn, labelsIn, qemuUserIn, subnetsIn } from "./libvirt-xml-read.ts";
 
 const network = `<network connections='1'>
   <name>assay-r1-s1-env-net_lan</name>
@@ -40,6 +40,13 @@ test("name, UUID, labels, and addresses that are kept for machines", async () =>
       ["52:54:00:00:00:02", "10.224.59.3"],
     ]),
   );
+});
+
+test("subnets, with a prefix or a mask; IPv6 is another matter", async () => {
+  expect(await subnetsIn(network)).toEqual(["10.224.59.1/24"]);
+  const two = `<network><ip address='192.168.122.1' netmask='255.255.240.0'/><ip family='ipv6' address='fd00::1' prefix='64'/></network>`;
+  expect(await subnetsIn(two)).toEqual(["192.168.122.1/20"]);
+  expect(await subnetsIn("<network><forward mode='bridge'/></network>")).toEqual([]);
 });
 
 test.each([

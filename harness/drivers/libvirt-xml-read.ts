@@ -50,6 +50,18 @@ export async function addressesIn(xml: string): Promise<ReadonlyMap<string, stri
   });
 }
 
+/** IPv4 subnets of a network as CIDR, by the address of its bridge: `10.3.4.1/24`. */
+export async function subnetsIn(xml: string): Promise<readonly string[]> {
+  return reading(xml, (document) =>
+    document.find("/network/ip[not(@family) or @family='ipv4'][@address]").map((ip) => {
+      const mask = ip.get("@netmask")?.content.split(".") ?? [];
+      const ones = mask.map((byte) => Number(byte).toString(2).replaceAll("0", "").length);
+      const bits = ip.get("@prefix")?.content ?? String(ones.reduce((sum, each) => sum + each, 0));
+      return `${ip.get("@address")?.content}/${bits}`;
+    }),
+  );
+}
+
 async function reading<Answer>(xml: string, read: (document: XmlDocument) => Answer): Promise<Answer> {
   const { XmlDocument } = await import("libxml2-wasm");
   const document = XmlDocument.fromString(xml);

@@ -1,0 +1,96 @@
+// Decides that networks start with addresses that are known, on subnets that are nobody's, through virsh and the binding alike. On a daemon
+// and in a network namespace of the test's own.
+import { randomBytes } from "node:crypto";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type LibvirtClient, openLibvirt } from "./libvirt-client.ts";
+import { startNetwork, type WantedNetwork } from "./libvirt-network.ts";
+import { candidates, routes, saySubnet } from "./libvirt-network-subnet.ts";
+import { addressesIn, labelsIn, subnetsIn } from "./libvirt-xml-read.ts";
+import { PrivateLibvirt } from "./testing/private-libvirt.ts";
+
+let libvirt: PrivateLibvirt;
+beforeAll(async () => {
+  libvirt = await PrivateLibvirt.start();
+});
+afterAll(() => libvirt.close());
+
+const labels = { "dev.assay.run": "r1", "dev.assay.owner": "a b" };
+const seats = [
+  { mac: "52:54:00:00:00:0A", names: ["web"] },
+  { mac: "52:54:00:00:00:02", names: ["db", "data"] },
+];
+const wanted = (changes: Partial<WantedNetwork> = {}): WantedNetwork => {
+  const name = `assay-net-${randomBytes(4).toString("hex")}`;
+  return { name, labels, internal: true, seats, ...changes };
+};
+
+describe.each(["virsh", "binding"] as const)("through %s", (through) => {
+  let client: LibvirtClient;
+  beforeAll(async () => {
+    client = await openLibvirt({ uri: libvirt.uri, through });
+  });
+  afterEach(async () => {
+    for (const { name } of await client.networks()) await client.destroyNetwork(name);
+  });
+  afterAll(() => client.close());
+
+  test("a network, from its start to its end", async () => {
+    const asked = wanted();
+    const network = await startNetwork(client, asked);
+    const prefix = network.gateway.replace(/1$/, "");
+    expect(network).toEqual({
+      uuid: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      subnet: `${prefix}0/24`,
+      gateway: `${prefix}1`,
+      addresses: new Map([
+        ["52:54:00:00:00:0a", `${prefix}2`],
+        ["52:54:00:00:00:02", `${prefix}3`],
+      ]),
+    });
+    expect(await client.networks()).toEqual([{ name: asked.name, uuid: network.uuid, active: true }]);
+    const xml = (await client.networkXml(asked.name)) ?? expect.fail("it is gone");
+    expect(await labelsIn(xml)).toEqual(labels);
+    expect(await addressesIn(xml)).toEqual(network.addresses);
+    expect(await subnetsIn(xml)).toEqual([`${network.gateway}/24`]);
+    expect(await client.networkXmls([network.uuid])).toEqual(
+      new Map([[network.uuid, expect.stringContaining(asked.name)]]),
+    );
+    expect(await client.leases(asked.name)).toEqual([]);
+
+    await expect(startNetwork(client, asked)).rejects.toMatchObject({ code: "name-taken", node: asked.name });
+
+    await Promise.all([client.destroyNetwork(asked.name), client.destroyNetwork(asked.name)]);
+    expect(await client.networks()).toEqual([]);
+    expect(await client.networkXml(asked.name)).toBeUndefined();
+  });
+
+  test("a subnet that somebody took after the look is left to them, and the next one is taken", async () => {
+    const asked = wanted();
+    // Of this machine's routes nothing shows what lies in the daemon's namespace: as if it had come between look and call.
+    const [first, second] = candidates(asked.name, routes());
+    await startNetwork(client, wanted({ subnet: saySubnet(first ?? expect.fail()) }));
+    expect((await startNetwork(client, asked)).subnet).toBe(saySubnet(second ?? expect.fail()));
+  });
+
+  test("a declared subnet is that one or none", async () => {
+    const declared = wanted({ subnet: "10.77.0.0/16" });
+    expect((await startNetwork(client, declared)).gateway).toBe("10.77.0.1");
+    await expect(startNetwork(client, declared)).rejects.toMatchObject({ code: "name-taken" });
+    const inside = wanted({ subnet: "10.77.3.0/24" });
+    await expect(startNetwork(client, inside)).rejects.toMatchObject({
+      code: "subnet-taken",
+      node: inside.name,
+      seen: expect.stringContaining("10.77.3.0/24"),
+      hint: expect.stringContaining("another subnet"),
+    });
+    const tiny = wanted({ subnet: "10.78.0.0/30" });
+    await expect(startNetwork(client, tiny)).rejects.toMatchObject({ code: "subnet-full", node: tiny.name });
+    expect(await client.networks()).toHaveLength(1);
+  });
+
+  test("XML that is not in libvirt's language never gets there", async () => {
+    await expect(client.createNetwork("<network><name>n</name><birdge/></network>")).rejects.toMatchObject({
+      code: "bad-xml",
+    });
+  });
+});
