@@ -9,6 +9,8 @@ import { type Contents, contentsLimit, fileContents, fileSha256, type NoContents
 import { type FileLabel, fileLabel, labelMatches } from "./file-label.ts";
 import { type FileStat, type FileType, fileStat } from "./file-stat.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
+import { type Mislabelled, mislabelledFiles } from "./selinux-label.ts";
+import type { NoSelinux } from "./selinux-policy.ts";
 import { failedProbe } from "./unanswered.ts";
 import { excerpt, occurs, sayFound, sayWanted, type Wanted } from "./wanted.ts";
 
@@ -159,7 +161,31 @@ export function file(path: string) {
         if (!seen.selinux) return { skipped: "the node's kernel has no SELinux" };
         return verdict(labelMatches(label, seen.label), label, seen.label === "none" ? "no label" : seen.label);
       }),
+
+    /**
+     * Has the label that the loaded policy's rules give its path; with `recursive`, so has everything below it on the same
+     * file system. Only types are compared, as `restorecon` does. Skipped like `isLabelled`.
+     * @example file("/etc").isLabelledByPolicy({ recursive: true })
+     */
+    isLabelledByPolicy({ recursive = false }: { readonly recursive?: boolean } = {}) {
+      return about<Node, readonly Mislabelled[] | NoSelinux | undefined>({
+        subject,
+        command: sayCommand(["restorecon", "-n", "-v", ...(recursive ? ["-R", "-x"] : []), path]),
+        observe: (node) => node.observe(mislabelledFiles, { path, recursive }),
+      })(`is labelled by the policy${recursive ? ", and so is what lies below" : ""}`, (seen) => {
+        if (seen === undefined) return verdict(false, "the policy's label", absent);
+        if ("without" in seen) return { skipped: seen.without };
+        return verdict(seen.length === 0, "the policy's label", sayMislabelled(seen));
+      });
+    },
   };
+}
+
+function sayMislabelled(seen: readonly Mislabelled[]): string {
+  if (seen.length === 0) return "the policy's label";
+  const most = 5;
+  const told = seen.slice(0, most).map(({ path, label, wanted }) => `${path} has ${label}, should have ${wanted}`);
+  return `${seen.length} with another: ${told.join("; ")}${seen.length > most ? "; …" : ""}`;
 }
 
 function nothing(expected: string, { nothing: why }: NoContents): Judgement {

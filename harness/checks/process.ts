@@ -2,8 +2,11 @@
 import { sayCommand } from "../model/exec.ts";
 import type { Node } from "../model/node.ts";
 import { type UserEntry, userEntry } from "./account.ts";
+import { labelMatches } from "./file-label.ts";
 import { type ProcessFacts, processesNamed } from "./process-table.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
+import type { NoSelinux } from "./selinux-policy.ts";
+import { processContext } from "./selinux-process.ts";
 
 /**
  * Processes of a node by name; a zombie does not run. The shells through which Assay asks are not among them.
@@ -51,6 +54,33 @@ export function process(name: string) {
         );
       });
     },
+    /**
+     * At least one runs, and all that do have this SELinux domain: a type alone, or a whole context. Skipped where the node's
+     * kernel has no SELinux.
+     * @example process("dockerd").hasDomain("dockerd_t")
+     */
+    hasDomain: (domain: string) =>
+      about<Node, readonly string[] | NoSelinux>({
+        subject,
+        command: sayCommand(["ps", "-o", "label,pid,args", "-C", name.slice(0, 15)]),
+        async observe(node) {
+          const processes = await node.observe(processesNamed, name);
+          const contexts = await Promise.all([
+            node.observe(processContext, "self"),
+            ...processes.map(({ pid }) => node.observe(processContext, pid)),
+          ]);
+          const without = contexts.find((each) => typeof each === "object");
+          return without ?? contexts.slice(1).filter((each) => typeof each === "string");
+        },
+      })(`has domain ${domain}`, (seen) =>
+        "without" in seen
+          ? { skipped: seen.without }
+          : verdict(
+              seen.length > 0 && seen.every((each) => labelMatches(domain, each)),
+              domain,
+              [...new Set(seen)].join(", ") || "none runs",
+            ),
+      ),
     /** One of them has these arguments, in this order, next to each other. */
     hasArguments: (...wanted: readonly string[]) =>
       ask(`has arguments ${wanted.map(sayWord).join(" ")}`, (seen) =>

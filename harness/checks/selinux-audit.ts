@@ -109,7 +109,9 @@ export function readAuditLog(text: string, lost: number): AuditLog {
   for (const line of text.split("\n")) {
     if (line.startsWith("type=SELINUX_ERR ")) errors.push(line);
     if (!/^type=(AVC|USER_AVC) /.test(line) || !/\bavc: +denied\b/.test(line)) continue;
-    const field = (key: string) => unquote(new RegExp(`[ ']${key}=("[^"]*"|\\S+)`).exec(line)?.[1]);
+    const raw = (key: string) => new RegExp(`[ ']${key}=("[^"]*"|[^\\s']+)`).exec(line)?.[1];
+    const field = (key: string) => raw(key)?.replaceAll('"', "");
+    const named = (key: string) => untangle(raw(key));
     const time = /msg=audit\((\d+)\.(\d{3}):\d+\)/.exec(line);
     const permissions = /\{ ([^}]+) \}/.exec(line)?.[1]?.split(" ");
     const [source, target, kind] = [field("scontext"), field("tcontext"), field("tclass")];
@@ -120,21 +122,19 @@ export function readAuditLog(text: string, lost: number): AuditLog {
       permissions,
       source,
       target,
-      class: kind.replace(/'$/, ""),
-      permissive: field("permissive")?.replace(/'$/, "") === "1",
-      comm: field("comm"),
-      name: field("path") ?? field("name"),
+      class: kind,
+      permissive: field("permissive") === "1",
+      comm: named("comm"),
+      name: named("path") ?? named("name"),
     });
   }
   return { denials, errors, lost };
 }
 
-/** Names with other than plain characters are written in hexadecimal, without quotes. */
-function unquote(value: string | undefined): string | undefined {
-  if (value?.startsWith('"')) return value.slice(1, -1);
-  return value !== undefined && /^([0-9A-F]{2})+$/.test(value) && !/^\d+$/.test(value)
-    ? Buffer.from(value, "hex").toString("utf8")
-    : value;
+/** What a program could have chosen is in quotes; in hexadecimal, without them, where it has other than plain characters. */
+function untangle(value: string | undefined): string | undefined {
+  if (value === undefined || value.startsWith('"')) return value?.slice(1, -1);
+  return /^([0-9A-F]{2})+$/.test(value) ? Buffer.from(value, "hex").toString("utf8") : value;
 }
 
 function marked(line: string): { token: string; lost: number } | undefined {
