@@ -1,6 +1,7 @@
 // Decides how the files of a machine's tree get their SELinux labels: by the tree's own policy and tool, after everything else was
 // done to it. The host's kernel need not know SELinux.
-import { access } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { ProvisionError } from "../model/errors.ts";
 import { runTool, stepFailed, type Workplace } from "./steps-tool.ts";
 import { inTree } from "./tree-path.ts";
@@ -25,6 +26,8 @@ export async function labelTree(place: Workplace, policy: string): Promise<void>
       hint: `install ${brings} in a step`,
     });
   }
+  // mke2fs makes it, without a label, unless it is there.
+  await mkdir(join(place.tree, "lost+found"), { recursive: true, mode: 0o700 });
   // Seen through a bind mount of its own, the tree is without the mount that setfiles needs to run, and nothing is lent to it:
   // what a step would see another file in the place of, as /etc/resolv.conf, is labelled too.
   const script =
