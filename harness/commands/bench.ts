@@ -10,16 +10,16 @@ import { type Machine, markdownPage, plainTable, verdictOf } from "../bench/tabl
 import { benchRecipe } from "../bench/work.ts";
 import { type Config, readConfig } from "../config.ts";
 import type { Driver } from "../drivers/driver.ts";
+import { enginesOf } from "../engines.ts";
 import { ExitCode, messageOf } from "../model/errors.ts";
 import { Store } from "../store/store.ts";
 import { proxies } from "./proxies.ts";
-import { openDrivers } from "./surroundings.ts";
+import { engineFacts } from "./surroundings.ts";
 
 /** Measures and tells. 0 when every target is met, 1 when one is not, 3 when a peer is missing and nothing can be said. */
 export async function benchCommand(): Promise<number> {
   const config = readConfig();
-  const [driver] = await openDrivers(config);
-  if (driver === undefined) throw new Error("there is no driver to measure with");
+  const driver = await enginesOf(engineFacts(config)).docker();
   const say = (line: string) => console.error(`bench: ${line}`);
   const engines = await prepared(config, driver, say);
   const { rows, gossMissing } = await measure({ config, say, warmUp: 5, rounds: 15 });

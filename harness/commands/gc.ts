@@ -12,7 +12,7 @@ import { openDrivers, placesOf } from "./surroundings.ts";
 export async function gcCommand(options: { readonly json?: boolean }): Promise<number> {
   const config = readConfig();
   const ledger = openOrExplain(config.ledger);
-  const drivers = await openDrivers(config);
+  const drivers = openDrivers(config);
   try {
     const usable = ledger instanceof Ledger ? ledger : undefined;
     const collected = await gc({ ledger: usable, drivers, places: placesOf(config) });

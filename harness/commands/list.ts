@@ -1,6 +1,6 @@
 // Decides how what is alive is told: runs, whose they are, and what stands of each. Removes nothing.
 import { readConfig } from "../config.ts";
-import type { Driver } from "../drivers/driver.ts";
+import type { Remover } from "../drivers/driver.ts";
 import { takeInventory, type Views } from "../lifecycle/inventory.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { sayMs } from "../model/duration.ts";
@@ -49,7 +49,7 @@ export async function listCommand(options: { readonly json?: boolean }): Promise
     }
   };
   const ledger = await attempt(() => Ledger.open(config.ledger));
-  const drivers: readonly Driver[] = (await attempt(() => openDrivers(config))) ?? [];
+  const drivers: readonly Remover[] = openDrivers(config);
   const listed = await listRuns({ ledger, drivers }, Date.now());
   const listing = { runs: listed.runs, troubles: [...troubles, ...listed.troubles] };
   process.stdout.write(

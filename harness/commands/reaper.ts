@@ -24,7 +24,7 @@ export async function reaperCommand(run: string, parent = identityOf(process.ppi
     places: placesOf(config),
     async open() {
       const { openDrivers } = await import("./surroundings.ts");
-      return { ledger: usable(open), drivers: await openDrivers(config) };
+      return { ledger: usable(open), drivers: openDrivers(config) };
     },
   });
   if (reaction === "dismissed") return ExitCode.met;

@@ -4,7 +4,7 @@ import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../config.ts";
-import type { Driver } from "../drivers/driver.ts";
+import type { Remover } from "../drivers/driver.ts";
 import { faultStep } from "../lifecycle/fault.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { type Supervised, supervise } from "../lifecycle/supervisor.ts";
@@ -46,12 +46,14 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   const events: RunEvent[] = [];
   let progress: Progress | undefined;
   let concluding: Promise<typeof import("./conclude.ts")> | undefined;
+  let machines: Promise<void> | undefined;
   const say = (event: RunEvent) => {
     events.push(event);
     appendFileSync(join(report, "events.ndjson"), `${redact(JSON.stringify(event))}\n`);
     progress?.see(event);
     // The engine is at work now, and this process has nothing to do.
     if (event.event === "resource") concluding ??= import("./conclude.ts");
+    if (event.event === "resource" && event.kind === "domain") machines ??= tellMachines();
   };
   // What the child says before the run is known to have begun is told after that.
   let early: RunEvent[] | undefined = [];
@@ -81,17 +83,24 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     fault: config.fault,
     substitutes,
   };
-  let opened: Promise<readonly Driver[]> | undefined;
+  let opened: readonly Remover[] | undefined;
   const drivers = () => {
     opened ??= openDrivers(config);
     return opened;
   };
+  const versions = async (kind: string) =>
+    drivers()
+      .find((driver) => driver.kind === kind)
+      ?.probe() ?? {};
+  // Asked by runs that have machines, and not before: libvirt that is down or hangs is no concern of the others.
+  const tellMachines = () =>
+    versions("libvirt").then(
+      (engines) => say({ event: "engines", at: Date.now(), engines }),
+      () => undefined, // whoever wanted a machine has said so
+    );
   // The child takes longer to start than an engine to answer: all of this is done meanwhile.
   const begun = async () => {
-    const [{ Progress }, ...versions] = await Promise.all([
-      import("../reporting/progress.ts"),
-      ...(await drivers()).map((driver) => driver.probe()),
-    ]);
+    const [{ Progress }, engines] = await Promise.all([import("../reporting/progress.ts"), versions("docker")]);
     progress = new Progress({ stream: process.stdout, color: config.color, live: config.live });
     say({
       event: "run-started",
@@ -105,7 +114,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
         cpus: cpus().length,
         memoryBytes: totalmem(),
         node: process.version,
-        engines: Object.assign({}, ...versions),
+        engines,
       },
     });
     const held = early ?? [];
@@ -119,7 +128,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       run,
       command: command.join(" "),
       ledger,
-      drivers,
+      drivers: async () => drivers(),
       begun,
       child: {
         command: [
@@ -174,6 +183,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     const message = `vitest was killed by ${ended.childSignal} before it was done: not all that was planned was asked`;
     say({ event: "trouble", at: Date.now(), outcome: "errored", exitCode: 3, error: { name: "Error", message } });
   }
+  await machines;
   const { created, destroyed, leaked, error } = ended.totals;
   if (error !== undefined && leaked.length === 0) {
     say({

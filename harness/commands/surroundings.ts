@@ -1,10 +1,10 @@
 // Decides what commands that touch runs have in common: the engines, where runs keep their files, how a reaper is started.
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
-import type { Driver } from "../drivers/driver.ts";
+import type { Remover } from "../drivers/driver.ts";
+import { LaterRemover } from "../drivers/later.ts";
+import { nothingOfOurs } from "../drivers/libvirt-witness.ts";
 import { type EngineFacts, enginesOf } from "../engines.ts";
-import { daemonOf, daemons } from "../host/libvirt.ts";
 import { eventSocketPath } from "../lifecycle/event-socket.ts";
 import type { Places } from "../lifecycle/places.ts";
 import { runVariable } from "../lifecycle/processes.ts";
@@ -19,17 +19,19 @@ export function engineFacts(config: Config): EngineFacts {
 }
 
 /**
- * Every engine that a run of this configuration may use; libvirt's where there is one. Rejects with `engine-down` when no docker
- * engine can be found.
+ * Every engine that a run of this configuration may use, each opened when it is needed: one that does not answer keeps nobody from
+ * clearing up on the other.
  */
-export async function openDrivers(config: Config): Promise<readonly Driver[]> {
+export function openDrivers(config: Config): readonly Remover[] {
   const engines = enginesOf(engineFacts(config));
-  return Promise.all([engines.docker(), ...(libvirtIsThere(config) ? [engines.libvirt()] : [])]);
-}
-
-/** Whether libvirt can be asked without starting it: one of this machine listens, or another machine was named. */
-function libvirtIsThere({ libvirtUri }: Config): boolean {
-  return daemonOf(libvirtUri) !== "system" || daemons.some(({ socket }) => existsSync(socket));
+  return [
+    new LaterRemover({ kind: "docker", open: () => engines.docker(), nothingThere: () => false }),
+    new LaterRemover({
+      kind: "libvirt",
+      open: () => engines.libvirt(),
+      nothingThere: () => nothingOfOurs(config.libvirtUri),
+    }),
+  ];
 }
 
 export function placesOf(config: Config): Places {

@@ -117,3 +117,6 @@ export interface Driver {
   /** Releases connections to nodes. The driver cannot be used after it. */
   close(): Promise<void>;
 }
+
+/** What of a driver those need who make nothing: they find, and remove. */
+export type Remover = Pick<Driver, "kind" | "probe" | "find" | "destroy" | "close">;

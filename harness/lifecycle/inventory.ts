@@ -1,6 +1,6 @@
 // Decides what there is of a run: what the ledger remembers and what the engines show, as one list. Neither is believed alone:
 // the ledger may lack what was created without it, an engine may lack what is only about to be created.
-import type { Driver, FoundResource, Owner, ResourceRef } from "../drivers/driver.ts";
+import type { FoundResource, Owner, Remover, ResourceRef } from "../drivers/driver.ts";
 import type { Ledger, LedgerEntry } from "./ledger.ts";
 
 /** One resource, from both views. At least one of `entries` and `found` is there. */
@@ -31,7 +31,7 @@ export interface Inventory {
 export interface Views {
   /** `undefined` when there is no usable ledger: labels alone are asked. */
   readonly ledger: Ledger | undefined;
-  readonly drivers: readonly Driver[];
+  readonly drivers: readonly Remover[];
 }
 
 /** Everything of one run, or of all runs. Never rejects for a driver's sake. */

@@ -2,7 +2,7 @@
 // a farewell. Refuses to act while the supervisor's process lives.
 import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Driver } from "../drivers/driver.ts";
+import type { Remover } from "../drivers/driver.ts";
 import { liveness } from "../model/identity.ts";
 import { farewell } from "./farewell.ts";
 import type { Ledger } from "./ledger.ts";
@@ -17,7 +17,7 @@ export interface StandingBy {
   /** The read end of the pipe. */
   readonly pipe: Readable;
   /** Opened only when there is something to do: starting a run must not cost an engine's client twice. */
-  readonly open: () => Promise<{ readonly ledger: Ledger | undefined; readonly drivers: readonly Driver[] }>;
+  readonly open: () => Promise<{ readonly ledger: Ledger | undefined; readonly drivers: readonly Remover[] }>;
   readonly places?: Places | undefined;
   /** For how long an owner that closed its pipe may go on living; default 10 000. */
   readonly exitMs?: number;

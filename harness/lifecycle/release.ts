@@ -1,6 +1,6 @@
 // Decides in which order resources go, and that every one is attempted whatever became of the others.
 // Refuses to decide what is to go: that is the caller's.
-import type { Driver } from "../drivers/driver.ts";
+import type { Remover } from "../drivers/driver.ts";
 import { sayMs } from "../model/duration.ts";
 import { messageOf, TeardownError } from "../model/errors.ts";
 import type { ResourceKind, RunEvent } from "../model/event.ts";
@@ -19,7 +19,7 @@ export const releaseOrder: readonly ResourceKind[] = [
 
 export interface Releasing {
   readonly ledger: Ledger | undefined;
-  readonly drivers: readonly Driver[];
+  readonly drivers: readonly Remover[];
   /** Told `resource` events. */
   readonly say?: ((event: RunEvent) => void) | undefined;
   /** How long one removal may take before the next kind's turn comes; default 60 000. */

@@ -6,7 +6,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { dirname } from "node:path";
-import type { Driver } from "../drivers/driver.ts";
+import type { Remover } from "../drivers/driver.ts";
 import { ExitCode, messageOf, ProvisionError } from "../model/errors.ts";
 import type { RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
@@ -39,7 +39,7 @@ export interface Supervision {
   readonly command: string;
   readonly ledger: Ledger;
   /** Opened once, beside the child's start; closed at the end. */
-  readonly drivers: () => Promise<readonly Driver[]>;
+  readonly drivers: () => Promise<readonly Remover[]>;
   /** Gets `ASSAY_RUN` added to its environment, which marks all that descends from it. */
   readonly child: Program;
   /** A program that calls `standBy` with its standard input as the pipe. */
@@ -82,7 +82,7 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
   ledger.beginRun(run, identity, supervision.command);
   const cancellation = listenForSignals();
   const reaper = keepReaper(supervision.reaper, (pid) => ledger.reaperStarted(run, identityOf(pid)));
-  let opening: Promise<readonly Driver[]> | undefined;
+  let opening: Promise<readonly Remover[]> | undefined;
   const drivers = () => {
     opening ??= supervision.drivers();
     return opening;
@@ -148,7 +148,7 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
 
 async function takeDown(
   { run, ledger, places, event }: Supervision,
-  drivers: () => Promise<readonly Driver[]>,
+  drivers: () => Promise<readonly Remover[]>,
 ): Promise<Reaped> {
   // Where no engine can be reached, `reap` says what of the ledger is left.
   const usable = await drivers().catch(() => []);
@@ -159,7 +159,7 @@ async function takeDown(
 
 async function collect(
   { ledger, places, collected }: Supervision,
-  drivers: () => Promise<readonly Driver[]>,
+  drivers: () => Promise<readonly Remover[]>,
 ): Promise<void> {
   try {
     collected?.(await gc({ ledger, drivers: await drivers(), places, patienceMs: collectingMs }));

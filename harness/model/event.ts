@@ -29,6 +29,8 @@ export type RunEvent =
       readonly command: readonly string[];
       readonly host: HostFacts;
     }
+  /** Versions of an engine that the run came to use, beside those that `run-started` names. */
+  | { readonly event: "engines"; readonly at: Instant; readonly engines: HostFacts["engines"] }
   /** A spec file was read: the tests it plans to run. */
   | { readonly event: "planned"; readonly at: Instant; readonly file: string; readonly tests: readonly string[] }
   /** An image is there, built now or found in the store. */

@@ -96,10 +96,12 @@ export class Progress {
     const paint = this.#paint;
     switch (event.event) {
       case "run-started": {
-        const engines = Object.entries(event.host.engines).map(([name, version]) => `${name} ${version}`);
-        const about = [`run ${event.run}`, event.host.hostname, ...engines].map((each) => oneLine(each));
-        return [`${paint("bold", `Assay ${oneLine(event.version)}`)}  ${about.join(", ")}`];
+        const about = [`run ${event.run}`, event.host.hostname].map((each) => oneLine(each));
+        const engines = sayEngines(event.host.engines);
+        return [`${paint("bold", `Assay ${oneLine(event.version)}`)}  ${[...about, ...engines].join(", ")}`];
       }
+      case "engines":
+        return [`machines run on ${sayEngines(event.engines).join(", ")}`];
       case "image": {
         if (!event.built && this.#images.has(event.imageId)) return [];
         this.#images.add(event.imageId);
@@ -207,4 +209,8 @@ function shortName(file: string): string {
   return oneLine(file)
     .replace(/^specs\//, "")
     .replace(/\.spec\.ts$/, "");
+}
+
+function sayEngines(engines: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(engines).map(([name, version]) => oneLine(`${name} ${version}`));
 }

@@ -224,9 +224,7 @@ export function reportOf(events: readonly RunEvent[]): Report {
       cpus: started.host.cpus,
       memoryBytes: started.host.memoryBytes,
       node: told(started.host.node),
-      engines: Object.fromEntries(
-        Object.entries(started.host.engines).map(([name, version]) => [told(name), told(version)]),
-      ),
+      engines: Object.fromEntries(events.flatMap(enginesIn).map(([name, version]) => [told(name), told(version)])),
     },
     ...conclude({ tests, troubles, teardown, cancelled: ended?.cancelled }),
     ...(ended?.cancelled === undefined ? {} : { cancelled: ended.cancelled }),
@@ -246,4 +244,9 @@ export function reportOf(events: readonly RunEvent[]): Report {
     teardown,
     resources,
   };
+}
+
+function enginesIn(event: RunEvent): readonly (readonly [string, string])[] {
+  if (event.event === "run-started") return Object.entries(event.host.engines);
+  return event.event === "engines" ? Object.entries(event.engines) : [];
 }

@@ -17,7 +17,7 @@ import type { Report } from "../reporting/report.ts";
 export const nothing = { found: [], standing: [], processes: [], scratch: [], sockets: [], unended: [] };
 
 export interface RunStageOptions {
-  /** `process.env`, and what differs for this stage's runs. */
+  /** Of the test process, and what differs for this stage's runs. */
   readonly env: NodeJS.ProcessEnv;
   /** Which file of fixtures/crash its runs run. */
   readonly subject: string;
