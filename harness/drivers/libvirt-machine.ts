@@ -3,6 +3,7 @@
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { VmFacts, VmNode } from "../model/node.ts";
 import type { VmDeclaration } from "../model/vm.ts";
+import type { Moment } from "../transports/transport.ts";
 import type { GuestAccess, GuestTransport } from "./libvirt-access.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
 import { MachineLife, sayEnd } from "./libvirt-life.ts";
@@ -31,6 +32,15 @@ export interface MachineFacts {
   readonly payload: readonly Payload[];
 }
 
+/** What a snapshot was taken of, as seen from outside the guest. */
+export interface KeptMoment {
+  readonly transport: GuestTransport;
+  readonly moment: Moment;
+  readonly bootId: string;
+  /** How often the guest had started again until then. */
+  readonly resets: number;
+}
+
 /** One machine, through all its lives. */
 export class Machine {
   readonly facts: MachineFacts;
@@ -38,16 +48,18 @@ export class Machine {
   readonly transport: RelayTransport<GuestTransport>;
   /** Disks that were plugged in since the machine was powered on, by name. */
   readonly plugged = new Map<string, { readonly serial: string; readonly xml: string }>();
-  /** Names of the snapshots that the overlay holds. */
-  readonly snapshots = new Set<string>();
+  /** The snapshots that the overlay holds, by name, with what the guest's shell was at each. */
+  readonly snapshots = new Map<string, KeptMoment>();
   start: VmFacts["start"] = "boot";
   whyBooted: string | undefined;
   #bootId = "";
+  #resets = 0;
 
   constructor(facts: MachineFacts) {
     this.facts = facts;
     this.transport = new RelayTransport(facts.title);
     this.life = new MachineLife(facts.files.console, () => {
+      this.#resets += 1;
       // Nothing that ran before will answer, and the greeting is that of a boot which is over.
       if (this.transport.connected) this.transport.present.ports.lost();
     });
@@ -113,6 +125,17 @@ export class Machine {
   /** Connects to the guest's shell anew: what was under way is rejected. */
   reconnect(): Promise<void> {
     return this.transport.become(this.facts.access.connect());
+  }
+
+  /** Brings the guest's shell to rest, for a snapshot to be taken. Give the answer to `resume` when it runs on. */
+  async quiesce(): Promise<KeptMoment> {
+    const transport = this.transport.present;
+    return { transport, moment: await transport.quiesce(), bootId: this.#bootId, resets: this.#resets };
+  }
+
+  /** Whether the shells of that moment are still connected: the same QEMU, in which the guest never started again. */
+  stillConnected({ transport, resets }: KeptMoment): boolean {
+    return this.transport.connected && this.transport.present === transport && this.#resets === resets;
   }
 
   /** Asks who greets now, after the guest may have started again. */

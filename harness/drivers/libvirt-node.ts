@@ -141,7 +141,7 @@ export class LibvirtNode extends ShellNode implements VmNode {
 
   revert(name: string): Promise<void> {
     if (!this.#machine.snapshots.has(name)) {
-      const names = [...this.#machine.snapshots].filter((each) => snapshotName.test(each));
+      const names = [...this.#machine.snapshots.keys()].filter((each) => snapshotName.test(each));
       throw new DeclarationError({
         code: "no-snapshot",
         node: this.title,

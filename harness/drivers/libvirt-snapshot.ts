@@ -1,9 +1,10 @@
 // Decides how memory and disks of machines are kept and brought back, all of them at one moment, and that a machine which was
 // brought back is clean: the clock is right, the random pool is its own, and what was there since is not.
 import { randomBytes } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { ProvisionError } from "../model/errors.ts";
 import { shell } from "../model/exec.ts";
-import type { Machine } from "./libvirt-machine.ts";
+import type { KeptMoment, Machine } from "./libvirt-machine.ts";
 import { snapshotDelete, snapshotLoad, snapshotSave } from "./libvirt-qmp-jobs.ts";
 
 /** Taken when a machine is ready; what `reset` goes back to. */
@@ -11,20 +12,26 @@ export const readySnapshot = "-ready";
 /** Taken of a whole environment; what the driver's `rewind` goes back to. */
 export const markSnapshot = "-mark";
 
+const canaryPatienceMs = 2_000;
 const canaries = "/run/.assay-canary /var/tmp/.assay-canary";
 
 /** Keeps memory and disks under a name, of all machines at one moment. They stand still meanwhile. A name is used anew. */
 export async function saveAll(machines: readonly Machine[], tag: string): Promise<void> {
-  await standingStill(machines, () =>
-    Promise.all(
-      machines.map(async (machine) => {
-        const failed = (error: unknown) => Promise.reject(notDone(machine, "kept", error));
-        if (machine.snapshots.delete(tag)) await snapshotDelete(machine.qmp, tag).catch(failed);
-        await snapshotSave(machine.qmp, tag).catch(failed);
-        machine.snapshots.add(tag);
-      }),
-    ),
-  );
+  const moments = await Promise.all(machines.map((machine) => machine.quiesce()));
+  try {
+    await standingStill(machines, () =>
+      Promise.all(
+        machines.map(async (machine, index) => {
+          const failed = (error: unknown) => Promise.reject(notDone(machine, "kept", error));
+          if (machine.snapshots.delete(tag)) await snapshotDelete(machine.qmp, tag).catch(failed);
+          await snapshotSave(machine.qmp, tag).catch(failed);
+          machine.snapshots.set(tag, moments[index] as KeptMoment);
+        }),
+      ),
+    );
+  } finally {
+    await Promise.all(moments.map(({ transport, moment }) => transport.resume(moment)));
+  }
 }
 
 /**
@@ -32,15 +39,20 @@ export async function saveAll(machines: readonly Machine[], tag: string): Promis
  * then, gets a new QEMU. Rejects with `no-snapshot`, `not-clean` or `snapshot-failed`.
  */
 export async function loadAll(machines: readonly Machine[], tag: string): Promise<void> {
-  for (const machine of machines)
-    if (!machine.snapshots.has(tag))
-      throw new ProvisionError({
-        code: "no-snapshot",
-        phase: "ready",
-        node: machine.facts.title,
-        seen: "the moment to go back to was never kept",
-      });
+  const moments = machines.map((machine) => {
+    const kept = machine.snapshots.get(tag);
+    if (kept !== undefined) return kept;
+    throw new ProvisionError({
+      code: "no-snapshot",
+      phase: "ready",
+      node: machine.facts.title,
+      seen: "the moment to go back to was never kept",
+    });
+  });
   const marked = await Promise.all(machines.map(leaveCanary));
+  // Shells of then are there again, and go on; those of now are of a time that never was.
+  const same = machines.map((machine, index) => machine.stillConnected(moments[index] as KeptMoment));
+  for (const [index, { transport, moment }] of moments.entries()) if (same[index] === true) transport.hold(moment);
   await Promise.all(
     machines.map(async (machine) => {
       if (machine.life.over || machine.plugged.size > 0) {
@@ -55,9 +67,22 @@ export async function loadAll(machines: readonly Machine[], tag: string): Promis
     ),
   );
   for (const machine of machines) machine.life.revive();
-  await Promise.all(machines.map((machine) => machine.reconnect()));
+  await Promise.all(machines.map((machine, index) => (same[index] === true ? undefined : machine.reconnect())));
   await Promise.all(machines.map((machine) => machine.qmp.cont()));
-  await Promise.all(machines.map((machine, index) => refresh(machine, marked[index] === true)));
+  await Promise.all(
+    machines.map(async (machine, index) => {
+      const { transport, moment } = moments[index] as KeptMoment;
+      if (same[index] === true && machine.transport.present === transport) await transport.resume(moment);
+      else await greetedAgain(machine);
+      await refresh(machine, marked[index] === true);
+    }),
+  );
+}
+
+/** Another connection, or another QEMU: the guest says who it is, and a shell is opened before the time of day is read. */
+async function greetedAgain(machine: Machine): Promise<void> {
+  await machine.greetAgain(AbortSignal.timeout(30_000));
+  await machine.transport.exec(["true"]);
 }
 
 /** Runs `work` while none of the machines runs. They run on whatever becomes of it. */
@@ -72,19 +97,19 @@ async function standingStill<Result>(machines: readonly Machine[], work: () => P
 
 /** Something that must be gone afterwards, in memory and on disk. A guest that no longer answers cannot be asked for it. */
 async function leaveCanary(machine: Machine): Promise<boolean> {
-  if (machine.life.over || !machine.transport.connected) return false;
-  return machine.transport.exec(shell(`for f in ${canaries}; do : >"$f"; done`), { timeoutMs: 2_000 }).then(
+  if (!machine.life.answers || !machine.transport.connected) return false;
+  const script = shell(`for f in ${canaries}; do : >"$f"; done`);
+  const left = machine.transport.exec(script, { timeoutMs: canaryPatienceMs }).then(
     ({ status }) => status === 0,
     () => false,
   );
+  // Its own deadline kills what it started, and a guest that hangs does not answer to that either.
+  return Promise.race([left, pause(canaryPatienceMs, false, { ref: false })]);
 }
 
 /** One round trip: the clock, the random pool, and whether the canary is gone. */
 async function refresh(machine: Machine, marked: boolean): Promise<void> {
   const { title } = machine.facts;
-  await machine.greetAgain(AbortSignal.timeout(30_000));
-  // Opens the shell, so that the time of day, once it is read, has only a moment to travel.
-  await machine.transport.exec(["true"]);
   const script = freshScript(Date.now(), randomBytes(64));
   const { status, stderr } = await machine.transport.exec(shell(script), { timeoutMs: 30_000 });
   if (status === canaryLives && marked)
