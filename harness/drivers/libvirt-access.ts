@@ -21,9 +21,10 @@ export class GuestTransport extends ShellTransport {
     this.ports = ports;
   }
 
+  /** The ports first: a guest that hangs would never say that what ran in it has ended. */
   override async close(): Promise<void> {
-    await super.close();
     this.ports.close();
+    await super.close();
   }
 }
 

@@ -61,8 +61,9 @@ export class MachineLife {
     this.#resets = 0;
     qmp.onEvent(({ event, data }) => {
       if (qmp !== this.#qmp) return;
+      // The first reason counts: libvirt ends a QEMU whose guest has powered off, and that is told, too.
       if (event === "SHUTDOWN")
-        this.#off = data["guest"] === true ? "the guest powered itself off" : `${data["reason"]}`;
+        this.#off ??= data["guest"] === true ? "the guest powered itself off" : `${data["reason"]}`;
       if (event === "GUEST_PANICKED") void this.#conclude("panicked", "the guest's panic device was used");
       if (event === "RESET" && data["guest"] === true) {
         this.#resets += 1;
@@ -102,6 +103,11 @@ export class MachineLife {
   /** Whether QEMU is gone. A guest that has panicked still has one. */
   get over(): boolean {
     return this.#over;
+  }
+
+  /** Whether the guest may still answer: it has neither ended nor panicked. */
+  get answers(): boolean {
+    return !this.#concluded && this.#qmp !== undefined;
   }
 
   /** What follows is our doing: the end of this life is not a death. */
