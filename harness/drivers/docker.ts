@@ -74,8 +74,9 @@ export class DockerDriver implements Driver {
     return checkStanding(this.#docker, standing, this.#place.on);
   }
 
-  load(image: BuiltImage): Promise<void> {
-    return loadImage(this.#docker, image);
+  /** A disk is none of its images. */
+  async load(image: BuiltImage): Promise<void> {
+    if (image.archive !== undefined) await loadImage(this.#docker, image);
   }
 
   /** Where recipes' `fromImage` bases come from. */
