@@ -11,6 +11,7 @@ import type { Driver } from "../drivers/driver.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { processesOf } from "../lifecycle/processes.ts";
 import { until } from "../lifecycle/testing/until.ts";
+import type { RunEvent } from "../model/event.ts";
 import type { Report } from "../reporting/report.ts";
 
 /** What is left where nothing is. */
@@ -56,6 +57,7 @@ export class RunStage {
     // QEMU is another user, and has to reach what lies below.
     chmodSync(this.directory, 0o711);
     mkdirSync(this.config.state, { mode: 0o711 });
+    mkdirSync(this.config.runs);
     symlinkSync(store, this.config.store);
     symlinkSync(disks, this.config.disks);
   }
@@ -110,12 +112,14 @@ export class RunStage {
     return until(this.config.state, ask);
   }
 
-  /** Resolves when the ledger has a resource of this kind that exists. */
-  async live(kind: string): Promise<void> {
-    await this.until(() => {
-      if (!existsSync(this.config.ledger)) return false;
-      using ledger = this.ledger();
-      return ledger.runs().some(({ run }) => ledger.standing(run).some((each) => each.kind === kind && each.existed));
+  /** Resolves when the stage's only run has said an event that `wanted` accepts. */
+  async told(wanted: (event: RunEvent) => boolean): Promise<void> {
+    const { runs } = this.config;
+    const run = await until(runs, () => readdirSync(runs).find((name) => name !== "latest"));
+    const file = join(runs, run, "events.ndjson");
+    await until(join(runs, run), () => {
+      const whole = existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : [];
+      return whole.some((line) => wanted(JSON.parse(line)));
     });
   }
 
