@@ -23,21 +23,16 @@ const states: readonly DomainState[] = [
 ];
 
 /**
- * Carries by the binding what it covers, the rest by `virsh`. `undefined` where it is not installed or does not load, unless
- * `wanted`: then rejects with `binding-missing`. Connects at the first call.
+ * Carries by the binding what it covers, the rest by `virsh`. Rejects with `binding-missing` where it is not installed or does not
+ * load. Connects at the first call.
  */
-export async function bindingCalls(
-  uri: LibvirtUri,
-  virsh: LibvirtCalls,
-  wanted: boolean,
-): Promise<LibvirtCalls | undefined> {
+export async function bindingCalls(uri: LibvirtUri, virsh: LibvirtCalls): Promise<LibvirtCalls> {
   let binding: Binding;
   try {
     // It is the native part that a machine may lack, and that is loaded when a connection is made.
     binding = await import("@unraid/libvirt");
     new binding.Hypervisor({ uri: uri.text });
   } catch (cause) {
-    if (!wanted) return undefined;
     throw new ProvisionError({
       code: "binding-missing",
       phase: "setup",

@@ -108,7 +108,10 @@ export interface AgentCommand {
 export interface LibvirtOptions {
   /** `qemu:///system`, `qemu:///session`, `qemu+ssh://root@host/system?keyfile=…`. Default: system for root, else session. */
   readonly uri?: string | undefined;
-  /** Default: the binding where it is installed and loads, else virsh. */
+  /**
+   * Default: virsh. The binding lists in 1 ms where virsh takes 25, but a daemon that hangs holds its native call for ever, and with it this
+   * process: not even `process.exit` ends it then. A virsh is killed at its deadline. Rejects with `binding-missing` where it does not load.
+   */
   readonly through?: "virsh" | "binding" | undefined;
 }
 
@@ -119,7 +122,6 @@ export interface LibvirtOptions {
 export async function openLibvirt(options: LibvirtOptions = {}): Promise<LibvirtClient> {
   const uri = readUri(options.uri);
   const virsh = virshCalls(uri);
-  if (options.through === "virsh") return new AskedClient(uri, "virsh", virsh);
-  const binding = await bindingCalls(uri, virsh, options.through === "binding");
-  return binding === undefined ? new AskedClient(uri, "virsh", virsh) : new AskedClient(uri, "binding", binding);
+  if (options.through !== "binding") return new AskedClient(uri, "virsh", virsh);
+  return new AskedClient(uri, "binding", await bindingCalls(uri, virsh));
 }
