@@ -1,5 +1,14 @@
 // Disks of a root of a few megabytes with a kernel that is none: what needs no machine that boots, so that it can be tried often.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readConfig } from "../config.ts";
@@ -82,8 +91,11 @@ test("two builds at once make it once, and its files lie where they are looked f
   expect(image.imageId).toBe(image.disk?.digest);
   // Another process, which was not told where disks lie, finds them by the store.
   expect(await new Store({ directory: join(place, "store") }).find(once, { source })).toEqual(image);
-  for (const file of ["kernel", "carrierInitrd", "initrd"] as const) {
-    rmSync(image.disk?.[file] ?? "");
+  rmSync(image.disk?.kernel ?? "");
+  expect(await store.find(once, { source })).toBeUndefined();
+  await store.build(once, { source });
+  for (const file of ["path", "carrierInitrd", "initrd"] as const) {
+    truncateSync(image.disk?.[file] ?? "", 1);
     expect(await store.find(once, { source }), file).toBeUndefined();
     await store.build(once, { source });
   }

@@ -1,4 +1,5 @@
 // Somebody else's disk: each refusal with its code and the line that declares it, and what is noticed afterwards.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -75,9 +76,13 @@ test("afterwards it is noticed that it was written to, replaced or removed, and 
   other.write("overwritten", 100_000);
   writeFileSync(path, other);
   await expect(verifyDisk(disk)).rejects.toMatchObject({ code: "base-changed" });
+  // Another file in its place, as long and as old.
+  const now = { ...disk, stamp: stampOf(path) };
+  other.write("once more", 100_000);
   writeFileSync(`${path}.other`, other);
+  execFileSync("touch", ["--reference", path, `${path}.other`]);
   renameSync(`${path}.other`, path);
-  await expect(verifyDisk(disk)).rejects.toMatchObject({ code: "base-changed" });
+  await expect(verifyDisk(now)).rejects.toMatchObject({ code: "base-changed" });
   rmSync(path);
   await expect(verifyDisk(disk)).rejects.toMatchObject({ code: "base-gone" });
 });
