@@ -25,11 +25,11 @@ export interface ImageFacts {
   readonly config: Required<Omit<ImageConfig, "stopSignal">> & Pick<ImageConfig, "stopSignal">;
 }
 
-/** What the file system says of a file that nobody has written to. The owner may change: libvirt gives it to QEMU's user. */
+/** What the file system says of a file. While it says the same, the contents are the same. */
 export interface FileStamp {
   readonly bytes: number;
-  /** Time of the last write, nanoseconds since the epoch, in decimal digits. */
-  readonly writtenNs: string;
+  /** When contents, owner or mode changed last: nanoseconds since the epoch, in decimal digits. Nobody can set it. */
+  readonly changedNs: string;
   readonly inode: string;
 }
 

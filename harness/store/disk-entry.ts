@@ -34,11 +34,11 @@ export function isWhole(directory: string, { files }: StoredDisk): boolean {
 
 /** A disk of the store as drivers know it. */
 export function builtDisk(directory: string, disk: StoredDisk): BuiltDisk {
-  const { digest, bytes, writtenNs, inode } = disk.files.disk;
+  const { digest, bytes, changedNs, inode } = disk.files.disk;
   return {
     path: join(directory, diskNames.disk),
     digest,
-    stamp: { bytes, writtenNs, inode },
+    stamp: { bytes, changedNs, inode },
     virtualSize: disk.virtualSize,
     kernel: join(directory, diskNames.kernel),
     initrd: join(directory, diskNames.initrd),

@@ -1,5 +1,4 @@
 // Somebody else's disk: each refusal with its code and the line that declares it, and what is noticed afterwards.
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -76,23 +75,22 @@ test("afterwards it is noticed that it was written to, replaced or removed, and 
   other.write("overwritten", 100_000);
   writeFileSync(path, other);
   await expect(verifyDisk(disk)).rejects.toMatchObject({ code: "base-changed" });
-  // Another file in its place, as long and as old.
-  const now = { ...disk, stamp: stampOf(path) };
-  other.write("once more", 100_000);
+  // As somebody would who sets the time back.
+  utimesSync(path, 1, 1);
+  await expect(verifyDisk(disk)).rejects.toMatchObject({ code: "base-changed" });
   writeFileSync(`${path}.other`, other);
-  execFileSync("touch", ["--reference", path, `${path}.other`]);
   renameSync(`${path}.other`, path);
-  await expect(verifyDisk(now)).rejects.toMatchObject({ code: "base-changed" });
+  await expect(verifyDisk(disk)).rejects.toMatchObject({ code: "base-changed" });
   rmSync(path);
   await expect(verifyDisk(disk)).rejects.toMatchObject({ code: "base-gone" });
 });
 
-test("bytes changed behind an unchanged stamp are found by looking at all of them", async () => {
+test("bytes that a stamp knows nothing of are found by looking at all of them", async () => {
   const disk = await inspected();
   const other = image();
   other.write("overwritten", 100_000);
   writeFileSync(path, other);
-  // As somebody would who sets the time back.
+  // Taken when it was too late.
   const blind = { ...disk, stamp: stampOf(path) };
   await verifyDisk(blind);
   await expect(verifyDisk(blind, { whole: true })).rejects.toMatchObject({ code: "base-changed" });

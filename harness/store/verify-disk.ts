@@ -7,13 +7,13 @@ import { hashFile } from "./canonical.ts";
 
 /** Throws the file system's own error. */
 export function stampOf(path: string): FileStamp {
-  const { size, mtimeNs, ino } = statSync(path, { bigint: true });
-  return { bytes: Number(size), writtenNs: String(mtimeNs), inode: String(ino) };
+  const { size, ctimeNs, ino } = statSync(path, { bigint: true });
+  return { bytes: Number(size), changedNs: String(ctimeNs), inode: String(ino) };
 }
 
-/** Whether nothing but the owner can have changed between two looks at a file. */
+/** Whether nothing can have changed between two looks at a file. Where they differ, its contents may still be the same. */
 export function sameStamp(one: FileStamp, other: FileStamp): boolean {
-  return one.bytes === other.bytes && one.writtenNs === other.writtenNs && one.inode === other.inode;
+  return one.bytes === other.bytes && one.changedNs === other.changedNs && one.inode === other.inode;
 }
 
 /**
