@@ -1,6 +1,6 @@
 // Decides that a run with machines leaves nothing when any part of it is killed at any commit of the ledger or while a machine boots,
 // and that nobody else's machines and networks are touched.
-import { chmodSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { machine } from "../../fixtures/debian-machine/recipe.ts";
 import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
@@ -179,4 +179,20 @@ describe("a run with a machine, killed at every commit", () => {
       expect(await left(stage)).toEqual(none);
     },
   );
+});
+
+describe("without the ledger that knew it", () => {
+  test("labels alone tell gc what a dead run left: domain, network and directory go", async () => {
+    using stage = stageOf("metal.subject");
+    // The domain is live, and its guest has not begun.
+    expect(await stage.start("kill:group+reaper@worker:7").ended).toMatchObject({ signal: "SIGKILL" });
+    const [run = ""] = stage.runs();
+    const libvirt = await engines.libvirt();
+    expect((await libvirt.find(run)).map(({ kind }) => kind).sort()).toEqual(["domain", "network"]);
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${stage.config.ledger}${suffix}`, { force: true });
+    expect(await stage.gc()).toMatchObject({ code: 0, output: expect.stringContaining(`of run ${run}`) });
+    expect(await libvirt.find(run)).toEqual([]);
+    expect([...processesNaming(run), ...libvirtFilesOf(run)]).toEqual([]);
+    expect(await left(stage)).toEqual(none);
+  });
 });
