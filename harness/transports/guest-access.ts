@@ -1,68 +1,93 @@
-// Decides how the guest's script gets into a guest without a byte written to its disk: as files of an archive beside the initrd, as a
-// NoCloud seed, or as lines typed at a console. Texts and bytes alone; who starts the machine puts them in their places.
-import { type CpioEntry, cpio } from "./cpio.ts";
-import { guestShell, portPrefix } from "./guest-shell.ts";
+// Decides how the harness's files get into a guest without a byte written to its disk: by an archive beside the initrd, by a NoCloud
+// seed, or by lines typed at a console. Texts and bytes alone; who starts the machine puts them in their places.
+import { dirname } from "node:path";
+import { DeclarationError } from "../model/errors.ts";
+import { cpio } from "./cpio.ts";
+import { guestFiles, type SshAccess, scriptPath } from "./guest-files.ts";
 
-/** Where the script lies in a guest: in memory. */
-const scriptPath = "/run/assay/guest-shell";
-const unitName = "assay-guest-shell.service";
+export interface AccessOptions {
+  /** A daemon of the harness's own for ssh; needs OpenSSH's in the image. */
+  readonly ssh?: SshAccess | undefined;
+}
 
-/**
- * Starts the script before anything that a boot waits for. Nothing of the image's own is ordered before or after it, and
- * a shutdown ends it like any service. Under SELinux it is what an administrator's login is, not an init script, which would
- * start each program in the domain of a daemon; where the policy does not know that, systemd goes on without it.
- */
-export const guestUnit = `[Unit]
-Description=Assay's shell on virtio-serial ports
-DefaultDependencies=no
-Conflicts=shutdown.target
-Before=shutdown.target
-StartLimitIntervalSec=0
-
-[Service]
-ExecStart=/bin/sh ${scriptPath}
-SELinuxContext=-unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023
-Restart=always
-RestartSec=100ms
-StandardInput=null
-StandardOutput=null
-StandardError=null
-IgnoreSIGPIPE=no
-TasksMax=infinity
-TimeoutStopSec=5
-`;
+/** Ends each file's text in the script below; no file has such a line. */
+const endOfFile = "ASSAY_END_OF_FILE";
 
 /**
- * For udev, which gives device nodes their labels. A program that changes its domain keeps of its streams what that domain
- * may use: everybody may use /dev/null, and so the ports, with its label. Without it such a program prints to nowhere and ends with 0.
+ * POSIX shell that writes the files and links the units to what wants them. Needs no other program than `mkdir`, `cat` and
+ * `ln`, which the smallest of initrds have.
  */
-export const portsRule = `SUBSYSTEM=="virtio-ports", ATTR{name}=="${portPrefix}*", SECLABEL{selinux}="system_u:object_r:null_device_t:s0"
-`;
+export function installText({ ssh }: AccessOptions = {}): string {
+  const { files, wanted } = guestFiles(ssh);
+  const directories = new Set(files.map(({ path }) => dirname(path)));
+  for (const target of wanted.values()) directories.add(`/run/systemd/system/${target}.wants`);
+  return [
+    "umask 022",
+    `mkdir -p ${[...directories].join(" ")}`,
+    ...files.map(({ path, content, secret }) => {
+      const write = `cat >${path} <<'${endOfFile}'\n${content}${endOfFile}`;
+      return secret === true ? `(umask 077; ${write}\n)` : write;
+    }),
+    ...[...wanted].map(([unit, target]) => `ln -sf ../${unit} /run/systemd/system/${target}.wants/${unit}`),
+    "",
+  ].join("\n");
+}
 
-/** Writes the files of the guest's shell below /run, and the link by which systemd starts it. Needs `mkdir`, `cat` and `ln`. */
-const install = `#!/bin/sh
-mkdir -p /run/assay /run/udev/rules.d /run/systemd/system/sysinit.target.wants
-cat /assay/ports.rules >/run/udev/rules.d/70-assay.rules
-cat /assay/guest-shell >${scriptPath}
-cat /assay/${unitName} >/run/systemd/system/${unitName}
-ln -s ../${unitName} /run/systemd/system/sysinit.target.wants/${unitName}
+/**
+ * The same for a guest that runs already; starts what it wrote. Without systemd only the shell is started, detached and not by
+ * `&`, which would leave it and all its commands deaf to SIGINT.
+ */
+export function bootstrapText(options: AccessOptions = {}): string {
+  const units = [...guestFiles(options.ssh).wanted.keys()].join(" ");
+  return `${installText(options)}if [ -d /run/systemd/system ] && command -v systemctl >/dev/null; then
+  systemctl start --no-block ${units}
+else
+  setsid -f /bin/sh ${scriptPath} </dev/null >/dev/null 2>&1
+fi
 `;
+}
 
 /**
  * The archive to append to a Debian initrd (initramfs-tools): its own scripts stay as they are, and one is called after
- * them. An initrd with an init of its own calls \`/assay/install\` once /run is there, before it leaves for the root.
+ * them. An initrd with an init of its own calls `/assay/install` once /run is there, before it leaves for the root.
  */
-export function initrdAddition(): Buffer {
-  const files: CpioEntry[] = [
-    { path: "assay/guest-shell", mode: 0o755, content: guestShell },
-    { path: `assay/${unitName}`, content: guestUnit },
-    { path: "assay/ports.rules", content: portsRule },
-    { path: "assay/install", mode: 0o755, content: install },
+export function initrdAddition(options: AccessOptions = {}): Buffer {
+  return cpio([
+    { path: "assay/install", mode: 0o755, content: `#!/bin/sh\n${installText(options)}` },
     // Read by init at its start. The list of scripts is extended, not replaced: the initrd's own are in it.
     {
       path: "conf/conf.d/assay",
       content: `[ -d /scripts/init-bottom ] || mkdir -p /scripts/init-bottom\necho '/assay/install' >>/scripts/init-bottom/ORDER\n`,
     },
-  ];
-  return cpio(files);
+  ]);
+}
+
+export interface SeedOptions extends AccessOptions {
+  /** cloud-init does all of its work once for each of these: another one for each machine. */
+  readonly instanceId: string;
+  readonly hostname?: string | undefined;
+  /** The declaration's own; its `bootcmd` comes after ours, all else is as it was given. */
+  readonly userData?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * The files of a NoCloud seed (volume name `cidata`): name → text. /run is empty after each boot, so the harness's files are
+ * written by `bootcmd`, which runs at each, before anything else of cloud-init does.
+ */
+export function noCloudSeed(options: SeedOptions): ReadonlyMap<"user-data" | "meta-data", string> {
+  const { instanceId, hostname, userData = {} } = options;
+  const theirs = userData["bootcmd"] ?? [];
+  if (!Array.isArray(theirs))
+    throw new DeclarationError({
+      code: "bad-seed",
+      seen: "the seed's bootcmd is no list",
+      hint: "write a list of commands",
+    });
+  // Every JSON text is a YAML text.
+  const merged = { ...userData, bootcmd: [["/bin/sh", "-c", bootstrapText(options)], ...theirs] };
+  const meta = { "instance-id": instanceId, ...(hostname === undefined ? {} : { "local-hostname": hostname }) };
+  return new Map([
+    ["user-data", `#cloud-config\n${JSON.stringify(merged, undefined, 1)}\n`],
+    ["meta-data", `${JSON.stringify(meta, undefined, 1)}\n`],
+  ]);
 }

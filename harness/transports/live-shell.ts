@@ -1,6 +1,7 @@
 // Decides how many commands share one shell that stays: each is framed by a marker on both of its output streams.
 // Refuses to send anything twice: when the shell is lost, what was under way is rejected as unknown.
 import { randomBytes } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { TransportError } from "../model/errors.ts";
 import { type MarkedPart, MarkedStream, markerCommand } from "./marked-stream.ts";
 import type { Channel, Opener, OpenOptions } from "./transport.ts";
@@ -122,7 +123,7 @@ export class LiveShell {
   async kill(reason: TransportError): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#closed = reason;
-    if (this.pid > 0) await this.#opener.killTree(this.pid, this.#options);
+    if (this.pid > 0) await killTreeSoon(this.#opener, this.pid, this.#options);
     this.#rejectAll(reason);
     this.channel.destroy();
   }
@@ -183,4 +184,15 @@ export class LiveShell {
       hint,
     });
   }
+}
+
+/** A node that does not answer does not kill either: whoever waits for a deadline is told all the same. */
+const mostKillMs = 5_000;
+
+/** Kills a process with its descendants; gives up on a node that does not say that it has. Never rejects. */
+export async function killTreeSoon(opener: Opener, pid: number, options: OpenOptions): Promise<void> {
+  const over = new AbortController();
+  const late = pause(mostKillMs, undefined, { signal: over.signal }).catch(() => undefined);
+  await Promise.race([opener.killTree(pid, options), late]);
+  over.abort();
 }

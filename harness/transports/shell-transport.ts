@@ -5,7 +5,7 @@ import { ObservationError, TransportError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import { sayCommand } from "../model/exec.ts";
 import { Deadline } from "./deadline.ts";
-import { type FrameResult, outputLimit } from "./live-shell.ts";
+import { type FrameResult, killTreeSoon, outputLimit } from "./live-shell.ts";
 import { ShellPool } from "./shell-pool.ts";
 import type { Channel, Moment, ObserveOptions, Opener, OpenOptions, Transport } from "./transport.ts";
 
@@ -217,7 +217,7 @@ export class ShellTransport implements Transport {
     const stopped = new Promise<never>((_, reject) => {
       deadline.onLate(async (reason) => {
         late = reason;
-        if (pid > 0) await this.#opener.killTree(pid, open);
+        if (pid > 0) await killTreeSoon(this.#opener, pid, open);
         channel.destroy();
         reject(reason);
       });
