@@ -70,7 +70,7 @@ beforeAll(async () => {
     copy("hello", "/srv/owned", { owner: { uid: 70_000, gid: 80_000 }, mode: 0o4750 }),
     shell(`cp /bin/true /srv/capable; setcap cap_net_bind_service=ep /srv/capable
       ln -s /etc/hosts /srv/link; ln /srv/owned /srv/same; mknod /srv/null c 1 3; mkfifo /srv/pipe
-      ssh-keygen -A; mkdir -p /run/left /root/.ssh; echo id > /var/lib/dbus/machine-id; echo $RANDOM > /var/lib/systemd/random-seed
+      ssh-keygen -A; mkdir -p /run/left /root/.ssh; echo id > /var/lib/dbus/machine-id; echo seed > /var/lib/systemd/random-seed
       echo ls > /root/.bash_history; mkdir -p /home/one/.cache; echo ls > /home/one/.python_history; echo kept > /home/one/.vault_pass
       mkdir -m 1777 /srv/sticky; head -c 1000000 /dev/zero > /srv/empty; printf x >> /srv/empty
       name=$(printf %0200d 0); : > /srv/$name; setfattr -n user.note -v kept /srv/sticky 2>/dev/null || python3 -c '
