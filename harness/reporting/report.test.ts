@@ -52,6 +52,12 @@ describe("the verdict", () => {
     expect(reportOf([...events, runEnded({}, { cancelled: "SIGTERM" })])).toMatchObject({ exitCode: 143 });
   });
 
+  test("engines that a run came to use stand beside those it began with", () => {
+    const engines = { libvirt: "9.0.0 (qemu:///system)", qemu: "7.2.22" };
+    const report = run({ event: "engines", at: began, engines }, ...passed);
+    expect(report.host.engines).toEqual({ docker: "20.10.24 (API 1.41)", ...engines });
+  });
+
   test("a run without an end could not ask, though every test passed", () => {
     const report = reportOf([runStarted(), ...passed]);
     expect(report).toMatchObject({ verdict: "could-not-ask", teardown: { inventoried: false } });
