@@ -9,6 +9,11 @@ export const kvmSoe = defineEnvironment("kvm-soe", {
   nodes: { soe: vm({ image: soeVm, memory: "256m", networks: { studio: { mac: "02:00:00:00:00:01" } } }) },
 });
 
+/** Two machines of one image: nothing that must be one machine's alone may be in the image. */
+export const kvmPair = defineEnvironment("kvm-pair", {
+  nodes: { first: vm({ image: soeVm }), second: vm({ image: soeVm }) },
+});
+
 /** The same tree twice: what the studio is told of one image must hold for the other. */
 export const soeParity = defineParity("soe", {
   environments: [dockerSoe, kvmSoe],
