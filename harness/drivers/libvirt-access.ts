@@ -7,6 +7,7 @@ import { initrdAddition } from "../transports/guest-access.ts";
 import { GuestPorts } from "../transports/guest-ports.ts";
 import { guestSlots, portPrefix } from "../transports/guest-shell.ts";
 import { ShellTransport } from "../transports/shell-transport.ts";
+import type { Standing } from "./driver.ts";
 import type { ConsoleLog } from "./libvirt-console.ts";
 import type { Injected } from "./libvirt-files.ts";
 import type { MachineFiles } from "./libvirt-names.ts";
@@ -49,19 +50,31 @@ export function wayIn(declaration: VmDeclaration): VmFacts["access"] {
   return boot === "kernel" && seed === undefined ? "initrd" : "seed";
 }
 
+/**
+ * Slots of a machine. Every container that it carries has shells of its own, each a connection to the engine there, and so a
+ * program that holds a slot for as long as the container is up: one for commands, one for observations.
+ */
+export function slotsOf({ environment }: Pick<Standing, "environment">, machine: string): number {
+  const carried = Object.values(environment.nodes).filter((node) => node.kind === "container" && node.on === machine);
+  return guestSlots + 2 * carried.length;
+}
+
 /** Sockets of a machine's ports: the control port's first. */
-export function portsIn(directory: string): { control: string; slots: { in: string; out: string; err: string }[] } {
+export function portsIn(
+  directory: string,
+  count: number,
+): { control: string; slots: { in: string; out: string; err: string }[] } {
   const slot = (_: unknown, index: number) => ({
     in: join(directory, `${index + 1}i`),
     out: join(directory, `${index + 1}o`),
     err: join(directory, `${index + 1}e`),
   });
-  return { control: join(directory, "c"), slots: Array.from({ length: guestSlots }, slot) };
+  return { control: join(directory, "c"), slots: Array.from({ length: count }, slot) };
 }
 
-export function accessOf(title: string, declaration: VmDeclaration, files: MachineFiles): GuestAccess {
+export function accessOf(title: string, declaration: VmDeclaration, files: MachineFiles, count: number): GuestAccess {
   const way = wayIn(declaration);
-  const { control, slots } = portsIn(files.directory);
+  const { control, slots } = portsIn(files.directory, count);
   return {
     way,
     injected: way === "initrd" ? { cpio: initrdAddition() } : {},

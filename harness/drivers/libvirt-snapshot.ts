@@ -2,8 +2,9 @@
 // brought back is clean: the clock is right, the random pool is its own, and what was there since is not.
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
+import type { Probe } from "../model/check.ts";
 import { ProvisionError } from "../model/errors.ts";
-import { shell } from "../model/exec.ts";
+import { freshScript, placeFresh, removeFresh } from "./libvirt-fresh.ts";
 import type { KeptMoment, Machine } from "./libvirt-machine.ts";
 import { snapshotDelete, snapshotLoad, snapshotSave } from "./libvirt-qmp-jobs.ts";
 
@@ -17,21 +18,24 @@ const canaries = "/run/.assay-canary /var/tmp/.assay-canary";
 
 /** Keeps memory and disks under a name, of all machines at one moment. They stand still meanwhile. A name is used anew. */
 export async function saveAll(machines: readonly Machine[], tag: string): Promise<void> {
+  await Promise.all(machines.map((machine) => machine.transport.exec(placeFresh())));
   const moments = await Promise.all(machines.map((machine) => machine.quiesce()));
   try {
-    await standingStill(machines, () =>
-      Promise.all(
-        machines.map(async (machine, index) => {
-          const failed = (error: unknown) => Promise.reject(notDone(machine, "kept", error));
-          if (machine.snapshots.delete(tag)) await snapshotDelete(machine.qmp, tag).catch(failed);
-          await snapshotSave(machine.qmp, tag).catch(failed);
-          machine.snapshots.set(tag, moments[index] as KeptMoment);
-        }),
-      ),
+    await Promise.all(machines.map((machine) => machine.qmp.stop()));
+    await Promise.all(
+      machines.map(async (machine, index) => {
+        const failed = (error: unknown) => Promise.reject(notDone(machine, "kept", error));
+        if (machine.snapshots.delete(tag)) await snapshotDelete(machine.qmp, tag).catch(failed);
+        await snapshotSave(machine.qmp, tag).catch(failed);
+        machine.snapshots.set(tag, moments[index] as KeptMoment);
+      }),
     );
   } finally {
+    // They run on whatever became of it.
+    await Promise.allSettled(machines.map(async (machine) => machine.qmp.cont()));
     await Promise.all(moments.map(({ transport, moment }) => transport.resume(moment)));
   }
+  await Promise.all(machines.map((machine) => machine.transport.exec(removeFresh)));
 }
 
 /**
@@ -73,45 +77,31 @@ export async function loadAll(machines: readonly Machine[], tag: string): Promis
     machines.map(async (machine, index) => {
       const { transport, moment } = moments[index] as KeptMoment;
       if (same[index] === true && machine.transport.present === transport) await transport.resume(moment);
-      else await greetedAgain(machine);
+      else await machine.greetAgain(AbortSignal.timeout(30_000));
       await refresh(machine, marked[index] === true);
     }),
   );
 }
 
-/** Another connection, or another QEMU: the guest says who it is, and a shell is opened before the time of day is read. */
-async function greetedAgain(machine: Machine): Promise<void> {
-  await machine.greetAgain(AbortSignal.timeout(30_000));
-  await machine.transport.exec(["true"]);
-}
-
-/** Runs `work` while none of the machines runs. They run on whatever becomes of it. */
-async function standingStill<Result>(machines: readonly Machine[], work: () => Promise<Result>): Promise<Result> {
-  await Promise.all(machines.map((machine) => machine.qmp.stop()));
-  try {
-    return await work();
-  } finally {
-    await Promise.all(machines.map((machine) => machine.qmp.cont()));
-  }
-}
-
 /** Something that must be gone afterwards, in memory and on disk. A guest that no longer answers cannot be asked for it. */
 async function leaveCanary(machine: Machine): Promise<boolean> {
   if (!machine.life.answers || !machine.transport.connected) return false;
-  const script = shell(`for f in ${canaries}; do : >"$f"; done`);
-  const left = machine.transport.exec(script, { timeoutMs: canaryPatienceMs }).then(
+  const left = machine.transport.observe(ran, `for f in ${canaries}; do : >"$f"; done`).then(
     ({ status }) => status === 0,
     () => false,
   );
-  // Its own deadline kills what it started, and a guest that hangs does not answer to that either.
+  // A guest that hangs answers nothing, and need not.
   return Promise.race([left, pause(canaryPatienceMs, false, { ref: false })]);
 }
 
-/** One round trip: the clock, the random pool, and whether the canary is gone. */
-async function refresh(machine: Machine, marked: boolean): Promise<void> {
-  const { title } = machine.facts;
-  const script = freshScript(Date.now(), randomBytes(64));
-  const { status, stderr } = await machine.transport.exec(shell(script), { timeoutMs: 30_000 });
+/** Two round trips: what the guest counts; then the clock, the random pool, and whether the canary is gone. */
+async function refresh({ facts: { title }, transport }: Machine, marked: boolean): Promise<void> {
+  const asked = Date.now();
+  const uptimeMs = await transport.observe(uptime, "");
+  // Its count is not that of the snapshot: an emulated processor's ticks never go back.
+  const beganMs = (asked + Date.now()) / 2 - uptimeMs;
+  const clean = `for f in ${canaries}; do [ ! -e "$f" ] || exit ${canaryLives}; done`;
+  const { status, seen } = await transport.observe(ran, freshScript(beganMs, randomBytes(48), clean));
   if (status === canaryLives && marked)
     throw new ProvisionError({
       code: "not-clean",
@@ -120,39 +110,30 @@ async function refresh(machine: Machine, marked: boolean): Promise<void> {
       seen: "what was written after the snapshot is still there after it was brought back",
       hint: "this is a fault of QEMU or of Assay: keep the evidence",
     });
-  if (status !== 0 && status !== canaryLives)
-    throw new ProvisionError({
-      code: "not-fresh",
-      phase: "ready",
-      node: title,
-      seen: `clock and random pool could not be set after the snapshot was brought back: ${stderr.trim() || `status ${status}`}`,
-    });
+  if (status === 0 || status === canaryLives) return;
+  throw new ProvisionError({
+    code: "not-fresh",
+    phase: "ready",
+    node: title,
+    seen: `clock and random pool could not be set after the snapshot was brought back: ${seen || `status ${status}`}`,
+  });
 }
 
 const canaryLives = 73;
 
-/**
- * Sets the clock and gives the random pool bytes of its own, then says whether the canary is there. Perl does it in one process
- * where it is, which is nearly everywhere that Debian is; else date sets the clock, and the pool is mixed but not reseeded at once.
- */
-export function freshScript(nowMs: number, entropy: Uint8Array): string {
-  const octal = [...entropy].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
-  const seconds = Math.floor(nowMs / 1000);
-  const nanoseconds = (nowMs % 1000) * 1_000_000;
-  const perl = [
-    `my $s = pack("q2", ${seconds}, ${nanoseconds});`,
-    `syscall(227, 0, $s) == 0 or die "clock_settime: $!\\n";`,
-    `open(my $r, ">", "/dev/urandom") or die "urandom: $!\\n";`,
-    'syswrite($r, join("", map { chr(oct($_)) } split(/\\\\/, substr($ARGV[0], 1))));',
-    `ioctl($r, 0x5207, 0) or die "RNDRESEEDCRNG: $!\\n";`,
-  ].join(" ");
-  return [
-    `if command -v perl >/dev/null; then perl -e '${perl}' '${octal}' || exit 1`,
-    `else date -u -s @${seconds}.${String(nanoseconds).padStart(9, "0")} >/dev/null || date -u -s @${seconds} >/dev/null || exit 1`,
-    `printf '${octal}' >/dev/urandom || exit 1; fi`,
-    `for f in ${canaries}; do [ ! -e "$f" ] || exit ${canaryLives}; done`,
-  ].join("\n");
-}
+/** Milliseconds since the guest's kernel started. As a probe: no shell is started for it. */
+const uptime: Probe<string, number> = {
+  name: "uptime",
+  script: () => "IFS=' ' read -r up rest </proc/uptime && echo \"$up\"",
+  parse: ({ stdout }) => [Number(stdout.toString()) * 1000],
+};
+
+/** Runs the script that is its subject. */
+const ran: Probe<string, { status: number; seen: string }> = {
+  name: "script",
+  script: ([script]) => script ?? "",
+  parse: ({ status, stderr }) => [{ status, seen: stderr.trim() }],
+};
 
 function notDone(machine: Machine, what: string, cause: unknown): ProvisionError {
   const said = cause instanceof Error ? cause.message : String(cause);
