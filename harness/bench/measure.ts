@@ -59,7 +59,7 @@ async function onRunning(place: Place): Promise<Row[]> {
   const { host, settings, say, missing } = place;
   say(`${assertions} assertions on a running container`);
   await timed(host, assayRun(place, "running.bench"), handOver(settings));
-  const timings = takeAnswer(settings);
+  const { timings } = takeAnswer(settings);
   const sample = (name: string) => sampleOf(timings[name] ?? []);
   const by = "goss in the container, by docker exec";
   const peer = missing === undefined ? { by, sample: sample("goss") } : { by, missing };

@@ -14,6 +14,11 @@ export interface BenchSettings {
 /** Timings by what was timed, in milliseconds. */
 export type Timings = Readonly<Record<string, readonly number[]>>;
 
+export interface Answer {
+  readonly timings: Timings;
+  readonly words: Readonly<Record<string, string>>;
+}
+
 const variable = "ASSAY_BENCH";
 
 /** The environment variable for a bench spec's process. */
@@ -28,14 +33,19 @@ export function benchSettings(): BenchSettings {
   return JSON.parse(given) as BenchSettings;
 }
 
-export function answer({ answer: path }: BenchSettings, timings: Timings): void {
+/** May be called again, with more. `words`: what a reader has to know beside the timings, by name. */
+export function answer(
+  { answer: path }: BenchSettings,
+  timings: Timings,
+  words: Readonly<Record<string, string>> = {},
+): void {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, JSON.stringify(timings));
+  writeFileSync(path, JSON.stringify({ timings, words }));
 }
 
 /** The answer, which is taken away: a later one cannot be confused with it. */
-export function takeAnswer({ answer: path }: BenchSettings): Timings {
-  const timings = JSON.parse(readFileSync(path, "utf8")) as Timings;
+export function takeAnswer({ answer: path }: BenchSettings): Answer {
+  const answer = JSON.parse(readFileSync(path, "utf8")) as Answer;
   rmSync(path);
-  return timings;
+  return answer;
 }

@@ -27,6 +27,12 @@ export const benchRecipe = recipe("bench-soe", {
   context: import.meta.dirname,
 });
 
+/** The same files made in a node that has neither them nor, perhaps, the user. */
+export function filesScript(): string {
+  const made = files.map(({ path, owner }) => `install -D -o ${owner} -g ${owner} /dev/null ${path}`);
+  return ["set -eu", ...made].join("\n");
+}
+
 /** One container of that image; with a directory of goss in it where goss is to run there. */
 export function benchEnvironment(name: string, gossDirectory?: string) {
   const mounts = gossDirectory === undefined ? {} : { "/opt/goss": bind(gossDirectory, { readOnly: true }) };
