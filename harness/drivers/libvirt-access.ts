@@ -1,30 +1,43 @@
 // Decides how the harness gets a shell in a guest, by what its declaration allows: which bytes are put beside it, which ports it
 // is given, and who greets. Writes nothing on the disk under test.
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { VmFacts } from "../model/node.ts";
 import type { VmDeclaration } from "../model/vm.ts";
-import { initrdAddition } from "../transports/guest-access.ts";
+import { consoleLogin } from "../transports/console-login.ts";
+import { bootstrapText, initrdAddition, noCloudSeed } from "../transports/guest-access.ts";
+import { guestSshPort, type SshAccess } from "../transports/guest-files.ts";
 import { GuestPorts } from "../transports/guest-ports.ts";
 import { guestSlots, portPrefix } from "../transports/guest-shell.ts";
 import { ShellTransport } from "../transports/shell-transport.ts";
+import type { SshGuest } from "../transports/ssh.ts";
 import type { Standing } from "./driver.ts";
-import type { ConsoleLog } from "./libvirt-console.ts";
 import type { Injected } from "./libvirt-files.ts";
 import type { MachineFiles } from "./libvirt-names.ts";
 import type { ChannelFacts } from "./libvirt-xml-facts.ts";
 
 /** The connection to one guest's shell. */
 export class GuestTransport extends ShellTransport {
-  readonly ports: GuestPorts;
+  readonly #guest: GuestPorts | SshGuest;
 
-  constructor(ports: GuestPorts) {
-    super(ports);
-    this.ports = ports;
+  constructor(guest: GuestPorts | SshGuest) {
+    super(guest);
+    this.#guest = guest;
   }
 
-  /** The ports first: a guest that hangs would never say that what ran in it has ended. */
+  /** Resolves with the boot's id when the guest answers. */
+  async greeted(signal: AbortSignal): Promise<string> {
+    return (await this.#guest.greeted(signal)).bootId;
+  }
+
+  /** The guest starts again: what was under way is rejected, and the next greeting waited for. */
+  lost(): void {
+    this.#guest.lost();
+  }
+
+  /** The connection first: a guest that hangs would never say that what ran in it has ended. */
   override async close(): Promise<void> {
-    this.ports.close();
+    this.#guest.close();
     await super.close();
   }
 }
@@ -33,13 +46,11 @@ export class GuestTransport extends ShellTransport {
 export interface GuestAccess {
   readonly way: VmFacts["access"];
   readonly injected: Injected;
-  /** Words for the kernel's command line. */
-  readonly kernelArguments: readonly string[];
   readonly channels: readonly ChannelFacts[];
   /** A connection to the guest of the QEMU that runs now. */
   connect(): GuestTransport;
   /** Resolves with the boot's id when the guest's shell greets; types at the console first where that is the way in. */
-  greeted(transport: GuestTransport, console: ConsoleLog, signal: AbortSignal): Promise<string>;
+  greeted(transport: GuestTransport, signal: AbortSignal): Promise<string>;
 }
 
 /** The way in that a declaration asks for, or that is the least intrusive one it allows. */
@@ -72,25 +83,76 @@ export function portsIn(
   return { control: join(directory, "c"), slots: Array.from({ length: count }, slot) };
 }
 
-export function accessOf(title: string, declaration: VmDeclaration, files: MachineFiles, count: number): GuestAccess {
+export interface AccessFacts {
+  /** `environment/node` */
+  readonly title: string;
+  readonly declaration: VmDeclaration;
+  readonly files: MachineFiles;
+  readonly slots: number;
+  /** The guest's own: cloud-init does its work once for each. */
+  readonly uuid: string;
+  /** On its first network. */
+  readonly address: string | undefined;
+}
+
+/** How a machine is to be reached. For ssh new keys are made: the daemon's, which is then expected, and the one that is let in. */
+export async function accessOf(facts: AccessFacts): Promise<GuestAccess> {
+  const { title, declaration, files, uuid } = facts;
   const way = wayIn(declaration);
-  const { control, slots } = portsIn(files.directory, count);
+  const ports = portsIn(files.directory, facts.slots);
+  const { ssh, connect } = declaration.transport === "ssh" ? await bySsh(facts) : byPorts(title, ports);
+  const { hostname, seed } = declaration;
   return {
     way,
-    injected: way === "initrd" ? { cpio: initrdAddition() } : {},
-    kernelArguments: [],
+    injected: {
+      ...(way === "initrd" ? { cpio: initrdAddition({ ssh }) } : {}),
+      ...(way === "seed" || seed !== undefined
+        ? { seed: Object.fromEntries(noCloudSeed({ instanceId: uuid, hostname, userData: seed?.userData, ssh })) }
+        : {}),
+    },
     channels: [
-      { name: `${portPrefix}control`, path: control },
-      ...slots.flatMap((slot, index) =>
+      { name: `${portPrefix}control`, path: ports.control },
+      ...ports.slots.flatMap((slot, index) =>
         (["in", "out", "err"] as const).map((stream) => ({
           name: `${portPrefix}${index + 1}.${stream}`,
           path: slot[stream],
         })),
       ),
     ],
-    connect: () => new GuestTransport(new GuestPorts({ node: title, control, slots })),
-    async greeted(transport, _console, _signal) {
-      return (await transport.ports.greeted()).bootId;
+    connect,
+    async greeted(transport, signal) {
+      if (typeof declaration.access !== "object") return transport.greeted(signal);
+      // A snapshot has the shell in it; after a boot somebody must log in.
+      const there = await Promise.race([transport.greeted(signal), pause(1_000, undefined, { signal, ref: false })]);
+      if (there !== undefined) return there;
+      const { user, password } = declaration.access.console;
+      const script = bootstrapText({ ssh });
+      await consoleLogin({ node: title, socket: files.consoleSocket, user, password, script, signal });
+      return transport.greeted(signal);
     },
+  };
+}
+
+interface Connection {
+  readonly ssh: SshAccess | undefined;
+  connect(): GuestTransport;
+}
+
+function byPorts(node: string, ports: ReturnType<typeof portsIn>): Connection {
+  return { ssh: undefined, connect: () => new GuestTransport(new GuestPorts({ node, ...ports })) };
+}
+
+async function bySsh({ title, address }: AccessFacts): Promise<Connection> {
+  if (address === undefined) throw new Error(`${title} has no address to connect to`);
+  const [{ SshGuest }, { makeKeyPair }] = await Promise.all([
+    import("../transports/ssh.ts"),
+    import("../transports/ssh-keys.ts"),
+  ]);
+  const [host, login] = await Promise.all([makeKeyPair(`host key of ${title}`), makeKeyPair(`login key of ${title}`)]);
+  const server = { host: address, port: guestSshPort, hostKey: host.publicKey };
+  return {
+    ssh: { hostKey: host.privateKey, authorizedKey: login.publicKey, port: guestSshPort },
+    connect: () =>
+      new GuestTransport(new SshGuest({ node: title, user: "root", privateKey: login.privateKey, ...server })),
   };
 }

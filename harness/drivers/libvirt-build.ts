@@ -4,7 +4,7 @@ import { networkNames } from "../model/environment.ts";
 import type { BuiltDisk } from "../model/image.ts";
 import type { VmDeclaration } from "../model/vm.ts";
 import type { Standing } from "./driver.ts";
-import { accessOf } from "./libvirt-access.ts";
+import { accessOf, slotsOf } from "./libvirt-access.ts";
 import { enoughMemory, noUefi } from "./libvirt-check.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
 import { makeFiles } from "./libvirt-files.ts";
@@ -48,7 +48,25 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
   const title = `${standing.environment.name}/${node}`;
   await enoughMemory(title, declaration.memory);
   const files = filesIn(directoryOf(standing, node));
-  const access = accessOf(title, declaration, files);
+  const cards = networkNames(declaration).map((network) => ({
+    declared: network,
+    network: resourceName(standing, `net_${network}`),
+    mac: macOf(standing, node, network),
+  }));
+  const addresses = new Map(
+    cards.flatMap(({ declared, network, mac }) => {
+      const address = options.addresses.get(network)?.get(mac);
+      return address === undefined ? [] : [[declared, address] as const];
+    }),
+  );
+  const access = await accessOf({
+    title,
+    declaration,
+    files,
+    slots: slotsOf(standing, node),
+    uuid: uuidOf(domain),
+    address: [...addresses.values()][0],
+  });
   const owner = await client.qemuUser();
   const initrd = declaration.carrier ? (disk.carrierInitrd ?? disk.initrd) : disk.initrd;
   const firmware = firmwareOf(title, declaration, files.nvram);
@@ -63,11 +81,6 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     initrd,
     nvram: firmware.kind === "uefi" ? firmware.vars : undefined,
   });
-  const cards = networkNames(declaration).map((network) => ({
-    declared: network,
-    network: resourceName(standing, `net_${network}`),
-    mac: macOf(standing, node, network),
-  }));
   const payload = payloadOf(standing, node);
   const payloadDisks = await Promise.all(payload.map((each) => placePayload(files.directory, each)));
   const boot: BootFacts =
@@ -81,7 +94,6 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
             ...consoleFirst(disk.kernelArguments),
             ...(accelerator === "qemu" ? emulated.filter((each) => !disk.kernelArguments.includes(each)) : []),
             ...(declaration.carrier ? carrierArguments : []),
-            ...access.kernelArguments,
             ...(declaration.hostname === undefined ? [] : [`systemd.hostname=${declaration.hostname}`]),
             ...declaration.kernelArguments,
           ],
@@ -132,12 +144,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     accelerator,
     imageDigest: disk.digest,
     payload,
-    addresses: new Map(
-      cards.flatMap(({ declared, network, mac }) => {
-        const address = options.addresses.get(network)?.get(mac);
-        return address === undefined ? [] : [[declared, address] as const];
-      }),
-    ),
+    addresses,
   });
 }
 

@@ -44,7 +44,7 @@ export async function checkMachine(checked: Checked): Promise<void> {
       "install one in the recipe, or boot the disk",
     );
   if (declaration.firmware === "uefi" && findUefi() === undefined) throw noUefi(title);
-  const seed = wayIn(declaration) === "seed";
+  const seed = wayIn(declaration) === "seed" || declaration.seed !== undefined;
   await Promise.all([
     mustHave(title, "qemu-img", "qemu-utils"),
     ...(seed ? [mustHave(title, "xorriso", "xorriso")] : []),

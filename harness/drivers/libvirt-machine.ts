@@ -61,7 +61,7 @@ export class Machine {
     this.life = new MachineLife(facts.files.console, () => {
       this.#resets += 1;
       // Nothing that ran before will answer, and the greeting is that of a boot which is over.
-      if (this.transport.connected) this.transport.present.ports.lost();
+      if (this.transport.connected) this.transport.present.lost();
     });
   }
 
@@ -116,7 +116,7 @@ export class Machine {
       life: this.life,
       ready: declaration.ready,
       greeted: async (signal) => {
-        this.#bootId = await access.greeted(this.transport.present, this.life.console, signal);
+        this.#bootId = await access.greeted(this.transport.present, signal);
       },
       bring: () => loadPayload(title, this.transport, payload, declaration.ready.within),
     });
@@ -140,7 +140,7 @@ export class Machine {
 
   /** Asks who greets now, after the guest may have started again. */
   async greetAgain(signal: AbortSignal): Promise<string> {
-    this.#bootId = await this.facts.access.greeted(this.transport.present, this.life.console, signal);
+    this.#bootId = await this.facts.access.greeted(this.transport.present, signal);
     return this.#bootId;
   }
 

@@ -61,6 +61,9 @@ export async function untilReady(readying: Readying): Promise<void> {
   }
 }
 
+/** Answers that will not change, however often it is asked. */
+const final = ["cannot-tell", "login-refused", "no-administrator", "host-key-mismatch", "console-closed"];
+
 /**
  * A guest may start again on its way: firmware, a first relabelling. What it was asked then is lost and asked anew; questions
  * change nothing in it.
@@ -74,7 +77,7 @@ async function untilAnswered(
     try {
       return await inOrder(readying, doing, signal);
     } catch (error) {
-      if (!(error instanceof TransportError) || error.code === "cannot-tell" || signal.aborted) throw error;
+      if (!(error instanceof TransportError) || final.includes(error.code) || signal.aborted) throw error;
       doing.last = error.seen;
       await pause(100, undefined, { signal }).catch(() => undefined);
     }

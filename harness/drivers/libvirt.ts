@@ -6,7 +6,7 @@ import type { VmNode } from "../model/node.ts";
 import type { FromQcow2, VmDeclaration } from "../model/vm.ts";
 import { hostDirectories } from "./docker-scratch.ts";
 import type { Driver, EvidenceFile, FoundResource, PlannedResource, ResourceRef, Standing } from "./driver.ts";
-import { portsIn } from "./libvirt-access.ts";
+import { portsIn, slotsOf } from "./libvirt-access.ts";
 import { buildMachine } from "./libvirt-build.ts";
 import { checkMachine } from "./libvirt-check.ts";
 import { type LibvirtClient, openLibvirt } from "./libvirt-client.ts";
@@ -74,7 +74,7 @@ export class LibvirtDriver implements Driver {
     const machines = [...machinesOf(standing)];
     for (const [node] of machines) {
       const { directory, consoleSocket, qmp } = filesIn(directoryOf(standing, node));
-      const { control, slots } = portsIn(directory);
+      const { control, slots } = portsIn(directory, slotsOf(standing, node));
       const sockets = [consoleSocket, qmp, control, ...slots.flatMap((slot) => [slot.in, slot.out, slot.err])];
       socketsFit(`${standing.environment.name}/${node}`, sockets);
     }
