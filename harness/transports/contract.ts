@@ -133,7 +133,7 @@ export function transportContract(name: string, open: () => Promise<Transport>):
         code: "deadline",
       });
       const alive = await transport.exec(
-        shell(`for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$f 2>/dev/null; echo; done | grep -c '^sleep ${mark}'`),
+        shell(`cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -cx '[3]${mark.slice(1)}'`),
       );
       expect(alive.stdout.trim()).toBe("0");
     });

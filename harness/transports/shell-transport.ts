@@ -86,7 +86,7 @@ export class ShellTransport implements Transport {
    * @example
    * const moment = await transport.quiesce(); // save; then:
    * await transport.resume(moment);
-   * transport.hold(moment); // bring back; then:
+   * transport.hold(moment); // stop the machine, bring it back; then:
    * await transport.resume(moment);
    */
   async quiesce(): Promise<Moment> {
@@ -100,7 +100,10 @@ export class ShellTransport implements Transport {
     return { channels, opener: this.#opener.moments?.quiesce() };
   }
 
-  /** The node is about to be brought back to `moment`: what is under way is rejected (`rewound`), new commands wait. */
+  /**
+   * The node is about to be brought back to `moment`: what is under way is rejected (`rewound`), new commands wait. Call it before
+   * the machine is stopped: QEMU has then noticed who has left, and carries no half-written answer over into the earlier moment.
+   */
   hold({ channels }: Moment): void {
     this.#hold();
     const reason = this.#error("rewound", "the node was brought back to an earlier moment while a command ran");
