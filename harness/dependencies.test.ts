@@ -28,7 +28,7 @@ const pinned: Record<string, RegExp> = {
   dockerode: /^harness\/(drivers\/docker[^/]*|transports\/docker-exec)\.ts$/,
   testcontainers: /^harness\/drivers\/docker[^/]*\.ts$/,
   vitest:
-    /^harness\/(index\.ts$|vitest(\.config\.ts|\/))|\.(test|spec)\.ts$|\/contract\.ts$|^fixtures\/broken\/find-twins\.ts$/,
+    /^harness\/(index\.ts$|vitest(\.config\.ts|\/))|\.(test|spec|bench)\.ts$|\/contract\.ts$|^fixtures\/broken\/find-twins\.ts$/,
   "vitest/config": /^harness\/vitest\.config\.ts$/,
   "vitest/node": /^harness\/vitest\//,
   zx: /^harness\/(transports\/local|store\/steps[^/]*)\.ts$/,

@@ -1,7 +1,7 @@
 // Timings as numbers, and numbers as a table: all of it pure.
 import { describe, expect, test } from "vitest";
 import { ratioOf, sampleOf } from "./sample.ts";
-import { markdownPage, plainTable, type Row, verdictOf } from "./table.ts";
+import { markdownPart, pageWith, plainTable, type Row, verdictOf } from "./table.ts";
 
 describe("a sample", () => {
   test("is median and quartiles, in whatever order the timings came", () => {
@@ -59,9 +59,31 @@ describe("a table", () => {
   });
 
   test("the page tells why a peer is missing, and what was measured with", () => {
-    const page = markdownPage([missing], { cpus: 2, memoryBytes: 4 * 2 ** 30, versions: { node: "v24.0.0" } });
+    const page = markdownPart([missing], { cpus: 2, memoryBytes: 4 * 2 ** 30, versions: { node: "v24.0.0" } });
     expect(page).toContain("| some work | 50.0 (50.0–50.0) | missing | – | ≤ 1.0 | peer missing |");
     expect(page).toContain("missing: there is no shell");
     expect(page).toContain("2 cores, 4 GiB. With node v24.0.0.");
+  });
+
+  test("a limit is of ours alone, in its unit, and needs no peer", () => {
+    const memory = (value: number): Row => ({
+      work: "memory",
+      ours: { by: "grows by", sample: sampleOf([value]) },
+      limit: 10,
+      unit: "MiB",
+      load: [0.5, 7],
+    });
+    const unmade: Row = { work: "warm start", ours: { by: "from the store", missing: "not built" }, target: 0.4 };
+    expect([memory(10), memory(10.1), unmade].map(verdictOf)).toEqual(["met", "not met", "not measured"]);
+    const page = markdownPart([memory(9), unmade], { cpus: 2, memoryBytes: 2 ** 30, versions: {} });
+    expect(page).toContain("| memory | 9.0 (9.0–9.0) MiB | – | – | ≤ 10 MiB | met |");
+    expect(page).toContain("- memory (load average 0.5 to 7.0)");
+    expect(page).toContain("  - Assay: from the store; missing: not built");
+  });
+
+  test("a part that is measured anew leaves the others", () => {
+    const page = pageWith(pageWith("", "Machines", "boots"), "Containers", "runs\n");
+    expect(page).toContain("## Containers\n\nruns\n\n## Machines\n\nboots\n");
+    expect(pageWith(page, "Machines", "resets")).toBe(page.replace("boots", "resets"));
   });
 });

@@ -2,14 +2,22 @@
 // be had is told with its reason, and its row is then neither met nor not met.
 import { ratioOf, type Sample } from "./sample.ts";
 
+type Side = { readonly by: string; readonly sample: Sample } | { readonly by: string; readonly missing: string };
+
 export interface Row {
   /** What both sides did: `300 file assertions on a running container`. */
   readonly work: string;
-  /** How Assay did it, and how the peer did. */
-  readonly ours: { readonly by: string; readonly sample: Sample };
-  readonly peer: { readonly by: string; readonly sample: Sample } | { readonly by: string; readonly missing: string };
-  /** Highest ratio that is good enough; absent for a row that only informs. */
+  /** How Assay did it, and how the peer did; no peer where a limit is all that was asked for. */
+  readonly ours: Side;
+  readonly peer?: Side;
+  /** Highest ratio that is good enough; with neither this nor a limit a row only informs. */
   readonly target?: number;
+  /** Highest median of ours that is good enough, in `unit`. */
+  readonly limit?: number;
+  /** Of the numbers; default `ms`. */
+  readonly unit?: "ms" | "MiB";
+  /** The machine's load average when it was measured, lowest and highest: others may have been at work. */
+  readonly load?: readonly [number, number];
 }
 
 export interface Machine {
@@ -19,11 +27,15 @@ export interface Machine {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** `met`, `not met`, `for information` or `peer missing`. */
-export function verdictOf(row: Row): "met" | "not met" | "for information" | "peer missing" {
-  if ("missing" in row.peer) return "peer missing";
-  if (row.target === undefined) return "for information";
-  return ratioOf(row.ours.sample, row.peer.sample) <= row.target ? "met" : "not met";
+/** `met`, `not met`, `for information`, `peer missing`, or `not measured` where ours is missing. */
+export function verdictOf(row: Row): "met" | "not met" | "for information" | "peer missing" | "not measured" {
+  const { ours, peer, target, limit } = row;
+  if ("missing" in ours) return "not measured";
+  if (limit !== undefined && ours.sample.median > limit) return "not met";
+  if (peer !== undefined && "missing" in peer) return "peer missing";
+  if (peer !== undefined && target !== undefined)
+    return ratioOf(ours.sample, peer.sample) <= target ? "met" : "not met";
+  return limit === undefined ? "for information" : "met";
 }
 
 const head = ["Work", "Assay", "Peer", "Ratio", "Target", "Verdict"] as const;
@@ -42,20 +54,37 @@ export function plainTable(rows: readonly Row[]): string {
     .join("\n");
 }
 
-/** A whole page in Markdown: table, how each side did its work, the machine. */
-export function markdownPage(rows: readonly Row[], machine: Machine): string {
+const opening = [
+  "# Assay against the same work by other means",
+  "",
+  "Medians in milliseconds where nothing else is said, with the quartiles behind them. Both sides did the same work in the same",
+  "run, by turns, after warm-up. Only the ratios mean something on another machine.",
+].join("\n");
+
+/** The page with one part of it measured anew; the others stay as they are. Titles are `Containers` and `Machines`. */
+export function pageWith(page: string, title: string, part: string): string {
+  const parts = new Map(
+    page
+      .split(/^## /m)
+      .slice(1)
+      .map((text) => [text.slice(0, text.indexOf("\n")), text.slice(text.indexOf("\n")).trim()] as const),
+  );
+  parts.set(title, part.trim());
+  const sorted = [...parts].sort(([a], [b]) => (a < b ? -1 : 1));
+  return `${[opening, ...sorted.map(([name, text]) => `## ${name}\n\n${text}`)].join("\n\n")}\n`;
+}
+
+/** One part of the page in Markdown: table, how each side did its work, the machine. */
+export function markdownPart(rows: readonly Row[], machine: Machine): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  const how = rows.flatMap(({ work, ours, peer }) => [
-    `- ${work}`,
-    `  - Assay: ${ours.by}; ${ours.sample.rounds} rounds`,
-    `  - Peer: ${peer.by}${"missing" in peer ? `; missing: ${peer.missing}` : `; ${peer.sample.rounds} rounds`}`,
+  const told = (name: string, side: Side) =>
+    `  - ${name}: ${side.by}; ${"missing" in side ? `missing: ${side.missing}` : roundsOf(side.sample)}`;
+  const how = rows.flatMap(({ work, ours, peer, load }) => [
+    `- ${work}${load === undefined ? "" : ` (load average ${load.map((each) => each.toFixed(1)).join(" to ")})`}`,
+    told("Assay", ours),
+    ...(peer === undefined ? [] : [told("Peer", peer)]),
   ]);
   return [
-    "# Assay against the same work by other means",
-    "",
-    "Medians in milliseconds, with the quartiles behind them. Both sides did the same work in the same run, by turns, after",
-    "warm-up. Only the ratios mean something on another machine.",
-    "",
     line(head),
     line(head.map(() => "---")),
     ...rows.map((row) => line(cellsOf(row))),
@@ -70,15 +99,29 @@ export function markdownPage(rows: readonly Row[], machine: Machine): string {
   ].join("\n");
 }
 
+function roundsOf({ rounds }: Sample): string {
+  return rounds === 1 ? "1 round" : `${rounds} rounds`;
+}
+
 function cellsOf(row: Row): string[] {
-  const { work, ours, peer, target } = row;
-  const ratio = "missing" in peer ? "–" : ratioOf(ours.sample, peer.sample).toFixed(2);
+  const { work, ours, peer, target, limit, unit = "ms" } = row;
+  const cell = (side: Side | undefined) =>
+    side === undefined
+      ? "–"
+      : "missing" in side
+        ? "missing"
+        : `${sayTimes(side.sample)}${unit === "ms" ? "" : ` ${unit}`}`;
+  const both = peer !== undefined && "sample" in peer && "sample" in ours;
+  const targets = [
+    ...(target === undefined ? [] : [`≤ ${Number.isInteger(target * 10) ? target.toFixed(1) : target.toFixed(2)}`]),
+    ...(limit === undefined ? [] : [`≤ ${limit} ${unit}`]),
+  ];
   return [
     work,
-    sayTimes(ours.sample),
-    "missing" in peer ? "missing" : sayTimes(peer.sample),
-    ratio,
-    target === undefined ? "–" : `≤ ${target.toFixed(1)}`,
+    cell(ours),
+    cell(peer),
+    both ? ratioOf(ours.sample, peer.sample).toFixed(2) : "–",
+    targets.length === 0 ? "–" : targets.join(", "),
     verdictOf(row),
   ];
 }

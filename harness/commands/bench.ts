@@ -1,45 +1,80 @@
 // Decides how `assay bench` goes: the image first, then the measurements, then the table, on the terminal and in reports/bench.md.
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join, relative } from "node:path";
 import { promisify } from "node:util";
 import { gossVersion } from "../bench/goss.ts";
+import { machineRecipe } from "../bench/machine-work.ts";
 import { measure } from "../bench/measure.ts";
-import { type Machine, markdownPage, plainTable, verdictOf } from "../bench/table.ts";
+import { measureMachines } from "../bench/measure-machines.ts";
+import { type Machine, markdownPart, pageWith, plainTable, type Row, verdictOf } from "../bench/table.ts";
 import { benchRecipe } from "../bench/work.ts";
 import { type Config, readConfig } from "../config.ts";
 import type { Driver } from "../drivers/driver.ts";
+import { openLibvirt } from "../drivers/libvirt-client.ts";
 import { enginesOf } from "../engines.ts";
-import { ExitCode, messageOf } from "../model/errors.ts";
+import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
 import { Store } from "../store/store.ts";
 import { proxies } from "./proxies.ts";
 import { engineFacts } from "./surroundings.ts";
 
+const parts = ["containers", "machines", "all"] as const;
+
+export interface BenchOptions {
+  /** Default `all`; `machines` without the disk that is built from nothing: `--quick`. */
+  readonly part?: string;
+  readonly quick?: boolean;
+}
+
 /** Measures and tells. 0 when every target is met, 1 when one is not, 3 when a peer is missing and nothing can be said. */
-export async function benchCommand(): Promise<number> {
+export async function benchCommand({ part = "all", quick = false }: BenchOptions = {}): Promise<number> {
+  if (!parts.some((known) => known === part))
+    throw new DeclarationError({
+      code: "unknown-part",
+      seen: `there is no part "${part}" to measure`,
+      hint: `say ${parts.join(", ")}`,
+    });
   const config = readConfig();
-  const driver = await enginesOf(engineFacts(config)).docker();
   const say = (line: string) => console.error(`bench: ${line}`);
+  const page = join(config.project, "reports", "bench.md");
+  const all: Row[] = [];
+  const tell = (title: string, rows: readonly Row[], machine: Machine) => {
+    all.push(...rows);
+    const before = existsSync(page) ? readFileSync(page, "utf8") : "";
+    writeFileSync(page, pageWith(before, title, markdownPart(rows, machine)));
+    console.log(`${plainTable(rows)}\n\nwritten to ${relative(process.cwd(), page)}`);
+  };
+  if (part !== "machines") await containers(config, say, (rows, machine) => tell("Containers", rows, machine));
+  if (part !== "containers") await machines(config, quick, say, (rows, machine) => tell("Machines", rows, machine));
+  const verdicts = all.map(verdictOf);
+  if (verdicts.includes("not met")) return ExitCode.failed;
+  return verdicts.includes("peer missing") || verdicts.includes("not measured") ? ExitCode.couldNotAsk : ExitCode.met;
+}
+
+type Tell = (rows: readonly Row[], machine: Machine) => void;
+
+function thisMachine(versions: Readonly<Record<string, string>>, assay: string): Machine {
+  return { cpus: cpus().length, memoryBytes: totalmem(), versions: { assay, node: process.version, ...versions } };
+}
+
+async function containers(config: Config, say: (line: string) => void, tell: Tell): Promise<void> {
+  const driver = await enginesOf(engineFacts(config)).docker();
   const engines = await prepared(config, driver, say);
   const { rows, gossMissing } = await measure({ config, say, warmUp: 5, rounds: 15 });
-  const machine: Machine = {
-    cpus: cpus().length,
-    memoryBytes: totalmem(),
-    versions: {
-      assay: config.version,
-      node: process.version,
-      ...engines,
-      "docker command": await dockerCommand(),
-      ...(gossMissing === undefined ? { goss: gossVersion } : {}),
-    },
-  };
-  const page = join(config.project, "reports", "bench.md");
-  writeFileSync(page, markdownPage(rows, machine));
-  console.log(`${plainTable(rows)}\n\nwritten to ${relative(process.cwd(), page)}`);
-  const verdicts = rows.map(verdictOf);
-  if (verdicts.includes("not met")) return ExitCode.failed;
-  return verdicts.includes("peer missing") ? ExitCode.couldNotAsk : ExitCode.met;
+  const goss = gossMissing === undefined ? { goss: gossVersion } : {};
+  tell(rows, thisMachine({ ...engines, "docker command": await dockerCommand(), ...goss }, config.version));
+}
+
+/** The disk is in the store before anything is timed. */
+async function machines(config: Config, quick: boolean, say: (line: string) => void, tell: Tell): Promise<void> {
+  const libvirt = await openLibvirt({ uri: config.libvirtUri });
+  const { qemu, libvirt: version } = await libvirt.version();
+  await libvirt.close();
+  const store = new Store({ directory: config.store, disks: config.disks, environment: proxies() });
+  await store.build(machineRecipe, { say });
+  const rows = await measureMachines({ config, say, warmUp: 1, rounds: 5, full: !quick });
+  tell(rows, thisMachine({ libvirt: version, qemu, goss: gossVersion }, config.version));
 }
 
 /** The image is in the engine, so that no run builds or loads it. Answers the engine's version. */

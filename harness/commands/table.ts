@@ -156,8 +156,12 @@ export const commandTable: readonly CommandEntry[] = [
     teaches:
       "Both sides by turns, in one run; the table goes to reports/bench.md as well. Only ratios mean something.\n" +
       "goss is built with go the first time; where that cannot be done the table says that the peer is missing.",
+    options: [
+      ["--part <name>", "containers, machines or all; the others' numbers stay in the page"],
+      ["--quick", "without the disk that is built from nothing, which takes minutes"],
+    ],
     exits: [0, 1, 2, 3],
-    act: async () => (await import("./bench.ts")).benchCommand(),
+    act: async (_words, options) => (await import("./bench.ts")).benchCommand(options),
   },
   {
     usage: "reaper <run>",
