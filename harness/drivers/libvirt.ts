@@ -13,7 +13,16 @@ import { type LibvirtClient, openLibvirt } from "./libvirt-client.ts";
 import { evidenceOf } from "./libvirt-evidence.ts";
 import { sweepNetwork } from "./libvirt-leftovers.ts";
 import type { Machine } from "./libvirt-machine.ts";
-import { createdLabel, directoryOf, filesIn, machinesOf, planOf, seatsOn, socketsFit } from "./libvirt-names.ts";
+import {
+  createdLabel,
+  directoryOf,
+  filesIn,
+  machinesOf,
+  planOf,
+  seatsOn,
+  socketsFit,
+  uuidOf,
+} from "./libvirt-names.ts";
 import { startNetwork } from "./libvirt-network.ts";
 import { LibvirtNode } from "./libvirt-node.ts";
 import { loadAll, markSnapshot, readySnapshot, saveAll } from "./libvirt-snapshot.ts";
@@ -122,16 +131,16 @@ export class LibvirtDriver implements Driver {
   async connect(resource: PlannedResource, standing: Standing): Promise<VmNode> {
     const machine = this.#machines.get(resource.name);
     const title = `${standing.environment.name}/${resource.node}`;
-    const domain = (await this.#client.domains()).find(({ name }) => name === resource.name);
-    if (machine === undefined || domain === undefined)
+    // Its own socket tells whether it lives: a daemon that restarts just now is no matter.
+    const end = await machine?.sayEnd();
+    if (machine === undefined || end !== undefined)
       throw new ProvisionError({
         code: machine === undefined ? "not-there" : "guest-gone",
         phase: "connect",
         node: title,
-        seen:
-          machine === undefined ? `there is no domain ${resource.name}` : ((await machine.sayEnd()) ?? "QEMU ended"),
+        seen: end ?? `there is no domain ${resource.name}`,
       });
-    const node = new LibvirtNode({ machine, id: domain.uuid, carrier: this.#host });
+    const node = new LibvirtNode({ machine, id: uuidOf(resource.name), carrier: this.#host });
     await machine.untilReady(node);
     await saveAll([machine], readySnapshot);
     return node;
