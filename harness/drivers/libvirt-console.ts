@@ -1,7 +1,7 @@
 // Decides how a machine's serial console is read: the log that virtlogd or QEMU appends to, followed by the kernel's notice of
 // each write. Reads only; refuses to type anything.
 import { type FSWatcher, watch } from "node:fs";
-import { open, readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 /** Lines kept for messages. */
@@ -14,6 +14,7 @@ export class ConsoleLog {
   readonly #lines: string[] = [];
   #watcher: FSWatcher | undefined;
   #offset = 0;
+  #inode = 0;
   #rest = "";
   #reading: Promise<void> | undefined;
   #again = false;
@@ -40,7 +41,7 @@ export class ConsoleLog {
   /** Reads what was written up to now; for a machine whose end may be known sooner than its last words. */
   async settle(): Promise<void> {
     this.#read();
-    await this.#reading;
+    while (this.#reading !== undefined) await this.#reading;
   }
 
   close(): void {
@@ -82,8 +83,9 @@ export class ConsoleLog {
   async #readNew(): Promise<void> {
     const file = await open(this.#path);
     try {
-      const { size } = await file.stat();
-      if (size < this.#offset) this.#offset = 0;
+      const { size, ino } = await file.stat();
+      if (ino !== this.#inode || size < this.#offset) this.#offset = 0;
+      this.#inode = ino;
       const bytes = Buffer.alloc(Math.min(size - this.#offset, 1 << 20));
       const { bytesRead } = await file.read(bytes, 0, bytes.length, this.#offset);
       this.#offset += bytesRead;
@@ -134,14 +136,6 @@ export async function readConsole(path: string): Promise<string> {
 function absent(error: NodeJS.ErrnoException): string {
   if (error.code === "ENOENT") return "";
   throw error;
-}
-
-/** The instant of the log's last line, milliseconds since the epoch; `undefined` when there is none. */
-export async function lastWritten(path: string): Promise<number | undefined> {
-  return stat(path).then(
-    ({ mtimeMs, size }) => (size === 0 ? undefined : mtimeMs),
-    () => undefined,
-  );
 }
 
 const panic = /^(?:\[ *\d+\.\d+\](?:\[[^\]]*\])? )?Kernel panic - not syncing: ?(.*)$/;
