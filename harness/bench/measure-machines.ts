@@ -1,18 +1,19 @@
-// Decides what machines are measured against, and which numbers become which row. Refuses a row that nobody measured: it is
-// told as missing, with the reason.
+// Decides how machines are measured: in runs of their own, whose supervisor clears up. What one of them did not come to measure
+// is told as missing, with the reason.
 import { linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { hostNode } from "../drivers/shell-node.ts";
 import { messageOf } from "../model/errors.ts";
+import { Store } from "../store/store.ts";
 import { haveGoss } from "./goss.ts";
+import { diskRows, machineRows } from "./machine-rows.ts";
+import { machineRecipe } from "./machine-work.ts";
 import type { Measuring } from "./measure.ts";
-import { sampleOf } from "./sample.ts";
 import { type Answer, handOver, takeAnswer } from "./settings.ts";
 import type { Row } from "./table.ts";
 import { timed } from "./timed.ts";
-import { assertions, gossfile } from "./work.ts";
-
-type Side = Row["ours"];
+import { gossfile } from "./work.ts";
 
 /** All rows of machines. `full`: disks are built from nothing as well, which takes minutes. */
 export async function measureMachines(measuring: Measuring & { readonly full: boolean }): Promise<Row[]> {
@@ -52,106 +53,25 @@ export async function measureMachines(measuring: Measuring & { readonly full: bo
     const machines = await run("machine.bench");
     const disks = measuring.full ? await run("build.bench") : undefined;
     const why = "missing" in goss ? { ...machines, why: goss.missing } : machines;
-    return [...machineRows(machines, why), ...(disks === undefined ? [] : diskRows(disks))];
+    const none = { why: "", words: {}, timings: { none: await unchanged(measuring), load: loadavg().slice(0, 1) } };
+    return [
+      ...machineRows(machines, why),
+      ...diskRows(none, disks ?? { timings: {}, words: {}, why: "left out, by --quick" }),
+    ];
   } finally {
     await host.close();
     rmSync(room, { recursive: true, force: true });
   }
 }
 
-interface Told extends Answer {
-  /** Why a number is not there. */
-  readonly why: string;
-}
-
-function side({ timings, why }: Told, name: string, by: string): Side {
-  const taken = timings[name] ?? [];
-  return taken.length === 0 ? { by, missing: why } : { by, sample: sampleOf(taken) };
-}
-
-function loadOf({ timings }: Answer, name: string): { load?: [number, number] } {
-  const seen = timings[name] ?? [];
-  return seen.length === 0 ? {} : { load: [Math.min(...seen), Math.max(...seen)] };
-}
-
-/** `machine.bench.ts` names what it took. Exported for the tests. */
-export function machineRows(told: Told, goss: Told = told): Row[] {
-  const how = told.words["accelerator"] === "kvm" ? "hardware" : "emulated";
-  const boot = loadOf(told, "boot: load");
-  const reset = loadOf(told, "reset: load");
-  const files = loadOf(told, "assertions: load");
-  const bootOurs = side(told, "boot: ours", "standUp to the first succeed(), two snapshots for later resets included");
-  const carrier = side(told, "boot: carrier", "the same with carrier: true and no network");
-  const resetOurs = side(told, "reset: ours", "rewind to the first succeed(): clock, random pool, canary gone");
-  const assert = side(told, "assertions: ours", "expect(node).toMeet(all(…)), from the call to its promise");
-  const peer = (name: string, by: string, from = told) => side(from, name, by);
-  const sshBy = "the same image and XML: qemu-img create, virsh create, ssh until it answers";
-  return [
-    {
-      work: `boot to the first command, ${how}`,
-      ours: bootOurs,
-      peer: peer("boot: ssh", sshBy),
-      target: 0.75,
-      ...boot,
-    },
-    { work: `boot of a carrier to the first command, ${how}`, ours: carrier, limit: 7000, ...boot },
-    {
-      work: `reset to the first command, clock right, ${how}`,
-      ours: resetOurs,
-      peer: peer("reset: raw", "QMP stop, snapshot-load, cont, a line to a shell at a port that sets the clock"),
-      target: 1.5,
-      ...reset,
-    },
-    {
-      work: `reset to the first command against libvirt's, ${how}`,
-      ours: resetOurs,
-      peer: peer("reset: revert", "virsh snapshot-revert, then ssh until it answers, which sets the clock"),
-      target: 0.2,
-      ...reset,
-    },
-    {
-      work: `${assertions} file assertions on a machine, ${how}`,
-      ours: assert,
-      peer: peer("assertions: goss", "goss in the guest over an ssh connection that is open already", goss),
-      target: 1.2,
-      ...files,
-    },
-    {
-      work: `${assertions} file assertions on a machine, ssh connecting anew, ${how}`,
-      ours: assert,
-      peer: peer("assertions: goss anew", "goss in the guest over ssh, connected for it", goss),
-      ...files,
-    },
-    {
-      work: "memory of the harness for one machine more",
-      ours: side(told, "memory: harness", "growth of the test process with three machines more, by three"),
-      limit: 10,
-      unit: "MiB",
-    },
-    {
-      work: `memory of QEMU for a machine of 256 MiB, ${how}`,
-      ours: side(told, "memory: qemu", "resident memory of each of the three"),
-      unit: "MiB",
-    },
-  ];
-}
-
-/** `build.bench.ts` names what it took. */
-export function diskRows(told: Told): Row[] {
-  const load = loadOf(told, "load");
-  return [
-    {
-      work: "build of a disk that nothing changed of",
-      ours: side(told, "none", "Store.build, in a process"),
-      limit: 50,
-      ...load,
-    },
-    {
-      work: "build of a disk with one role changed",
-      ours: side(told, "role", "Store.build: the playbook over the tree below, and the disk"),
-      peer: side(told, "full", "Store.build in an empty store: mmdebstrap, packages, the playbook, the disk"),
-      target: 0.5,
-      ...load,
-    },
-  ];
+/** The disk is in the store: what a new process asks, each time of files that it has not read. */
+async function unchanged({ config, rounds }: Measuring): Promise<number[]> {
+  const took: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const began = performance.now();
+    const { built } = await new Store({ directory: config.store, disks: config.disks }).build(machineRecipe);
+    took.push(performance.now() - began);
+    if (built) throw new Error("a disk that was in the store was built again");
+  }
+  return took;
 }
