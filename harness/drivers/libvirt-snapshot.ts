@@ -1,9 +1,10 @@
 // Decides how memory and disks of machines are kept and brought back, all of them at one moment, and that a machine which was
 // brought back is clean: the clock is right, the random pool is its own, and what was there since is not.
 import { randomBytes } from "node:crypto";
+import { statfs } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Probe } from "../model/check.ts";
-import { ProvisionError } from "../model/errors.ts";
+import { messageOf, ProvisionError } from "../model/errors.ts";
 import { freshScript, placeFresh, removeFresh } from "./libvirt-fresh.ts";
 import type { KeptMoment, Machine } from "./libvirt-machine.ts";
 import { snapshotDelete, snapshotLoad, snapshotSave } from "./libvirt-qmp-jobs.ts";
@@ -24,7 +25,9 @@ export async function saveAll(machines: readonly Machine[], tag: string): Promis
     await Promise.all(machines.map((machine) => machine.qmp.stop()));
     await Promise.all(
       machines.map(async (machine, index) => {
-        const failed = (error: unknown) => Promise.reject(notDone(machine, "kept", error));
+        const failed = async (error: unknown) => {
+          throw await notDone(machine, "kept", error);
+        };
         if (machine.snapshots.delete(tag)) await snapshotDelete(machine.qmp, tag).catch(failed);
         await snapshotSave(machine.qmp, tag).catch(failed);
         machine.snapshots.set(tag, moments[index] as KeptMoment);
@@ -67,7 +70,9 @@ export async function loadAll(machines: readonly Machine[], tag: string): Promis
   );
   await Promise.all(
     machines.map((machine) =>
-      snapshotLoad(machine.qmp, tag).catch((error: unknown) => Promise.reject(notDone(machine, "brought back", error))),
+      snapshotLoad(machine.qmp, tag).catch(async (error: unknown) => {
+        throw await notDone(machine, "brought back", error);
+      }),
     ),
   );
   for (const machine of machines) machine.life.revive();
@@ -135,14 +140,17 @@ const ran: Probe<string, { status: number; seen: string }> = {
   parse: ({ status, stderr }) => [{ status, seen: stderr.trim() }],
 };
 
-function notDone(machine: Machine, what: string, cause: unknown): ProvisionError {
-  const said = cause instanceof Error ? cause.message : String(cause);
-  const full = /No space left on device/.test(said);
+/** Less than this left on the disk means that it was full: QEMU's words name errors of the system by other numbers than its cause's. */
+const nearlyNothing = 16 * 1024 ** 2;
+
+async function notDone({ facts }: Machine, what: string, cause: unknown): Promise<ProvisionError> {
+  const { bavail, bsize } = await statfs(facts.files.directory).catch(() => ({ bavail: Number.NaN, bsize: 1 }));
+  const full = bavail * bsize < nearlyNothing;
   return new ProvisionError({
     code: full ? "no-space" : "snapshot-failed",
     phase: "ready",
-    node: machine.facts.title,
-    seen: `memory and disks could not be ${what}: ${said}`,
+    node: facts.title,
+    seen: `memory and disks could not be ${what}: ${messageOf(cause)}${full ? `, and ${facts.files.directory} has no room left` : ""}`,
     hint: full ? "free space below the state directory" : undefined,
     cause,
   });
