@@ -99,6 +99,11 @@ export interface Driver {
   /** The live handle of a created node, ready as its declaration means it. Rejects at once when the node dies first. */
   connect(resource: PlannedResource, standing: Standing): Promise<Node>;
   /**
+   * What the environment's nodes take of something that is shared for speed, by name: where more is in use at a time, everything
+   * gets slow. A run waits until there is room. An amount is at most the capacity.
+   */
+  takes?(standing: Standing): Promise<Readonly<Record<string, { readonly amount: number; readonly capacity: number }>>>;
+  /**
    * Keeps the state of these nodes, all at one moment, so that `rewind` brings it back. A driver without it cannot.
    * `create` and `connect` of them are over.
    */

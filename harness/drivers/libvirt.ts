@@ -1,4 +1,5 @@
 // Decides how virtual machines, their networks and their files are made, found and removed through libvirt.
+import { availableParallelism } from "node:os";
 import type { Readable } from "node:stream";
 import { HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
 import type { BuiltDisk, BuiltImage } from "../model/image.ts";
@@ -77,6 +78,14 @@ export class LibvirtDriver implements Driver {
 
   plan(standing: Standing): readonly PlannedResource[] {
     return planOf(standing);
+  }
+
+  /** A guest that is emulated keeps a CPU of the host busy for each of its own; with hardware virtualisation they share well. */
+  async takes(standing: Standing): ReturnType<NonNullable<Driver["takes"]>> {
+    if ((await this.#accelerates()) === "kvm") return {};
+    const capacity = availableParallelism();
+    const wanted = [...machinesOf(standing).values()].reduce((sum, { vcpus }) => sum + vcpus, 0);
+    return { "emulated CPUs": { amount: Math.min(wanted, capacity), capacity } };
   }
 
   async check(standing: Standing): Promise<void> {

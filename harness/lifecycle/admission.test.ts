@@ -54,6 +54,30 @@ function waiter(run: string, claims: readonly Claim[]): { child: ChildProcess; l
   return { child, lines };
 }
 
+describe("what is shared for speed", () => {
+  const cpus = (amount: number): Claim => ({ name: "emulated CPUs", amount });
+  const shared = { capacity: { "emulated CPUs": 2 }, elastic: ["emulated CPUs"] };
+
+  test("a process never waits for what it holds itself", async () => {
+    begin("r1");
+    await ask("r1", "s1", [cpus(2)], shared);
+    await ask("r1", "s2", [cpus(2)], shared);
+    expect(ledger.claims()).toHaveLength(2);
+  });
+
+  test("it waits for what another process holds", async () => {
+    const other = await bystander();
+    begin("r1");
+    ledger.claim("r1", "s1", identityOf(other.pid), [cpus(1)], () => undefined);
+    await ask("r1", "s2", [cpus(1)], shared);
+    const abort = new AbortController();
+    const onWait = (reason: string) => abort.abort(new Error(reason));
+    await expect(ask("r1", "s3", [cpus(2)], { ...shared, signal: abort.signal, onWait })).rejects.toThrow(
+      "emulated CPUs: 2 are asked for, 1 of 2 are held by run r1",
+    );
+  });
+});
+
 describe("admission", () => {
   test("adds memory up over runs, and gives a port once", async () => {
     begin("r1");

@@ -14,6 +14,11 @@ export interface Admission {
   readonly claims: readonly Claim[];
   /** How much there is of what has an amount, by name, in the same unit as the claims. */
   readonly capacity: Readonly<Record<string, number>>;
+  /**
+   * Names of what is shared for speed alone: what this process holds of it already does not count, so that it never waits for
+   * itself.
+   */
+  readonly elastic?: readonly string[];
   readonly signal?: AbortSignal;
   /** Told once for each new reason to wait: `memory: 3 of 4 GiB are held by run x (assay run …)`. */
   readonly onWait?: (reason: string) => void;
@@ -70,8 +75,9 @@ function refuseImpossible({ claims, capacity }: Admission): void {
 }
 
 /** Whether a held claim stands in the way, whoever wants what. */
-function counts(held: HeldClaim, { run, scope }: Admission, ledger: Ledger, waitedMs: number): boolean {
+function counts(held: HeldClaim, { run, scope, elastic }: Admission, ledger: Ledger, waitedMs: number): boolean {
   if (held.run === run && held.scope === scope) return false;
+  if (elastic?.includes(held.name) === true && held.holder === identityOf()) return false;
   if (liveness(held.identity) === "dead") return waitedMs < reapingMs && ledger.standing(held.run).length > 0;
   // In a living run, one process that died leaves its resources to the end of the run; other runs wait for that end, but
   // the run itself would wait for ever.

@@ -116,7 +116,7 @@ class Stand {
     const images = await this.#images();
     const standing: Standing = { owner, environment, scope, directory, images, nodes: this.#nodes };
     await this.#phase("declare", undefined, () => Promise.all(drivers.map((driver) => driver.check(standing))));
-    await this.#admit();
+    await this.#admit(standing);
     const started = new Map<string, Promise<void>>();
     for (const resource of inOrder(drivers.flatMap((driver) => driver.plan(standing)))) {
       const needs = resource.needs.map((name) => started.get(name));
@@ -211,8 +211,12 @@ class Stand {
     return built;
   }
 
-  async #admit(): Promise<void> {
-    const { environment, owner, scope, ledger, signal } = this.#wanted;
+  async #admit(standing: Standing): Promise<void> {
+    const { environment, owner, scope, ledger, drivers, signal } = this.#wanted;
+    const taken = await Promise.all(
+      drivers.map(async (driver) => Object.entries((await driver.takes?.(standing)) ?? {})),
+    );
+    const shared = taken.flat();
     // A container on a machine has its memory from that machine's.
     const memory = Object.values<NodeDeclaration>(environment.nodes)
       .filter((node) => node.kind === "vm" || node.on === undefined)
@@ -220,6 +224,7 @@ class Stand {
     const claims: Claim[] = [
       ...exclusiveNames(environment).map((name) => ({ name })),
       ...(memory === 0 ? [] : [{ name: "memory", amount: memory }]),
+      ...shared.map(([name, { amount }]) => ({ name, amount })),
     ];
     if (claims.length === 0) return;
     const onWait = (reason: string) => this.#say("create", "started", undefined, `waiting: ${reason}`);
@@ -227,7 +232,11 @@ class Stand {
       run: owner.run,
       scope,
       claims,
-      capacity: { memory: totalmem() },
+      capacity: {
+        memory: totalmem(),
+        ...Object.fromEntries(shared.map(([name, { capacity }]) => [name, capacity])),
+      },
+      elastic: shared.map(([name]) => name),
       onWait,
       ...(signal === undefined ? {} : { signal }),
     });

@@ -76,7 +76,7 @@ function makeSchemas() {
         "expected a check",
       )
       .optional(),
-    within: duration.default(180_000),
+    within: duration.default(300_000),
   });
   return {
     qcow2: z.strictObject({
@@ -132,7 +132,7 @@ function makeSchemas() {
       transport: z.enum(["ports", "ssh"]).default("ports"),
       /** A guest that only carries others, of which nothing is asserted: booted the quick way, with what it does not need left out. */
       carrier: z.boolean().default(false),
-      ready: ready.default({ unit: "booted", within: 180_000 }),
+      ready: ready.default({ unit: "booted", within: 300_000 }),
       /** How long `shutdown` waits for the guest. */
       stopTimeout: duration.default(90_000),
       after: z.array(name).default([]),

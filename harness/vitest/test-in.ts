@@ -42,6 +42,8 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   let shared: Promise<LiveEnvironment> | undefined;
   /** With isolation by test: the environment that the last test used, to be brought back to its beginning. */
   let used: LiveEnvironment | undefined;
+  /** With isolation by test: what was stood up before the first test, for that one. */
+  let first: Promise<LiveEnvironment> | undefined;
   let skipped: string | undefined;
 
   // Failures are kept: thrown here, they would be told of the file and of no test.
@@ -50,13 +52,20 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
       const { engines, disks } = session().settings;
       return { path: engines.path, libvirtUri: engines.libvirtUri, disks };
     });
-    if (perTest || skipped !== undefined) return;
-    shared = stand(environment);
-    await shared.catch(() => undefined);
+    if (skipped !== undefined) return;
+    if (!perTest) {
+      shared = stand(environment);
+      await shared.catch(() => undefined);
+    } else if (Object.values(environment.nodes).some(({ kind }) => kind === "vm")) {
+      // A machine takes its time to boot, which is no test's; the first test has it as it is then.
+      first = stand(environment);
+      await first.catch(() => undefined);
+    }
   });
   afterAll(async () => {
     try {
       await used?.takeDown();
+      await (await first?.catch(() => undefined))?.takeDown();
       if (shared !== undefined)
         await shared.then(
           (live) => live.takeDown(),
@@ -79,7 +88,9 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
       used = await backAgain(last);
       return used;
     }
-    const live = await stand(environment);
+    const ready = first;
+    first = undefined;
+    const live = await (ready ?? stand(environment));
     // What can be brought back in place is kept for the next test; everything else is made anew.
     if (live.rewind !== undefined) used = live;
     else onCleanup(() => live.takeDown());
