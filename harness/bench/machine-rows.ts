@@ -65,7 +65,10 @@ export function machineRows(told: Told, goss: Told = told): Row[] {
     {
       work: `boot to the first command against Vagrant, ${how}`,
       ours: bootOurs,
-      peer: { by: "vagrant up, vagrant ssh, with vagrant-libvirt", missing: "not tried" },
+      peer: {
+        by: "vagrant up, vagrant ssh, with vagrant-libvirt",
+        missing: "vagrant-libvirt and a box of the image were not tried yet",
+      },
     },
     {
       work: `300 file assertions on a machine, ${how}`,
