@@ -1,6 +1,6 @@
 // Machines: boot, reset and 300 assertions, by Assay and by hand, by turns. Measures nothing before both sides have done the work
 // once, and keeps nothing of a round in which a clock was wrong.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
@@ -176,6 +176,7 @@ async function assertionRounds(soe: VmNode, byHand: MachineByHand, host: ReturnT
   };
   await expect(soe).not.toMeet(all(...checks("nobody")));
   const sides = [ours];
+  let end = () => {};
   if (settings.goss !== undefined) {
     const to = byHand.sshWords(soe.address());
     await byHand.sshLoop("true", soe.address());
@@ -193,7 +194,11 @@ async function assertionRounds(soe: VmNode, byHand: MachineByHand, host: ReturnT
       { timeout: 300_000 },
     );
     const control = join(byHand.directory, "mux");
-    execFileSync("ssh", ["-M", "-S", control, "-f", "-N", ...to], { stdio: "ignore", timeout: 60_000 });
+    // Ended below; that of a bench which was killed ends when its guest is gone.
+    const master = spawn("ssh", ["-M", "-S", control, "-N", ...to], { stdio: "ignore" });
+    end = () => void master.kill();
+    const asks = ["-O", "check", "-S", control, ...to.slice(-1)];
+    await host.succeed(shell(`until ssh ${asks.join(" ")} 2>/dev/null; do sleep 0.1; done`), { timeoutMs: 60_000 });
     const goss = (file: string) => `sudo /opt/goss/goss -g /opt/goss/${file} validate`;
     const said = await host.exec(["ssh", "-S", control, ...to, goss("defect.yaml")], { timeoutMs: 120_000 });
     expect(said.stdout).toContain(`Count: ${assertions}, Failed: 1`);
@@ -202,10 +207,14 @@ async function assertionRounds(soe: VmNode, byHand: MachineByHand, host: ReturnT
     const anew = async () => keep("assertions: goss anew", await timed(host, ["ssh", ...to, goss("goss.yaml")]));
     sides.push(open, anew);
   }
-  for (let round = -1; round < settings.rounds; round += 1) {
-    if (round === 0) for (const name of Object.keys(timings)) if (name.startsWith("assertions")) timings[name] = [];
-    busy("assertions");
-    for (const side of by(round, sides)) await side();
+  try {
+    for (let round = -1; round < settings.rounds; round += 1) {
+      if (round === 0) for (const name of Object.keys(timings)) if (name.startsWith("assertions")) timings[name] = [];
+      busy("assertions");
+      for (const side of by(round, sides)) await side();
+    }
+  } finally {
+    end();
   }
 }
 
