@@ -128,7 +128,7 @@ export class LibvirtNode extends ShellNode implements VmNode {
     return loadAll([this.#machine], readySnapshot);
   }
 
-  snapshot(name: string): Promise<void> {
+  async snapshot(name: string): Promise<void> {
     if (!snapshotName.test(name))
       throw new DeclarationError({
         code: "bad-name",
@@ -139,7 +139,7 @@ export class LibvirtNode extends ShellNode implements VmNode {
     return saveAll([this.#machine], name);
   }
 
-  revert(name: string): Promise<void> {
+  async revert(name: string): Promise<void> {
     if (!this.#machine.snapshots.has(name)) {
       const names = [...this.#machine.snapshots.keys()].filter((each) => snapshotName.test(each));
       throw new DeclarationError({
