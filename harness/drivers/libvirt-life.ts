@@ -11,6 +11,9 @@ const wordsGraceMs = 150;
 /** A guest that starts again this often before it is ready will never be. Firmware and a first relabelling each do it once. */
 const mostResets = 3;
 
+/** Resets that come this soon after each other are one. */
+const oneResetMs = 500;
+
 export type EndKind = "panicked" | "powered-off" | "gone";
 
 /** How a life ended. */
@@ -34,6 +37,7 @@ export class MachineLife {
   #expected = false;
   #off: string | undefined;
   #resets = 0;
+  #resetAt = 0;
   #qmp: Qmp | undefined;
   readonly #heardReset = new Set<(count: number) => void>();
 
@@ -59,13 +63,16 @@ export class MachineLife {
     this.#expected = false;
     this.#off = undefined;
     this.#resets = 0;
-    qmp.onEvent(({ event, data }) => {
+    qmp.onEvent(({ event, data, at }) => {
       if (qmp !== this.#qmp) return;
       // The first reason counts: libvirt ends a QEMU whose guest has powered off, and that is told, too.
       if (event === "SHUTDOWN")
         this.#off ??= data["guest"] === true ? "the guest powered itself off" : `${data["reason"]}`;
       if (event === "GUEST_PANICKED") void this.#conclude("panicked", "the guest's panic device was used");
-      if (event === "RESET" && data["guest"] === true) {
+      // A kernel that restarts the machine tries one way after the other, and each is told: no boot is that short.
+      const again = at - this.#resetAt < oneResetMs;
+      if (event === "RESET" && data["guest"] === true) this.#resetAt = at;
+      if (event === "RESET" && data["guest"] === true && !again) {
         this.#resets += 1;
         this.#onReset();
         for (const heard of [...this.#heardReset]) heard(this.#resets);
