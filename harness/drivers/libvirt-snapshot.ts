@@ -42,8 +42,8 @@ export async function saveAll(machines: readonly Machine[], tag: string): Promis
 }
 
 /**
- * Brings all machines back to what `saveAll` kept, before any of them runs on. A machine that is off, or has other devices than
- * then, gets a new QEMU. Rejects with `no-snapshot`, `not-clean` or `snapshot-failed`.
+ * Brings all machines back to what `saveAll` kept, before any of them runs on. A machine that is off, has other devices than
+ * then, or has started again since gets a new QEMU. Rejects with `no-snapshot`, `not-clean` or `snapshot-failed`.
  */
 export async function loadAll(machines: readonly Machine[], tag: string): Promise<void> {
   const moments = machines.map((machine) => {
@@ -61,8 +61,9 @@ export async function loadAll(machines: readonly Machine[], tag: string): Promis
   const same = machines.map((machine, index) => machine.stillConnected(moments[index] as KeptMoment));
   for (const [index, { transport, moment }] of moments.entries()) if (same[index] === true) transport.hold(moment);
   await Promise.all(
-    machines.map(async (machine) => {
-      if (machine.life.over || machine.plugged.size > 0) {
+    machines.map(async (machine, index) => {
+      // The ports of a guest that has started again since are not as they were then, and QEMU does not bring them back.
+      if (machine.life.over || machine.plugged.size > 0 || same[index] !== true) {
         if (!machine.life.over) await machine.powerOff();
         await machine.powerOn({ paused: true });
       } else await machine.qmp.stop();
