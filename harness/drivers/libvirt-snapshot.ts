@@ -100,14 +100,31 @@ async function leaveCanary(machine: Machine): Promise<boolean> {
   return Promise.race([left, pause(canaryPatienceMs, false, { ref: false })]);
 }
 
-/** Two round trips: what the guest counts; then the clock, the random pool, and whether the canary is gone. */
-async function refresh({ facts: { title }, transport }: Machine, marked: boolean): Promise<void> {
-  const asked = Date.now();
-  const uptimeMs = await transport.observe(uptime, "");
-  // Its count is not that of the snapshot: an emulated processor's ticks never go back.
-  const beganMs = (asked + Date.now()) / 2 - uptimeMs;
+/** A question this quick says when it was answered, nearly enough. */
+const quickMs = 40;
+
+/**
+ * When the guest's count of its uptime was zero, in milliseconds since the epoch. It is not what the snapshot would say: an emulated
+ * processor's ticks never go back. Asked again while the answer was slow: the first question may have to connect, and start a shell.
+ */
+async function beginningOf({ transport }: Machine): Promise<number> {
+  let best = { tookMs: Number.POSITIVE_INFINITY, beganMs: 0 };
+  for (let tries = 0; tries < 3 && best.tookMs > quickMs; tries += 1) {
+    const asked = Date.now();
+    const uptimeMs = await transport.observe(uptime, "");
+    const answered = Date.now();
+    const tookMs = answered - asked;
+    if (tookMs < best.tookMs) best = { tookMs, beganMs: (asked + answered) / 2 - uptimeMs };
+  }
+  return best.beganMs;
+}
+
+/** What the guest counts; then, in one round trip, the clock, the random pool, and whether the canary is gone. */
+async function refresh(machine: Machine, marked: boolean): Promise<void> {
+  const { title } = machine.facts;
+  const beganMs = await beginningOf(machine);
   const clean = `for f in ${canaries}; do [ ! -e "$f" ] || exit ${canaryLives}; done`;
-  const { status, seen } = await transport.observe(ran, freshScript(beganMs, randomBytes(48), clean));
+  const { status, seen } = await machine.transport.observe(ran, freshScript(beganMs, randomBytes(48), clean));
   if (status === canaryLives && marked)
     throw new ProvisionError({
       code: "not-clean",
