@@ -8,7 +8,7 @@ test("no two machines have the same id, host keys or random seed", async ({ firs
   const identity = "cat /etc/machine-id /etc/ssh/ssh_host_*_key.pub | cut -d ' ' -f 1,2 | sort";
   const [one = "", other = ""] = await Promise.all([first, second].map((machine) => machine.succeed(shell(identity))));
   const lines = one.split("\n");
-  expect(lines.length).toBeGreaterThanOrEqual(3);
+  expect(lines.length).toBeGreaterThanOrEqual(2);
   expect(other.split("\n").filter((line) => lines.includes(line))).toEqual([]);
 });
 
