@@ -15,7 +15,8 @@ import type { ContainerNode } from "../model/node.ts";
 import { fromQcow2, vm } from "../model/vm.ts";
 import { Store } from "../store/store.ts";
 import { openDockerDriver } from "./by-kind.ts";
-import { CarriedDriver, imagesOn } from "./docker-carried.ts";
+import { CarriedDriver } from "./docker-carried.ts";
+import { imagesOn } from "./docker-names.ts";
 import type { PlannedResource, Standing } from "./driver.ts";
 import { hostNode } from "./shell-node.ts";
 

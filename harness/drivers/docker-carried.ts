@@ -3,7 +3,6 @@
 import { Agent } from "node:http";
 import { Duplex } from "node:stream";
 import { messageOf, ProvisionError } from "../model/errors.ts";
-import type { BuiltImage } from "../model/image.ts";
 import type { Node } from "../model/node.ts";
 import type { Channel } from "../transports/transport.ts";
 import { DockerDriver } from "./docker.ts";
@@ -28,7 +27,7 @@ export class CarriedDriver implements Driver {
   }
 
   plan(standing: Standing): readonly PlannedResource[] {
-    return machinesOf(standing).flatMap((vm) => planOf(standing, vm));
+    return carriersOf(standing).flatMap((vm) => planOf(standing, vm));
   }
 
   /** What is wrong is found by the engine: before its machine runs nobody can ask. */
@@ -107,21 +106,11 @@ export class CarriedDriver implements Driver {
 }
 
 /** Names of machines that carry containers, in order of declaration. */
-export function machinesOf({ environment }: Pick<Standing, "environment">): readonly string[] {
+function carriersOf({ environment }: Pick<Standing, "environment">): readonly string[] {
   const on = Object.values(environment.nodes).flatMap((node) =>
     node.kind === "container" && node.on !== undefined ? [node.on] : [],
   );
   return [...new Set(on)];
-}
-
-/** The built images that containers on a machine are made from. */
-export function imagesOn(standing: Standing, on: string): readonly BuiltImage[] {
-  const tags = Object.values(standing.environment.nodes).flatMap((node) =>
-    node.kind === "container" && node.on === on && typeof node.image === "object" && "kind" in node.image
-      ? [`${node.image.name}:${node.image.version}`]
-      : [],
-  );
-  return [...new Set(tags)].flatMap((tag) => standing.images.get(tag) ?? []);
 }
 
 /** Connections to an engine, each a program in the machine that is started when one is needed. */

@@ -1,6 +1,7 @@
 // Decides what an environment needs of a docker engine, and what scratch directories are called.
 import type { ContainerDeclaration } from "../model/container.ts";
 import { carrierOf, networkNames, startOrder, startsAfter, volumeCarrier } from "../model/environment.ts";
+import type { BuiltImage } from "../model/image.ts";
 import type { PlannedResource, Standing } from "./driver.ts";
 import { resourceName } from "./names.ts";
 
@@ -67,4 +68,14 @@ export function planOf(standing: Standing, on?: string): readonly PlannedResourc
     nodes.push({ driver, kind: "container", name: resourceName(standing, node), node, needs, ...carried });
   }
   return [...networks, ...volumes, ...directories, ...nodes];
+}
+
+/** The built images that containers on a machine are made from. */
+export function imagesOn(standing: Standing, on: string): readonly BuiltImage[] {
+  const tags = Object.values(standing.environment.nodes).flatMap((node) =>
+    node.kind === "container" && node.on === on && typeof node.image === "object" && "kind" in node.image
+      ? [`${node.image.name}:${node.image.version}`]
+      : [],
+  );
+  return [...new Set(tags)].flatMap((tag) => standing.images.get(tag) ?? []);
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ProvisionError } from "../model/errors.ts";
 import { shell } from "../model/exec.ts";
 import type { Transport } from "../transports/transport.ts";
+import { imagesOn } from "./docker-names.ts";
 import type { Standing } from "./driver.ts";
 import type { DiskFacts } from "./libvirt-xml-facts.ts";
 
@@ -22,19 +23,12 @@ export interface Payload {
 
 /** Images of the containers that are declared to run on a machine, each once. */
 export function payloadOf(standing: Standing, machine: string): readonly Payload[] {
-  const found = new Map<string, Payload>();
-  for (const declaration of Object.values(standing.environment.nodes)) {
-    if (declaration.kind !== "container" || declaration.on !== machine || typeof declaration.image === "string")
-      continue;
-    if (!("kind" in declaration.image)) continue;
-    const tag = `${declaration.image.name}:${declaration.image.version}`;
-    const image = standing.images.get(tag);
-    if (image?.archive === undefined) continue;
-    const { archive, imageId } = image;
+  return imagesOn(standing, machine).flatMap(({ tag, imageId, archive }) =>
     // Twenty characters are all that a virtio disk's serial has.
-    found.set(tag, { tag, imageId, archive, serial: `image-${imageId.replace("sha256:", "").slice(0, 14)}` });
-  }
-  return [...found.values()];
+    archive === undefined
+      ? []
+      : [{ tag, imageId, archive, serial: `image-${imageId.replace("sha256:", "").slice(0, 14)}` }],
+  );
 }
 
 /** Puts an archive where QEMU may read it, without a second copy of it where the file system can do that. */
