@@ -2,6 +2,7 @@
 
 import type { Node } from "./node.ts";
 import type { Judgement } from "./outcome.ts";
+import type { FileTree } from "./tree.ts";
 
 /**
  * A titled question to a node. `N` is the narrowest kind of node it can be asked of: an image check wants a container.
@@ -46,6 +47,11 @@ export interface Probe<Subject, Answer> {
    * rejects all. Pure: tested on recorded output.
    */
   parse(output: ProbeOutput, subjects: readonly Subject[]): readonly (Answer | Error)[];
+  /**
+   * The same answers, read off the files alone: for an image at rest, and for a container whose image has no tools. Absent where
+   * files do not tell: such a probe needs a running node.
+   */
+  fromTree?(tree: FileTree, subjects: readonly Subject[]): Promise<readonly (Answer | Error)[]>;
 }
 
 export interface ProbeOutput {
