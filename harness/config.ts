@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { DeclarationError } from "./model/errors.ts";
+import { home, projectOf } from "./place.ts";
 
 export interface Config {
   /** Of Assay itself, from package.json. */
@@ -38,8 +40,14 @@ export interface Config {
   readonly color: boolean;
   /** Standard output is a terminal that a live tree can be drawn on. */
   readonly live: boolean;
-  /** `DOCKER_HOST`, where it is set. */
+  /** Which engine runs the host's containers: `ASSAY_ENGINE`, default docker. */
+  readonly engine: "docker" | "podman";
+  /** Address of that engine: `DOCKER_HOST` for docker, where it is set; for podman always one. */
   readonly dockerHost: string | undefined;
+  /** Address of each engine, whichever is chosen: what earlier runs left on the other is removed all the same. */
+  readonly engineHosts: { readonly docker: string | undefined; readonly podman: string };
+  /** `ASSAY_STORE_BUDGET`: how much disk the store may take, `20g`, `15%` or `none`; see `store/budget.ts`. */
+  readonly storeBudget: string | undefined;
   /** `ASSAY_FAULT`: whom to kill at which commit of whose ledger; see `lifecycle/fault.ts`. For tests of Assay itself. */
   readonly fault: string | undefined;
 }
@@ -49,15 +57,21 @@ export interface Config {
  * ledger is a SQLite file in WAL mode.
  */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const project = resolve(import.meta.dirname, "..");
+  const project = projectOf(process.cwd());
   const user = join(env["XDG_STATE_HOME"] ?? join(homedir() || tmpdir(), ".local", "state"), "assay");
   const root = process.getuid?.() === 0;
   const state = resolve(env["ASSAY_STATE"] ?? (root ? "/var/lib/assay" : user));
   const runtime = root
     ? "/run/assay"
     : join(env["XDG_RUNTIME_DIR"] ?? `/tmp/assay-${process.getuid?.() ?? 0}`, "assay");
+  const engine = engineOf(env["ASSAY_ENGINE"]);
+  const podmanRoom = root ? "/run" : (env["XDG_RUNTIME_DIR"] ?? `/run/user/${process.getuid?.() ?? 0}`);
+  const engineHosts = {
+    docker: env["DOCKER_HOST"],
+    podman: env["CONTAINER_HOST"] || `unix://${podmanRoom}/podman/podman.sock`,
+  };
   const terminal = process.stdout.isTTY === true && env["TERM"] !== "dumb";
-  const { version } = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(home, "package.json"), "utf8")) as { version: string };
   return {
     version,
     project,
@@ -72,9 +86,22 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     runs: resolve(env["ASSAY_REPORTS"] ?? join(project, "reports", "runs")),
     color: (env["NO_COLOR"] ?? "") === "" && (terminal || (env["FORCE_COLOR"] ?? "") !== ""),
     live: terminal && env["CI"] === undefined,
-    dockerHost: env["DOCKER_HOST"],
+    engine,
+    dockerHost: engineHosts[engine],
+    engineHosts,
+    storeBudget: env["ASSAY_STORE_BUDGET"] || undefined,
     fault: env["ASSAY_FAULT"],
   };
+}
+
+function engineOf(wanted: string | undefined): "docker" | "podman" {
+  if (wanted === undefined || wanted === "" || wanted === "docker") return "docker";
+  if (wanted === "podman") return "podman";
+  throw new DeclarationError({
+    code: "unknown-engine",
+    seen: `ASSAY_ENGINE=${wanted} names no engine`,
+    hint: "it may be docker or podman",
+  });
 }
 
 /** Its members may use the machine's daemon; its socket itself is open to everybody on Debian, and then asks who it is. */

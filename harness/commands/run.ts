@@ -12,6 +12,7 @@ import { messageOf } from "../model/errors.ts";
 import type { RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
 import { redact, register } from "../model/secret.ts";
+import { ownModule } from "../place.ts";
 import type { Progress } from "../reporting/progress.ts";
 import type { Report } from "../reporting/report.ts";
 import { roomToStart } from "../vitest/early-worker.ts";
@@ -80,6 +81,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     project: config.project,
     engines: engineFacts(config),
     disks: config.disks,
+    storeBudget: config.storeBudget,
     fault: config.fault,
     substitutes,
   };
@@ -134,10 +136,10 @@ export async function runCommand(patterns: readonly string[], options: RunOption
         command: [
           process.execPath,
           ...roomToStart,
-          join(config.project, "harness/commands/run-child.ts"),
+          ownModule("commands/run-child"),
           "run",
           "--config",
-          "harness/vitest.config.ts",
+          ownModule("vitest.config"),
           ...projects.flatMap((project) => ["--project", project]),
           ...patterns,
         ],

@@ -113,17 +113,29 @@ export const commandTable: readonly CommandEntry[] = [
   {
     usage: "list",
     does: "list what is alive: runs, their owners and resources",
-    options: [["--json", "print it as JSON"]],
+    options: [
+      ["--json", "print it as JSON"],
+      ["--store", "list what the store holds instead: sizes, last uses, who uses it"],
+    ],
     exits: asking,
-    act: async (_words, options) => (await import("./list.ts")).listCommand(options),
+    act: async (_words, options) =>
+      options["store"] === true
+        ? (await import("./store-contents.ts")).storeListCommand(options)
+        : (await import("./list.ts")).listCommand(options),
   },
   {
     usage: "gc",
     does: "remove what dead runs left; a live run's resources are never touched",
     teaches: "Each run does this at its start. By hand it is of use after a crash.",
-    options: [["--json", "print what was removed and what was left alone as JSON"]],
+    options: [
+      ["--json", "print what was removed and what was left alone as JSON"],
+      ["--store [budget]", "bring the store within its budget now, or within this one; 0 leaves what is in use"],
+    ],
     exits: [0, 2, 3, 4],
-    act: async (_words, options) => (await import("./gc.ts")).gcCommand(options),
+    act: async (_words, { store, ...options }) =>
+      store === true || typeof store === "string"
+        ? (await import("./store-contents.ts")).storeGcCommand(store, options)
+        : (await import("./gc.ts")).gcCommand(options),
   },
   {
     usage: "doctor",

@@ -50,3 +50,10 @@ export function sayMs(ms: number): string {
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)}s`;
   return `${Math.floor(ms / 60_000)}m ${Math.round((ms % 60_000) / 1000)}s`;
 }
+
+/** A size for people, in binary units. @example sayBytes(436_207_616) // "416.0 MiB" */
+export function sayBytes(bytes: number): string {
+  const [unit, divisor] =
+    bytes >= 1024 ** 3 ? ["GiB", 1024 ** 3] : bytes >= 1024 ** 2 ? ["MiB", 1024 ** 2] : ["KiB", 1024];
+  return `${(bytes / (divisor as number)).toFixed(1)} ${unit}`;
+}

@@ -33,6 +33,12 @@ export async function takeLock(file: string, options: LockOptions = {}): Promise
   return lockOf(held, file, true);
 }
 
+/** The lock when nobody has it, else `undefined`: waits for nobody. */
+export async function tryLock(file: string): Promise<Lock | undefined> {
+  const held = await hold(file, ["--nonblock"]);
+  return held === undefined ? undefined : lockOf(held, file, false);
+}
+
 /**
  * A child that holds the lock while its standard input is open: it ends with this process. `undefined`: somebody has it.
  */

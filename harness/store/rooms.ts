@@ -55,6 +55,21 @@ export class Rooms {
     return join(this.disks, hexOf(digest));
   }
 
+  /** Directory of machines that are kept ready; an entry's name is 64 hexadecimal digits. */
+  get warm(): string {
+    return join(this.directory, "warm");
+  }
+
+  /** Marks of who uses what. */
+  get uses(): string {
+    return join(this.directory, "uses");
+  }
+
+  /** Directory of sizes of entries, a file each. */
+  get sizes(): string {
+    return join(this.directory, "sizes");
+  }
+
   lock(digest: Digest): string {
     return join(this.directory, "locks", hexOf(digest));
   }
@@ -65,7 +80,7 @@ export class Rooms {
 
   /** Makes what is missing. For root alone: trees hold programs that run as their owner. Idempotent. */
   prepare(): void {
-    for (const room of ["bases", "images", "locks", "logs", "newest", "building"])
+    for (const room of ["bases", "images", "locks", "logs", "newest", "building", "warm"])
       mkdirSync(join(this.directory, room), { recursive: true, mode: 0o700 });
     const disks = this.#wantedDisks ?? join(this.directory, "disks");
     mkdirSync(disks, { recursive: true, mode: 0o711 });

@@ -2,19 +2,23 @@
 // images; never talks to an engine.
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
-import { sayMs } from "../model/duration.ts";
+import { sayBytes, sayMs } from "../model/duration.ts";
 import { HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
 import type { BuiltImage } from "../model/image.ts";
 import type { Recipe } from "../model/recipe.ts";
+import { type Budget, budgetBytes, readBudget } from "./budget.ts";
 import { BuildLog } from "./build-log.ts";
-import type { Digest } from "./canonical.ts";
+import { type Digest, hexOf } from "./canonical.ts";
 import { builtImage, type Foundation, type ImageEntry, readEntry, readManifest } from "./entry.ts";
+import { evict } from "./evict.ts";
 import type { ImageSource } from "./image-source.ts";
+import { type Kept, listKept } from "./kept.ts";
 import { takeLock } from "./lock.ts";
 import { type Described, describeRecipe } from "./manifest.ts";
-import { markUsed, pruneImages } from "./prune.ts";
+import { markUsed, pruneImages, restMs } from "./prune.ts";
 import { type Room, Rooms } from "./rooms.ts";
 import { findTool, type Workplace } from "./steps-tool.ts";
+import { Uses } from "./uses.ts";
 import { manifestDifference } from "./why.ts";
 
 export interface StoreOptions {
@@ -25,6 +29,8 @@ export interface StoreOptions {
    * the store remembers it. Without it: `disks` in the store's directory.
    */
   readonly disks?: string;
+  /** How much disk it may take, as `readBudget` reads it: `"20g"`, `"15%"`, `"none"`. Without it: 15 % of the disk, at most 40 GiB. */
+  readonly budget?: string | undefined;
   /** Variables for programs of a build: proxies. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -39,6 +45,17 @@ export interface BuildOptions extends FindOptions {
   readonly say?: (line: string) => void;
   /** Aborting ends the build with a `ProvisionError` (code `cancelled`) and leaves nothing. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What `Store.contents` tells. */
+export interface StoreContents {
+  readonly directory: string;
+  /** Bytes; `Infinity` where there is no budget. */
+  readonly budget: number;
+  /** Disk space of all entries. */
+  readonly bytes: number;
+  /** `usedBy`: identities of live processes (`host boot-id pid-namespace pid start-time …`). */
+  readonly entries: readonly (Kept & { readonly usedBy: readonly string[] })[];
 }
 
 export interface BuildResult {
@@ -59,10 +76,15 @@ export interface BuildResult {
 export class Store {
   readonly #rooms: Rooms;
   readonly #options: StoreOptions;
+  readonly #budget: Budget | undefined;
+  readonly #uses: Uses;
 
+  /** Throws a `DeclarationError` (code `bad-budget`) where the budget cannot be read. */
   constructor(options: StoreOptions) {
     this.#options = options;
     this.#rooms = new Rooms(options.directory, options.disks);
+    this.#budget = options.budget === undefined ? undefined : readBudget(options.budget, "the store's budget");
+    this.#uses = new Uses(this.#rooms.uses);
   }
 
   /** The image of a recipe as its files are now, if it is in the store. Reads the context; asks no engine but for `fromImage`. */
@@ -85,7 +107,7 @@ export class Store {
       this.#rooms.prepare();
       await this.#rooms.sweep();
       const { entry, built } = await this.#image(described, options);
-      await pruneImages(this.#rooms);
+      await this.#trim({ sinceMs: Date.now() - restMs });
       return result(this.#built(described.digest, entry), built);
     } catch (error) {
       throw this.#asProvisionError(recipe, error);
@@ -110,19 +132,47 @@ export class Store {
   }
 
   /**
-   * Removes what killed builds left behind, and images of which two newer ones of their name were used since and that
-   * nobody used for an hour. Never touches a living build's. Resolves with what is gone, a line each.
+   * Removes what killed builds left behind, images that newer ones have replaced, and what is over the budget; `budget` stands in for
+   * the store's own. What was used within the hour stays, with `now` that goes too. Never what a live process uses. Resolves with what
+   * is gone, a line each.
    */
-  async sweep(): Promise<string[]> {
+  async sweep({ budget, now }: { readonly budget?: Budget; readonly now?: boolean } = {}): Promise<string[]> {
     this.#rooms.prepare();
     const rooms = await this.#rooms.sweep();
-    const pruned = await pruneImages(this.#rooms);
+    this.#uses.sweep();
+    const sinceMs = now === true ? Number.POSITIVE_INFINITY : Date.now() - restMs;
+    const trimmed = await this.#trim({ sinceMs, ...(budget === undefined ? {} : { budget }) });
     const disks = await this.#rooms.sweepDisks();
     return [
       ...(rooms === 0 ? [] : [`${rooms} half-made ${rooms === 1 ? "image" : "images"} of killed builds`]),
-      ...pruned.map((image) => `image ${image}`),
+      ...trimmed.map(({ kind, title, hex, bytes }) => `${kind} ${title} sha256:${hex}, ${sayBytes(bytes)}`),
       ...(disks === 0 ? [] : [`${disks} ${disks === 1 ? "disk" : "disks"} of images that are gone`]),
     ];
+  }
+
+  /** What it holds and what it may hold, the longest unused first. */
+  async contents(): Promise<StoreContents> {
+    const kept = (await listKept(this.#rooms)).sort((a, b) => a.usedMs - b.usedMs);
+    const used = this.#uses.all();
+    return {
+      directory: this.#rooms.directory,
+      budget: budgetBytes(this.#budget, this.#rooms.directory),
+      bytes: kept.reduce((sum, { bytes }) => sum + bytes, 0),
+      entries: kept.map((each) => ({ ...each, usedBy: used.get(each.hex) ?? [] })),
+    };
+  }
+
+  /** This process uses nothing of the store any more: what it found or built may go. Without it, that is so when it ends. */
+  release(): void {
+    this.#uses.release();
+  }
+
+  async #trim({ sinceMs, budget = this.#budget }: { sinceMs: number; budget?: Budget | undefined }): Promise<Kept[]> {
+    const kept = await listKept(this.#rooms);
+    const pruned = await pruneImages(this.#rooms, kept);
+    const rest = kept.filter((each) => !pruned.includes(each));
+    const bytes = budgetBytes(budget, this.#rooms.directory);
+    return [...pruned, ...(await evict(this.#rooms, rest, { budget: bytes, sinceMs }))];
   }
 
   #describe(recipe: Recipe, { source }: FindOptions): Promise<Described> {
@@ -130,10 +180,19 @@ export class Store {
   }
 
   #find(described: Described): BuiltImage | undefined {
-    const entry = this.#entry(described.digest);
+    const entry = this.#use(described.digest, () => this.#entry(described.digest));
     if (entry === undefined) return undefined;
     markUsed(this.#rooms.image(described.digest));
     return this.#built(described.digest, entry);
+  }
+
+  /** What `look` finds of an entry, which this process uses from then on; `undefined` too while somebody removes it. */
+  #use<Found>(digest: Digest, look: () => Found | undefined): Found | undefined {
+    // Said before it is looked: whoever removes it looks for uses after having said so.
+    if (!this.#uses.take(hexOf(digest))) return undefined;
+    const found = look();
+    if (found === undefined) this.#uses.drop(hexOf(digest));
+    return found;
   }
 
   #entry(digest: Digest): ImageEntry | undefined {
@@ -147,10 +206,11 @@ export class Store {
   /** The image's entry, built where it is missing: by this process, or by the one that it waited for. */
   async #image(described: Described, options: BuildOptions): Promise<{ entry: ImageEntry; built: boolean }> {
     const directory = this.#rooms.image(described.digest);
-    const known = this.#entry(described.digest);
+    const look = () => this.#use(described.digest, () => this.#entry(described.digest));
+    const known = look();
     if (known !== undefined) return { entry: known, built: false };
     await using _lock = await this.#lock(described.recipe, described.digest, options);
-    const meanwhile = this.#entry(described.digest);
+    const meanwhile = look();
     if (meanwhile !== undefined) return { entry: meanwhile, built: false };
 
     await checkTools(described.recipe);
@@ -173,6 +233,7 @@ export class Store {
       }),
     );
     await room.finish(directory, entry.disk === undefined ? undefined : this.#rooms.disk(described.digest));
+    this.#uses.take(hexOf(described.digest));
     this.#rooms.setNewest(described.recipe.name, described.digest);
     return { entry, built: true };
   }
@@ -186,10 +247,12 @@ export class Store {
       return { foundation: entry, below: this.#rooms.image(digest) };
     }
     const below = this.#rooms.base(described.baseDigest);
-    const known = readEntry(below);
+    const look = () => this.#use(described.baseDigest, () => readEntry(below));
+    const known = look();
+    if (known !== undefined) markUsed(below);
     if (known !== undefined) return { foundation: known, below };
     await using _lock = await this.#lock(described.recipe, described.baseDigest, options);
-    const meanwhile = readEntry(below);
+    const meanwhile = look();
     if (meanwhile !== undefined) return { foundation: meanwhile, below };
     if (described.recipe.from.base === "debian-rootfs") findTool("mmdebstrap", described.recipe.name);
     const { makeBase } = await import("./make-base.ts");
@@ -199,16 +262,19 @@ export class Store {
       makeBase(described, place, room.entry, options.source),
     );
     await room.finish(below);
+    this.#uses.take(hexOf(described.baseDigest));
     options.say?.(`base ${baseTitle(described.recipe)}: ${sayMs(performance.now() - started)}`);
     return { foundation, below };
   }
 
-  #lock(recipe: Recipe, digest: Digest, { say, signal }: BuildOptions) {
+  async #lock(recipe: Recipe, digest: Digest, { say, signal }: BuildOptions) {
     const waiting = (holder: string) => {
       const pid = holder.split(" ")[3];
       say?.(`${recipe.name} is being built by process ${pid ?? "unknown"}; waiting for it`);
     };
-    return takeLock(this.#rooms.lock(digest), { waiting, signal });
+    const lock = await takeLock(this.#rooms.lock(digest), { waiting, signal });
+    this.#uses.clearRemovals(hexOf(digest));
+    return lock;
   }
 
   /** Does the work with a log, which goes into the entry; after a failure it stays where the message says. */
@@ -264,7 +330,9 @@ export class Store {
       phase: "build",
       node: recipe.name,
       seen: full ? `no space left on the disk of ${this.#rooms.directory}` : messageOf(error),
-      ...(full ? { hint: "free some, then build again" } : {}),
+      ...(full
+        ? { hint: 'free some ("assay gc --store 0" empties the store of what is not in use), then build again' }
+        : {}),
       cause: error,
     });
   }

@@ -29,6 +29,8 @@ export interface RunSettings {
   readonly engines: EngineFacts;
   /** Directory of disk images; see `Config.disks`. */
   readonly disks: string;
+  /** See `Config.storeBudget`. */
+  readonly storeBudget?: string | undefined;
   /** See `lifecycle/fault.ts`. */
   readonly fault?: string | undefined;
   /** What stands in for what, by name: see `substitute.ts`. */
@@ -79,7 +81,7 @@ function open(): Session {
     ledger: Ledger.open(settings.ledger, {
       step: faultStep(settings.fault, "worker", settings.run, settings.ledger),
     }),
-    store: new Store({ directory: settings.store, disks: settings.disks }),
+    store: new Store({ directory: settings.store, disks: settings.disks, budget: settings.storeBudget }),
     engines: enginesOf(settings.engines),
     scope: () => {
       stands += 1;
