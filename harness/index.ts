@@ -16,6 +16,7 @@ export { filesystem } from "./checks/filesystem.ts";
 export { fstab } from "./checks/fstab.ts";
 export { http } from "./checks/http.ts";
 export { image } from "./checks/image.ts";
+export { inventory } from "./checks/inventory.ts";
 export { journal } from "./checks/journal.ts";
 export { kernel, sysctl } from "./checks/kernel.ts";
 export { login } from "./checks/login.ts";

@@ -5,6 +5,7 @@ import type { Check } from "../model/check.ts";
 import { sayCommand } from "../model/exec.ts";
 import type { Node } from "../model/node.ts";
 import type { Judgement } from "../model/outcome.ts";
+import { dataIn } from "./data.ts";
 import { type Contents, contentsLimit, fileContents, fileSha256, type NoContents } from "./file-bytes.ts";
 import { type FileLabel, fileLabel, labelMatches } from "./file-label.ts";
 import { type FileStat, type FileType, fileStat } from "./file-stat.ts";
@@ -145,6 +146,19 @@ export function file(path: string) {
         },
       );
     },
+
+    /**
+     * The value at a place in structured contents, up to 4 MiB: names joined by dots, elements of lists by number, other names quoted in
+     * brackets. Without a path, the whole. Contents that are no JSON are not met, with the place of the flaw.
+     * @example file("/etc/docker/daemon.json").json('log-opts["max-size"]').is("10m")
+     */
+    json: (place?: string) => dataIn(path, "JSON", place),
+    /** The same of YAML 1.2; several documents are a list. @example file("/a.yml").yaml("services.web.ports[0]").is("80:80") */
+    yaml: (place?: string) => dataIn(path, "YAML", place),
+    /** The same of INI, `section.key`; values are texts. @example file("/etc/php.ini").ini("PHP.memory_limit").is("128M") */
+    ini: (place?: string) => dataIn(path, "INI", place),
+    /** The same of XML: elements by name from the root, attributes as `@name`. @example file("/a.xml").xml("Server.@port").is("8005") */
+    xml: (place?: string) => dataIn(path, "XML", place),
 
     /**
      * Has an SELinux label: its type alone, or user, role and type, with or without the level. Skipped, with the reason, where the

@@ -1,0 +1,127 @@
+// Decides which sentences can be said about a value in structured contents, and what their messages show.
+// The contents are read whole, up to 4 MiB; what is no JSON (YAML, INI, XML) is not met, with the place of the flaw.
+import { isDeepStrictEqual } from "node:util";
+import type { Node } from "../model/node.ts";
+import type { Judgement } from "../model/outcome.ts";
+import type { DataFormat, Parsed } from "./data-parse.ts";
+import { dataSteps, placeIn, sayKind, sayPath } from "./data-path.ts";
+import { fileContents, type NoContents } from "./file-bytes.ts";
+import { about, requireSubject, sayWord, verdict } from "./question.ts";
+import { failedProbe } from "./unanswered.ts";
+import { excerpt, occurs, sayWanted, type Wanted } from "./wanted.ts";
+
+/** Most bytes that are read as structured contents: 4 MiB. */
+export const dataLimit = 4 * 1024 * 1024;
+
+export type DataSeen = Parsed | NoContents;
+
+/**
+ * The value at a place in a file of structured contents: `file("/etc/app.json").json("servers[0].port").is(8080)`.
+ * The path's grammar is `dataSteps`'; without a path it is the whole.
+ */
+export function dataIn(file: string, format: DataFormat, path = "") {
+  const steps = dataSteps(path);
+  const ask = about<Node, DataSeen>({
+    subject: `${steps.length === 0 ? format : `${sayPath(steps)} in the ${format}`} of file ${sayWord(file)}`,
+    command: `cat ${sayWord(file)}`,
+    async observe(node) {
+      const seen = await node.observe(fileContents, file);
+      if ("nothing" in seen) return seen;
+      if (!seen.whole || seen.bytes.length > dataLimit)
+        throw failedProbe(`cannot read ${file} as ${format}`, `it is longer than ${dataLimit} bytes`);
+      // The parsers are loaded where one is needed.
+      return (await import("./data-parse.ts")).parseData(format, seen.bytes);
+    },
+  });
+  /** A sentence about the value; that there is none is not met, whatever it says. */
+  const say = (predicate: string, expected: string, holds: (value: unknown) => boolean) =>
+    ask(predicate, (seen) => judgeValue(seen, format, steps, expected, holds));
+
+  return {
+    /** Something is there, be it null. */
+    exists: () => say("exists", "something there", () => true),
+    /** Equal to this value, tables and lists in depth; a number is not the text of its digits, and INI and XML have texts. */
+    is: (wanted: unknown) => say(`is ${sayValue(wanted)}`, sayValue(wanted), (value) => isSame(value, wanted)),
+    /** A text in which this occurs; or a list that has this element, or a text in which the pattern occurs. */
+    contains: (wanted: Wanted | number | boolean | null | object) => {
+      const said = wanted instanceof RegExp ? sayWanted(wanted) : sayValue(wanted);
+      return say(`contains ${said}`, said, (value) => hasIn(value, wanted));
+    },
+    /** A text in which a pattern occurs. */
+    matches: (pattern: RegExp) =>
+      say(`matches ${pattern}`, String(pattern), (value) => typeof value === "string" && occurs(pattern, value)),
+    /** So many elements, names, or characters. */
+    hasLength(count: number) {
+      requireSubject(Number.isInteger(count) && count >= 0, `${count} is no length`, "write a whole number from 0 on");
+      return say(`has length ${count}`, `length ${count}`, (value) => lengthOf(value) === count);
+    },
+    /** A table with all these names, and maybe others. */
+    hasNames: (...names: readonly string[]) => {
+      requireSubject(
+        names.length > 0,
+        "hasNames was given no name",
+        "an empty list asserts nothing; write what is to be there",
+      );
+      return say(`has the names ${names.join(", ")}`, names.join(", "), (value) =>
+        names.every((name) => typeof value === "object" && value !== null && Object.hasOwn(value, name)),
+      );
+    },
+    /** A number, or the text of one, that is not smaller. */
+    isAtLeast: (least: number) => say(`is at least ${least}`, `at least ${least}`, (value) => numberOf(value) >= least),
+    /** A number, or the text of one, that is not greater. */
+    isAtMost: (most: number) => say(`is at most ${most}`, `at most ${most}`, (value) => numberOf(value) <= most),
+  };
+}
+
+/** Pure: what a person is told of a place in what was read. */
+export function judgeValue(
+  seen: DataSeen,
+  format: DataFormat,
+  steps: ReturnType<typeof dataSteps>,
+  expected: string,
+  holds: (value: unknown) => boolean,
+): Judgement {
+  if ("nothing" in seen)
+    return verdict(false, expected, seen.nothing === "absent" ? "the file does not exist" : "it is not a regular file");
+  if ("flaw" in seen) return verdict(false, expected, `it is not ${format}: ${seen.flaw}`);
+  const place = placeIn(seen.value, steps);
+  if (!place.found) return verdict(false, expected, `nothing there: ${place.seen}`);
+  return verdict(holds(place.value), expected, sayValue(place.value));
+}
+
+/** Tables of parsers have other prototypes than those written in a spec. */
+function isSame(value: unknown, wanted: unknown): boolean {
+  return isDeepStrictEqual(plain(value), plain(wanted));
+}
+
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]));
+}
+
+function hasIn(value: unknown, wanted: unknown): boolean {
+  const here = (each: unknown) =>
+    wanted instanceof RegExp ? typeof each === "string" && occurs(wanted, each) : isSame(each, wanted);
+  if (Array.isArray(value)) return value.some(here);
+  if (typeof value !== "string") return false;
+  return typeof wanted === "string" ? value.includes(wanted) : here(value);
+}
+
+function lengthOf(value: unknown): number | undefined {
+  if (typeof value === "string") return [...value].length;
+  if (Array.isArray(value)) return value.length;
+  return typeof value === "object" && value !== null ? Object.keys(value).length : undefined;
+}
+
+function numberOf(value: unknown): number {
+  if (typeof value === "number") return value;
+  return typeof value === "string" && value.trim() !== "" ? Number(value) : Number.NaN;
+}
+
+function sayValue(value: unknown): string {
+  if (typeof value !== "object" || value === null)
+    return typeof value === "string" ? (value === "" ? '""' : excerpt(value)) : String(value);
+  const text = JSON.stringify(value) ?? "";
+  return text.length <= 400 ? text : `${sayKind(value)}: ${text.slice(0, 400)}…`;
+}

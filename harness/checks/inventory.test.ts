@@ -1,0 +1,110 @@
+// Decides that an inventory is whole or an error, and that what differs is told path by path.
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hostNode } from "../drivers/shell-node.ts";
+import type { Probe } from "../model/check.ts";
+import { DeclarationError } from "../model/errors.ts";
+import { probeContract } from "./contract.ts";
+import { inventory } from "./inventory.ts";
+import { type FoundFiles, filesFound, type InventoryKind, type InventoryQuery } from "./inventory-find.ts";
+
+const node = hostNode();
+let root: string;
+const hostile = `new\nline ${"x".repeat(240)}`;
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "assay-inventory-"));
+  chmodSync(root, 0o755);
+  const put = (name: string, mode: number) => {
+    writeFileSync(join(root, name), "");
+    chmodSync(join(root, name), mode);
+  };
+  put("plain", 0o644);
+  put("su", 0o4755);
+  put("wall", 0o2755);
+  put("open", 0o666);
+  put(hostile, 0o4755);
+  put("lost", 0o600);
+  chownSync(join(root, "lost"), 54321, 54322);
+  for (const [name, mode] of [
+    ["shared", 0o1777],
+    ["unsafe", 0o777],
+    ["group", 0o2755],
+    ["shut", 0o700],
+  ] as const) {
+    mkdirSync(join(root, name));
+    chmodSync(join(root, name), mode);
+  }
+  symlinkSync("plain", join(root, "link"));
+});
+afterAll(async () => {
+  rmSync(root, { recursive: true });
+  await node.close();
+});
+
+const expected: Readonly<Record<InventoryKind, readonly string[]>> = {
+  setuid: [hostile, "su"],
+  setgid: ["wall"],
+  "world-writable": ["open", "unsafe"],
+  orphaned: ["lost"],
+};
+
+/** The same probe, its find being busybox's. */
+const busybox: Probe<InventoryQuery, FoundFiles> = {
+  ...filesFound,
+  script: (queries) => `find() { busybox find "$@"; }\n${filesFound.script(queries)}`,
+};
+
+describe.each(Object.entries(expected) as [InventoryKind, readonly string[]][])("%s", (kind, names) => {
+  test.each([
+    ["GNU find", filesFound],
+    ["busybox find", busybox],
+  ])("%s finds all, and no others", async (_, probe) => {
+    expect(await node.observe(probe, { kind, root })).toEqual(names.map((name) => join(root, name)).sort());
+  });
+});
+
+test("extra and missing are told", async () => {
+  const su = join(root, "su");
+  const check = inventory.setuid(root, { except: [/line/] }).equals([su]);
+  expect(check.judge(await check.observe(node))).toMatchObject({ met: true });
+  const other = inventory.setuid(root, { except: [/line/] }).equals([join(root, "ping")]);
+  expect(other.judge(await other.observe(node))).toEqual({
+    met: false,
+    expected: join(root, "ping"),
+    seen: `extra: ${su}\nmissing: ${join(root, "ping")}`,
+  });
+  const within = inventory.setuid(root).areWithin([su, join(root, "ping")]);
+  expect(within.judge(await within.observe(node))).toMatchObject({
+    met: false,
+    seen: expect.stringContaining("new\\nline"),
+  });
+  const none = inventory.setgid(join(root, "shared")).areNone();
+  expect(none.judge(await none.observe(node))).toMatchObject({ met: true });
+});
+
+test("a part that may not be entered makes no shorter list", async () => {
+  await expect(node.as("65534:65534").observe(filesFound, { kind: "setuid", root })).rejects.toMatchObject({
+    code: "probe-denied",
+  });
+});
+
+test("a directory that is none is an error", async () => {
+  for (const path of [join(root, "nothing"), join(root, "plain")])
+    await expect(node.observe(filesFound, { kind: "setuid", root: path })).rejects.toMatchObject({
+      code: "probe-failed",
+    });
+});
+
+test("relative paths are refused where they are written", () => {
+  expect(() => inventory.setuid("usr")).toThrow(DeclarationError);
+  expect(() => inventory.setuid("/").equals(["su"])).toThrow(/inventory\.test\.ts:\d+/);
+});
+
+probeContract(hostNode, {
+  probe: filesFound,
+  subject: { kind: "setuid", root: "/usr/bin" } satisfies InventoryQuery,
+  tools: ["find"],
+});
