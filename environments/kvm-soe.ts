@@ -9,6 +9,14 @@ export const kvmSoe = defineEnvironment("kvm-soe", {
   nodes: { soe: vm({ image: soeVm, memory: "256m", networks: { studio: { mac: "02:00:00:00:00:01" } } }) },
 });
 
+/** The same, whose boot is asserted: it always boots. */
+export const kvmSoeBooted = defineEnvironment("kvm-soe-booted", {
+  networks: { studio: {} },
+  nodes: {
+    soe: vm({ image: soeVm, memory: "256m", networks: { studio: { mac: "02:00:00:00:00:01" } }, start: "boot" }),
+  },
+});
+
 /** Two machines of one image: nothing that must be one machine's alone may be in the image. */
 export const kvmPair = defineEnvironment("kvm-pair", {
   nodes: { first: vm({ image: soeVm }), second: vm({ image: soeVm }) },

@@ -1,9 +1,12 @@
 // Decides what the drivers of a process are given: the one place where engines, this host and the store meet.
+import { join } from "node:path";
 import { Engines } from "./drivers/by-kind.ts";
 
 /** Plain data, so that a supervisor can hand it to its test processes. */
 export interface EngineFacts {
   readonly dockerHost?: string | undefined;
+  /** Which engine that address is of. Default docker. */
+  readonly engine?: "docker" | "podman";
   /** `qemu:///system` */
   readonly libvirtUri: string;
   /** Root of all runs' scratch directories. */
@@ -19,10 +22,15 @@ export interface EngineFacts {
 export function enginesOf(facts: EngineFacts): Engines {
   return new Engines({
     dockerHost: facts.dockerHost,
+    ...(facts.engine === undefined ? {} : { engine: facts.engine }),
     libvirtUri: facts.libvirtUri,
     scratch: facts.scratch,
     // Loaded when a machine is made: most processes make none.
     accelerator: async () => (await (await import("./host/accelerator.ts")).accelerator(facts)).type,
+    kept: async () => {
+      const { WarmMachines } = await import("./store/warm.ts");
+      return new WarmMachines({ directory: join(facts.state, "store"), disks: join(facts.state, "disks") });
+    },
     disks: {
       verify: async (disk) => (await import("./store/verify-disk.ts")).verifyDisk(disk),
       inspect: async (image) => (await import("./store/foreign-disk.ts")).inspectForeignDisk(image),

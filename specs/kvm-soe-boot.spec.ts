@@ -1,5 +1,5 @@
 // What the machine is once it has booted by itself: kernel, disk, boot loader, services, and nothing that building it left behind.
-import { kvmSoe } from "../environments/kvm-soe.ts";
+import { kvmSoeBooted } from "../environments/kvm-soe.ts";
 import {
   all,
   bootLoader,
@@ -21,7 +21,7 @@ import {
   unit,
 } from "../harness/index.ts";
 
-const test = testIn(kvmSoe);
+const test = testIn(kvmSoeBooted);
 
 test("all of systemd came up, in an order without circles", async ({ soe }) => {
   await expect(soe).toMeet(

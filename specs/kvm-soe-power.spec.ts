@@ -1,8 +1,8 @@
 // Shut down and started again: it ends cleanly, and the second boot is the first once more.
-import { kvmSoe } from "../environments/kvm-soe.ts";
+import { kvmSoeBooted } from "../environments/kvm-soe.ts";
 import { all, expect, filesystem, journal, shell, systemd, testIn, unit, type VmNode } from "../harness/index.ts";
 
-const test = testIn(kvmSoe);
+const test = testIn(kvmSoeBooted);
 
 /** What must be the same at each boot: identity, what runs, what is mounted, who listens. */
 const standing = (soe: VmNode) =>

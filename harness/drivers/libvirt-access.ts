@@ -1,12 +1,13 @@
 // Decides how the harness gets a shell in a guest, by what its declaration allows: which bytes are put beside it, which ports it
 // is given, and who greets. Writes nothing on the disk under test.
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { VmFacts } from "../model/node.ts";
 import type { VmDeclaration } from "../model/vm.ts";
 import { consoleLogin } from "../transports/console-login.ts";
 import { bootstrapText, initrdAddition, noCloudSeed } from "../transports/guest-access.ts";
-import { guestSshPort, type SshAccess } from "../transports/guest-files.ts";
+import { authorizedKeysPath, guestFiles, guestSshPort, type SshAccess } from "../transports/guest-files.ts";
 import { GuestPorts } from "../transports/guest-ports.ts";
 import { guestSlots, portPrefix } from "../transports/guest-shell.ts";
 import { ShellTransport } from "../transports/shell-transport.ts";
@@ -46,9 +47,15 @@ export class GuestTransport extends ShellTransport {
 export interface GuestAccess {
   readonly way: VmFacts["access"];
   readonly injected: Injected;
+  /** Hex digits: the same for guests that are given the same, keys left out. */
+  readonly shape: string;
+  /** The keys by which it is reached, where that is by ssh. */
+  readonly keys: SshAccess | undefined;
   readonly channels: readonly ChannelFacts[];
   /** A connection to the guest of the QEMU that runs now. */
   connect(): GuestTransport;
+  /** One over its ports, however it is reached otherwise: they are always there, and need no keys. */
+  byPorts(): GuestTransport;
   /** Resolves with the boot's id when the guest's shell greets; types at the console first where that is the way in. */
   greeted(transport: GuestTransport, signal: AbortSignal): Promise<string>;
 }
@@ -100,10 +107,14 @@ export async function accessOf(facts: AccessFacts): Promise<GuestAccess> {
   const { title, declaration, files, uuid } = facts;
   const way = wayIn(declaration);
   const ports = portsIn(files.directory, facts.slots);
-  const { ssh, connect } = declaration.transport === "ssh" ? await bySsh(facts) : byPorts(title, ports);
+  const plain = byPorts(title, ports);
+  const { ssh, connect } = declaration.transport === "ssh" ? await bySsh(facts) : plain;
   const { hostname, seed } = declaration;
   return {
     way,
+    shape: shapeOf(ssh),
+    keys: ssh,
+    byPorts: () => plain.connect(),
     injected: {
       ...(way === "initrd" ? { cpio: initrdAddition({ ssh }) } : {}),
       ...(way === "seed" || seed !== undefined
@@ -131,6 +142,13 @@ export async function accessOf(facts: AccessFacts): Promise<GuestAccess> {
       return transport.greeted(signal);
     },
   };
+}
+
+function shapeOf(ssh: SshAccess | undefined): string {
+  const { files, wanted } = guestFiles(ssh);
+  const keyless = files.filter(({ path, secret }) => secret !== true && path !== authorizedKeysPath);
+  const shape = [initrdAddition().toString("base64"), keyless, [...wanted]];
+  return createHash("sha256").update(JSON.stringify(shape)).digest("hex");
 }
 
 interface Connection {

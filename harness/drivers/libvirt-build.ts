@@ -9,9 +9,11 @@ import { enoughMemory, noUefi } from "./libvirt-check.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
 import { makeFiles } from "./libvirt-files.ts";
 import { Machine } from "./libvirt-machine.ts";
-import { createdLabel, directoryOf, filesIn, macOf, uuidOf } from "./libvirt-names.ts";
+import { createdLabel, directoryOf, filesIn, macOf, seatsOn, uuidOf } from "./libvirt-names.ts";
 import { payloadOf, placePayload } from "./libvirt-payload.ts";
 import { checkXml } from "./libvirt-schema.ts";
+import { hostWords, type KeptMachines, type WarmFacts } from "./libvirt-warm.ts";
+import { likenessOf, onlyBoots } from "./libvirt-warm-key.ts";
 import { domainXml } from "./libvirt-xml.ts";
 import type { BootFacts, FirmwareFacts } from "./libvirt-xml-facts.ts";
 import { findUefi } from "./libvirt-xml-firmware.ts";
@@ -27,6 +29,8 @@ export interface BuildOptions {
   readonly accelerator: "kvm" | "qemu";
   /** Addresses by MAC, by the network's name. */
   readonly addresses: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** Where machines are kept from run to run; without it each boots. */
+  readonly kept: KeptMachines | undefined;
 }
 
 /**
@@ -71,16 +75,18 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
   const initrd = declaration.carrier ? (disk.carrierInitrd ?? disk.initrd) : disk.initrd;
   const firmware = firmwareOf(title, declaration, files.nvram);
   const disks = Object.entries(declaration.disks);
-  await makeFiles({
-    title,
-    files,
-    owner,
-    base: disk,
-    disks: new Map(disks.map(([name, { size }]) => [name, size])),
-    injected: access.injected,
-    initrd,
-    nvram: firmware.kind === "uefi" ? firmware.vars : undefined,
-  });
+  const anew = () =>
+    makeFiles({
+      title,
+      files,
+      owner,
+      base: disk,
+      disks: new Map(disks.map(([name, { size }]) => [name, size])),
+      injected: access.injected,
+      initrd,
+      nvram: firmware.kind === "uefi" ? firmware.vars : undefined,
+    });
+  await anew();
   const payload = payloadOf(standing, node);
   const payloadDisks = await Promise.all(payload.map((each) => placePayload(files.directory, each)));
   const boot: BootFacts =
@@ -132,6 +138,32 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
   });
   await checkXml("domain", xml);
   await writeFile(files.xml, xml, { mode: 0o600 });
+  const warm = async (kept: KeptMachines): Promise<WarmFacts> => ({
+    room: kept,
+    key: likenessOf({
+      xml,
+      own: [domain, uuidOf(domain), files.directory, ...cards.flatMap(({ network, mac }) => [network, mac])],
+      disk,
+      injected: access.shape,
+      payload,
+      // The first of a seat's names is what DHCP gives the guest.
+      names: cards.map(
+        ({ declared, mac }) => seatsOn(standing, declared).find((seat) => seat.mac === mac)?.names[0] ?? "",
+      ),
+      declaration,
+    }),
+    host: hostWords(await client.version(), accelerator),
+    base: disk.path,
+    files: [
+      files.overlay,
+      ...disks.map(([name]) => files.disk(name)),
+      ...(firmware.kind === "uefi" ? [files.nvram] : []),
+      files.console,
+    ],
+    macs: cards.map(({ mac }) => mac),
+    anew,
+  });
+  const why = options.kept === undefined ? undefined : onlyBoots(declaration, access.way);
   return new Machine({
     domain,
     title,
@@ -145,6 +177,8 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     imageDigest: disk.digest,
     payload,
     addresses,
+    ...(options.kept === undefined || why !== undefined ? {} : { warm: await warm(options.kept) }),
+    ...(why === undefined ? {} : { whyBooted: why }),
   });
 }
 

@@ -12,6 +12,7 @@ import { loadPayload, type Payload } from "./libvirt-payload.ts";
 import { connectQmp, type Qmp } from "./libvirt-qmp.ts";
 import { untilReady } from "./libvirt-ready.ts";
 import { RelayTransport } from "./libvirt-relay.ts";
+import type { KeptWords, WarmFacts } from "./libvirt-warm.ts";
 
 export interface MachineFacts {
   /** The domain's name. */
@@ -30,6 +31,10 @@ export interface MachineFacts {
   readonly addresses: ReadonlyMap<string, string>;
   /** Images for the engine inside. */
   readonly payload: readonly Payload[];
+  /** What it takes to start from a kept memory, and to be kept; absent where that cannot be. */
+  readonly warm?: WarmFacts;
+  /** Why that cannot be. */
+  readonly whyBooted?: string;
 }
 
 /** What a snapshot was taken of, as seen from outside the guest. */
@@ -50,13 +55,16 @@ export class Machine {
   readonly plugged = new Map<string, { readonly serial: string; readonly xml: string }>();
   /** The snapshots that the overlay holds, by name, with what the guest's shell was at each. */
   readonly snapshots = new Map<string, KeptMoment>();
-  start: VmFacts["start"] = "boot";
+  start: VmFacts["start"] = "booted";
   whyBooted: string | undefined;
+  /** What its disks were copied from: not yet alive, until it is woken. */
+  kept: KeptWords | undefined;
   #bootId = "";
   #resets = 0;
 
   constructor(facts: MachineFacts) {
     this.facts = facts;
+    this.whyBooted = facts.whyBooted;
     this.transport = new RelayTransport(facts.title);
     this.life = new MachineLife(facts.files.console, () => {
       this.#resets += 1;

@@ -17,8 +17,15 @@ export const markSnapshot = "-mark";
 const canaryPatienceMs = 2_000;
 const canaries = "/run/.assay-canary /var/tmp/.assay-canary";
 
-/** Keeps memory and disks under a name, of all machines at one moment. They stand still meanwhile. A name is used anew. */
-export async function saveAll(machines: readonly Machine[], tag: string): Promise<void> {
+/**
+ * Keeps memory and disks under a name, of all machines at one moment. They stand still meanwhile. A name is used anew. `still` is
+ * called when that is done, before they run on: their disks' files are then complete, and nobody writes to them.
+ */
+export async function saveAll(
+  machines: readonly Machine[],
+  tag: string,
+  still: (machine: Machine) => Promise<void> = async () => undefined,
+): Promise<void> {
   await Promise.all(machines.map((machine) => machine.transport.exec(placeFresh())));
   const moments = await Promise.all(machines.map((machine) => machine.quiesce()));
   try {
@@ -31,6 +38,7 @@ export async function saveAll(machines: readonly Machine[], tag: string): Promis
         if (machine.snapshots.delete(tag)) await snapshotDelete(machine.qmp, tag).catch(failed);
         await snapshotSave(machine.qmp, tag).catch(failed);
         machine.snapshots.set(tag, moments[index] as KeptMoment);
+        await still(machine);
       }),
     );
   } finally {
@@ -119,6 +127,23 @@ async function beginningOf({ transport }: Machine): Promise<number> {
   return best.beganMs;
 }
 
+/**
+ * The guest of another QEMU's snapshot, in this one that is paused: `unplug` what it must not touch before it is its own. Rejects with what
+ * QEMU says.
+ */
+export async function loadOther(machine: Machine, tag: string, unplug: () => Promise<void>): Promise<void> {
+  await snapshotLoad(machine.qmp, tag);
+  await unplug();
+  machine.life.revive();
+  await machine.transport.become(machine.facts.access.byPorts());
+  await machine.qmp.cont();
+}
+
+/** Makes a guest's clock right and its random pool its own. Rejects with `not-fresh`. */
+export function freshen(machine: Machine): Promise<void> {
+  return refresh(machine, false);
+}
+
 /** What the guest counts; then, in one round trip, the clock, the random pool, and whether the canary is gone. */
 async function refresh(machine: Machine, marked: boolean): Promise<void> {
   const { title } = machine.facts;
@@ -152,7 +177,7 @@ const uptime: Probe<string, number> = {
 };
 
 /** Runs the script that is its subject. */
-const ran: Probe<string, { status: number; seen: string }> = {
+export const ran: Probe<string, { status: number; seen: string }> = {
   name: "script",
   script: ([script]) => script ?? "",
   parse: ({ status, stderr }) => [{ status, seen: stderr.trim() }],

@@ -45,12 +45,13 @@ test("ports, kernel from outside: verbs", { timeout: 900_000 }, async () => {
         hostname: "verbs",
         disks: { data: { size: "64m" } },
         ready: { unit: "ssh.service", port: 22, within },
+        start: "boot",
       }),
     },
   });
   const { nodes } = await stage.standUp(environment);
   const node: VmNode = nodes.node;
-  expect(node.facts).toMatchObject({ access: "initrd", transport: "ports", start: "boot" });
+  expect(node.facts).toMatchObject({ access: "initrd", transport: "ports", start: "booted" });
   expect(await node.succeed(["hostname"])).toBe("verbs");
   expect(await node.succeed(["ip", "-br", "addr"])).toContain(`${node.address("lan")}/`);
   expect(await node.succeed(["cat", "/proc/cmdline"])).not.toContain("init=");

@@ -26,7 +26,8 @@ import {
 } from "./libvirt-names.ts";
 import { startNetwork } from "./libvirt-network.ts";
 import { LibvirtNode } from "./libvirt-node.ts";
-import { loadAll, markSnapshot, readySnapshot, saveAll } from "./libvirt-snapshot.ts";
+import { loadAll, markSnapshot, saveAll } from "./libvirt-snapshot.ts";
+import { type KeptMachines, readyByWhatIsKept, standAndKeep, takeKept } from "./libvirt-warm.ts";
 import { labelsIn } from "./libvirt-xml-read.ts";
 import { label, labelsOf, ownerOf, resourceName } from "./names.ts";
 import { type HostNode, hostNode } from "./shell-node.ts";
@@ -47,6 +48,8 @@ export interface LibvirtDriverOptions {
   /** Whether a guest really runs with hardware virtualisation here: found out by booting one. Asked once. */
   readonly accelerator: () => Promise<"kvm" | "qemu">;
   readonly disks: DiskRoom;
+  /** Where machines that were ready are kept for the next run; without it each machine boots. */
+  readonly kept?: (() => Promise<KeptMachines>) | undefined;
 }
 
 /** Virtual machines of one libvirt. */
@@ -57,6 +60,8 @@ export class LibvirtDriver implements Driver {
   readonly #host: HostNode = hostNode();
   readonly #machines = new Map<string, Machine>();
   readonly #bases = new Map<string, BuiltDisk>();
+  /** Copies of machines that are being written to the disk. */
+  readonly #publishing = new Set<Promise<void>>();
   /** Addresses by MAC, of the networks that this process started. */
   readonly #addresses = new Map<string, ReadonlyMap<string, string>>();
   #accelerator: Promise<"kvm" | "qemu"> | undefined;
@@ -150,8 +155,14 @@ export class LibvirtDriver implements Driver {
         seen: end ?? `there is no domain ${resource.name}`,
       });
     const node = new LibvirtNode({ machine, id: uuidOf(resource.name), carrier: this.#host });
-    await machine.untilReady(node);
-    await saveAll([machine], readySnapshot);
+    await readyByWhatIsKept(machine, () => machine.untilReady(node));
+    const publish = await standAndKeep(machine);
+    // The machine is not kept waiting for the disk; who closes this driver is.
+    const published = publish?.().catch(() => undefined);
+    if (published !== undefined) {
+      this.#publishing.add(published);
+      void published.then(() => this.#publishing.delete(published));
+    }
     return node;
   }
 
@@ -204,6 +215,7 @@ export class LibvirtDriver implements Driver {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#publishing);
     await Promise.all([...this.#machines.values()].map((machine) => machine.close()));
     this.#machines.clear();
     await this.#client.close();
@@ -249,10 +261,14 @@ export class LibvirtDriver implements Driver {
       client: this.#client,
       accelerator: await this.#accelerates(),
       addresses: this.#addresses,
+      kept: await this.#options.kept?.(),
     });
     this.#bases.set(resource.name, disk);
     this.#machines.set(resource.name, machine);
-    await machine.powerOn({ created });
+    // One like it may just be on its way to where it is kept.
+    await Promise.all(this.#publishing);
+    const warm = await takeKept(machine);
+    await machine.powerOn({ created, paused: warm });
   }
 
   async #destroyDomain(name: string): Promise<void> {

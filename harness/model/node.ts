@@ -138,11 +138,11 @@ export interface VmFacts {
   readonly accelerator: "kvm" | "qemu";
   readonly access: "initrd" | "seed" | "console";
   readonly transport: "ports" | "ssh";
-  /** `boot`: the firmware or kernel started it. `snapshot`: it came from the store as it once was ready. */
-  readonly start: "boot" | "snapshot";
-  /** Why it was booted although a snapshot could have been there. */
+  /** `booted`: the firmware or kernel started it. `warm`: from the memory of a machine like it that was ready before. */
+  readonly start: "booted" | "warm";
+  /** Why it did not start warm. */
   readonly whyBooted?: string;
-  /** `/proc/sys/kernel/random/boot_id` */
+  /** `/proc/sys/kernel/random/boot_id`. Machines that started from one memory have the same. */
   readonly bootId: string;
 }
 

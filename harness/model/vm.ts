@@ -133,6 +133,11 @@ function makeSchemas() {
       /** A guest that only carries others, of which nothing is asserted: booted the quick way, with what it does not need left out. */
       carrier: z.boolean().default(false),
       ready: ready.default({ unit: "booted", within: 300_000 }),
+      /**
+       * `warm`: from the memory of a machine like it that was ready before, where one is kept, with an identity of its own; else it
+       * boots. `boot`: always by its own boot, for what is asserted of that; and for what draws an identity at its boot that Assay does not know.
+       */
+      start: z.enum(["warm", "boot"]).default("warm"),
       /** How long `shutdown` waits for the guest. */
       stopTimeout: duration.default(90_000),
       after: z.array(name).default([]),

@@ -26,6 +26,9 @@ export interface GuestFile {
 const directory = "/run/assay";
 /** Where the script lies in a guest. */
 export const scriptPath = `${directory}/guest-shell`;
+/** Of the harness's own ssh daemon. */
+export const hostKeyPath = `${directory}/ssh_host_key`;
+export const authorizedKeysPath = `${directory}/authorized_keys`;
 export const shellUnit = "assay-guest-shell.service";
 export const sshUnit = "assay-ssh.service";
 
@@ -87,8 +90,8 @@ export function guestFiles(ssh?: SshAccess): { files: readonly GuestFile[]; want
   if (ssh !== undefined) {
     const config = [
       `Port ${ssh.port}`,
-      `HostKey ${directory}/ssh_host_key`,
-      `AuthorizedKeysFile ${directory}/authorized_keys`,
+      `HostKey ${hostKeyPath}`,
+      `AuthorizedKeysFile ${authorizedKeysPath}`,
       "AllowUsers root",
       "PermitRootLogin prohibit-password",
       "PasswordAuthentication no",
@@ -100,8 +103,8 @@ export function guestFiles(ssh?: SshAccess): { files: readonly GuestFile[]; want
       "PidFile none",
     ];
     files.push(
-      { path: `${directory}/ssh_host_key`, content: ssh.hostKey.reveal(), secret: true },
-      { path: `${directory}/authorized_keys`, content: `${ssh.authorizedKey.trim()}\n` },
+      { path: hostKeyPath, content: ssh.hostKey.reveal(), secret: true },
+      { path: authorizedKeysPath, content: `${ssh.authorizedKey.trim()}\n` },
       { path: `${directory}/sshd_config`, content: `${config.join("\n")}\n` },
       { path: `/run/systemd/system/${sshUnit}`, content: sshUnitText },
     );

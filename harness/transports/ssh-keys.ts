@@ -9,13 +9,29 @@ export interface KeyPair {
   readonly publicKey: string;
 }
 
+export interface KeyKind {
+  /** Default `ed25519`. */
+  readonly type?: "ed25519" | "rsa" | "ecdsa";
+  readonly bits?: number;
+  /** Default `assay`. */
+  readonly comment?: string;
+}
+
 /**
- * A new ed25519 pair. `name` is what the private key is called where it would be shown.
+ * A new pair, ed25519 unless asked otherwise. `name` is what the private key is called where it would be shown.
  * @example const pair = await makeKeyPair("login key of soe/vm")
  */
-export async function makeKeyPair(name: string): Promise<KeyPair> {
+export async function makeKeyPair(name: string, kind: KeyKind = {}): Promise<KeyPair> {
+  const { type = "ed25519", bits, comment = "assay" } = kind;
   const { default: ssh2 } = await import("ssh2");
-  const made = ssh2.utils.generateKeyPairSync("ed25519", { comment: "assay" });
+  const { generateKeyPair } = ssh2.utils;
+  const options = { comment, ...(bits === undefined ? {} : { bits }) };
+  // Not the synchronous one: an RSA key takes its time.
+  const made = await new Promise<{ private: string; public: string }>((resolve, reject) =>
+    generateKeyPair(type as "rsa", options as { bits: number }, (error, pair) =>
+      error == null ? resolve(pair) : reject(error),
+    ),
+  );
   return { privateKey: secret(name, made.private), publicKey: made.public };
 }
 

@@ -27,6 +27,8 @@ export interface StageOptions {
   readonly dockerHost?: string;
   /** Another libvirt than the usual one: `qemu:///session`. */
   readonly libvirtUri?: string;
+  /** Another place than the usual one for what drivers keep from run to run. */
+  readonly state?: string;
   /** Another ledger than the machine's, for an engine that goes away with the test. */
   readonly ledger?: string;
 }
@@ -84,6 +86,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     ...engineFacts(config),
     ...(options.dockerHost === undefined ? {} : { dockerHost: options.dockerHost }),
     ...(options.libvirtUri === undefined ? {} : { libvirtUri: options.libvirtUri }),
+    ...(options.state === undefined ? {} : { state: options.state }),
   });
   const driver = await engines.docker();
   const used = new Set<Driver>([driver]);

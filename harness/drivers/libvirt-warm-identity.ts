@@ -1,0 +1,174 @@
+// Decides what a boot has made that is one machine's alone, and how a machine that starts from another's memory gets its own: id, host
+// keys, seeds, cards, leases. What the image brought stays as it is: an image that has a host key in it is to be found out.
+import { randomBytes } from "node:crypto";
+import { type Probe, quoteWord } from "../model/check.ts";
+import { authorizedKeysPath, hostKeyPath, type SshAccess, sshUnit } from "../transports/guest-files.ts";
+import { makeKeyPair } from "../transports/ssh-keys.ts";
+
+/** A key of the guest's own ssh server that this boot made. */
+export interface HostKey {
+  /** Of the private key; the public one lies beside it. */
+  readonly path: string;
+  /** `ssh-ed25519` */
+  readonly type: string;
+  readonly comment: string;
+}
+
+/** What is to be made anew, as it was found when the machine was kept. */
+export interface Identity {
+  /** systemd's word for its boot: `running`, `degraded`, `starting`. */
+  readonly state: string;
+  readonly keys: readonly HostKey[];
+  /** Services that run and hold something of it. */
+  readonly services: readonly string[];
+  readonly timers: readonly string[];
+  /** Files that this boot made: `/etc/machine-id`, `/var/lib/systemd/random-seed`. */
+  readonly made: readonly string[];
+}
+
+const machineIds = ["/etc/machine-id", "/var/lib/dbus/machine-id", "/run/machine-id"];
+const randomSeed = "/var/lib/systemd/random-seed";
+const services = ["systemd-journald.service", "systemd-networkd.service", "ssh.service", "sshd.service"];
+
+/**
+ * What this boot made: files that have changed since the kernel started. A clock that was set a little meanwhile makes no difference:
+ * no image is that young.
+ */
+export const identity: Probe<string, Identity> = {
+  name: "identity",
+  script: () =>
+    [
+      "while IFS=' ' read -r key value; do [ \"$key\" != btime ] || since=$((value - 5)); done </proc/stat",
+      `for f in ${[...machineIds, randomSeed].join(" ")} /etc/ssh/ssh_host_*_key; do`,
+      '  [ -f "$f" ] && [ ! -L "$f" ] && [ "$(stat -c %Z "$f")" -ge "$since" ] || continue',
+      '  case $f in *_key) IFS=" " read -r type key comment <"$f.pub" && echo "key $f $type $comment" ;; *) echo "made $f" ;; esac',
+      "done",
+      'echo "state $(systemctl is-system-running)"',
+      `systemctl list-units --plain --no-legend --no-pager --state=active ${services.join(" ")} '*.timer' |`,
+      '  while IFS=" " read -r unit rest; do echo "unit $unit"; done',
+    ].join("\n"),
+  parse: ({ stdout }) => [readIdentity(stdout.toString())],
+};
+
+/** Of the probe's lines. */
+export function readIdentity(text: string): Identity {
+  const lines = text.split("\n").map((line) => line.split(" "));
+  const rest = (word: string) => lines.filter(([first]) => first === word).map((words) => words.slice(1));
+  const units = rest("unit").map(([unit = ""]) => unit);
+  return {
+    state: rest("state")[0]?.[0] ?? "unknown",
+    keys: rest("key").map(([path = "", type = "", ...comment]) => ({ path, type, comment: comment.join(" ") })),
+    services: units.filter((unit) => unit.endsWith(".service")),
+    timers: units.filter((unit) => unit.endsWith(".timer")),
+    made: rest("made").map(([path = ""]) => path),
+  };
+}
+
+/** Why a machine with this identity cannot be kept: its boot is not over, or nobody here can make what it would need. */
+export function notToBeKept({ state, keys }: Identity): string | undefined {
+  if (state !== "running" && state !== "degraded") return `its boot is not over (systemd says "${state}")`;
+  const strange = keys.find(({ type }) => keyTypes.get(type) === undefined);
+  return strange === undefined ? undefined : `nobody here can make a host key of type ${strange.type}`;
+}
+
+const keyTypes = new Map<string, { readonly type: "ed25519" | "rsa" | "ecdsa"; readonly bits?: number }>([
+  ["ssh-ed25519", { type: "ed25519" }],
+  ["ssh-rsa", { type: "rsa", bits: 3072 }],
+  ["ecdsa-sha2-nistp256", { type: "ecdsa", bits: 256 }],
+  ["ecdsa-sha2-nistp384", { type: "ecdsa", bits: 384 }],
+  ["ecdsa-sha2-nistp521", { type: "ecdsa", bits: 521 }],
+]);
+
+export interface NewIdentity {
+  /** `[old, new]` of each card, in the order of the declaration. */
+  readonly cards: readonly (readonly [string, string])[];
+  /** Of the harness's own daemon, where the guest is reached by ssh. */
+  readonly ssh: SshAccess | undefined;
+}
+
+/**
+ * Shell text that makes a guest another machine, and rejects by its exit status: 81 id, 82 keys, 83 cards, 84 services. The clock
+ * is right already, and the random pool fed; its cards are unplugged meanwhile. Keys are made here, where it takes no emulated processor.
+ */
+export async function identityScript(kept: Identity, { cards, ssh }: NewIdentity): Promise<string> {
+  const keys = await Promise.all(
+    kept.keys.map(async ({ path, type, comment }) => {
+      const pair = await makeKeyPair(`host key ${path}`, { comment, ...keyTypes.get(type) });
+      // Written into the files that are there: owner, mode and label stay.
+      return [write(path, pair.privateKey.reveal()), write(`${path}.pub`, pair.publicKey.trim())];
+    }),
+  );
+  const ids = kept.made.filter((path) => machineIds.includes(path));
+  return [
+    ...(ids.length === 0 ? [] : machineIdLines(ids)),
+    ...(kept.made.includes(randomSeed) ? [`head -c 512 /dev/urandom >${randomSeed}`] : []),
+    ...keys.flat(),
+    ...cards.flatMap(([old, now]) => cardLines(old, now)),
+    ...(ssh === undefined ? [] : daemonLines(ssh)),
+    // A timer that has missed its hour while nobody was there would start at once: a first boot has none of that.
+    ...(kept.timers.length === 0 ? [] : ["rm -f /var/lib/systemd/timers/stamp-*"]),
+    kept.services.length === 0 ? ":" : `systemctl restart ${words(kept.services)} || exit 84`,
+    kept.timers.length === 0 ? ":" : `systemctl start ${words(kept.timers)} || exit 84`,
+  ].join("\n");
+}
+
+/** Before the clock is set: what would be due at once when it is. */
+export function restTimers({ timers }: Identity): string {
+  return timers.length === 0 ? ":" : `systemctl stop ${words(timers)}`;
+}
+
+/** What a status of the script means. */
+export const stepFailed = new Map([
+  [81, "the machine id could not be set"],
+  [82, "host keys could not be written"],
+  [83, "a network card did not come back with its own address"],
+  [84, "a service did not start again"],
+]);
+
+/** The journal lies in a directory named by the id; who reads it looks for that. */
+function machineIdLines(ids: readonly string[]): string[] {
+  const id = randomBytes(16);
+  // As systemd makes them: a random UUID, version 4.
+  id[6] = ((id[6] ?? 0) & 0x0f) | 0x40;
+  id[8] = ((id[8] ?? 0) & 0x3f) | 0x80;
+  const now = id.toString("hex");
+  return [
+    "IFS= read -r old </etc/machine-id",
+    // One that is not yet on the disk lies in /run and is mounted over the file, which then cannot be written to and need not.
+    ...ids.map((path) => `printf '%s\\n' ${now} >${path} || :`),
+    `for f in ${ids.join(" ")}; do IFS= read -r new <$f; [ "$new" = ${now} ] || exit 81; done`,
+    'for d in /var/log/journal /run/log/journal; do [ ! -d "$d/$old" ] || mv "$d/$old" "$d/$new"; done',
+  ];
+}
+
+/** A card that its driver lets go of and takes again has the address that QEMU gives it now, as after a boot. */
+function cardLines(old: string, now: string): string[] {
+  return [
+    "for d in /sys/class/net/*; do",
+    '  IFS= read -r address <"$d/address" || continue',
+    `  [ "$address" = ${quoteWord(old)} ] && [ -e "$d/device/driver" ] || continue`,
+    '  device=$(readlink -f "$d/device"); driver=$(readlink -f "$device/driver")',
+    '  echo "$(basename "$device")" >"$driver/unbind"; echo "$(basename "$device")" >"$driver/bind"',
+    "  break",
+    "done",
+    `found=; for d in /sys/class/net/*; do IFS= read -r address <"$d/address"; [ "$address" != ${quoteWord(now)} ] || found=1; done`,
+    '[ -n "$found" ] || exit 83',
+  ];
+}
+
+/** Connections of the other life end with the daemon. */
+function daemonLines({ hostKey, authorizedKey }: SshAccess): string[] {
+  return [
+    write(hostKeyPath, hostKey.reveal()),
+    write(authorizedKeysPath, authorizedKey.trim()),
+    `systemctl kill --kill-who=all --signal=KILL ${sshUnit}; systemctl restart ${sshUnit} || exit 84`,
+  ];
+}
+
+function write(path: string, text: string): string {
+  return `cat >${quoteWord(path)} <<'ASSAY_END' || exit 82\n${text.trimEnd()}\nASSAY_END`;
+}
+
+function words(units: readonly string[]): string {
+  return units.map(quoteWord).join(" ");
+}
