@@ -102,7 +102,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     );
   // The child takes longer to start than an engine to answer: all of this is done meanwhile.
   const begun = async () => {
-    const [{ Progress }, engines] = await Promise.all([import("../reporting/progress.ts"), versions("docker")]);
+    const [{ Progress }, engines] = await Promise.all([import("../reporting/progress.ts"), versions(config.engine)]);
     progress = new Progress({ stream: process.stdout, color: config.color, live: config.live });
     say({
       event: "run-started",

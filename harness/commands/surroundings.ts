@@ -1,4 +1,5 @@
 // Decides what commands that touch runs have in common: the engines, where runs keep their files, how a reaper is started.
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
 import type { Remover } from "../drivers/driver.ts";
@@ -13,9 +14,9 @@ import { thisHost } from "./this-host.ts";
 
 /** What drivers need to know of this configuration and this process. */
 export function engineFacts(config: Config): EngineFacts {
-  const { dockerHost, libvirtUri, scratch, state } = config;
+  const { dockerHost, engine, libvirtUri, scratch, state } = config;
   const { path, uid } = thisHost(config);
-  return { dockerHost, libvirtUri, scratch, state, path, uid };
+  return { dockerHost, engine, libvirtUri, scratch, state, path, uid };
 }
 
 /**
@@ -23,15 +24,29 @@ export function engineFacts(config: Config): EngineFacts {
  * clearing up on the other.
  */
 export function openDrivers(config: Config): readonly Remover[] {
-  const engines = enginesOf(engineFacts(config));
+  const facts = engineFacts(config);
+  const engines = enginesOf(facts);
   return [
-    new LaterRemover({ kind: "docker", open: () => engines.docker(), nothingThere: () => false }),
+    ...(["docker", "podman"] as const).map((engine) => {
+      const dockerHost = config.engineHosts[engine];
+      return new LaterRemover({
+        kind: engine,
+        open: () => (engine === config.engine ? engines : enginesOf({ ...facts, engine, dockerHost })).docker(),
+        // The engine of this configuration is always asked; the other one where its socket is.
+        nothingThere: () => engine !== config.engine && !listens(dockerHost),
+      });
+    }),
     new LaterRemover({
       kind: "libvirt",
       open: () => engines.libvirt(),
       nothingThere: () => nothingOfOurs(config.libvirtUri),
     }),
   ];
+}
+
+/** As far as can be seen without asking: a socket's file is there, or the address is none of a socket. */
+function listens(address = "unix:///var/run/docker.sock"): boolean {
+  return !address.startsWith("unix://") || existsSync(address.slice("unix://".length));
 }
 
 export function placesOf(config: Config): Places {

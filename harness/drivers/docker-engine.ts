@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import type Docker from "dockerode";
 import { HarnessError, messageOf, type Phase, ProvisionError } from "../model/errors.ts";
 import { dockerClient } from "./docker-client.ts";
+import { dialectOf } from "./docker-dialect.ts";
 
 /** Oldest API that has all that declarations can say: Debian 12's docker.io 20.10. */
 export const oldestApi = "1.41";
@@ -44,7 +45,7 @@ export async function engineVersion(docker: Docker): Promise<Readonly<Record<str
       hint: "install docker.io 20.10 or newer",
     });
   }
-  return { docker: `${version.Version} (API ${version.ApiVersion})` };
+  return { [dialectOf(version).name]: `${version.Version} (API ${version.ApiVersion})` };
 }
 
 function engineDown(cause: unknown): ProvisionError {

@@ -23,11 +23,11 @@ export function containersOn(standing: Standing, on: string | undefined): Readon
 
 /**
  * Networks, volumes and scratch directories first, then nodes in the order in which they may start: of the host's engine, or of
- * the one on the machine `on`, which then is what all of them need.
+ * the one on the machine `on`, which then is what all of them need. `engine` is the kind of the host's.
  */
-export function planOf(standing: Standing, on?: string): readonly PlannedResource[] {
+export function planOf(standing: Standing, on?: string, engine = "docker"): readonly PlannedResource[] {
   const { environment } = standing;
-  const driver = on === undefined ? "docker" : "carried";
+  const driver = on === undefined ? engine : "carried";
   const carried = on === undefined ? {} : { carriedBy: on };
   const machine = on === undefined ? [] : [resourceName(standing, on)];
   const networks = Object.keys(environment.networks)

@@ -7,7 +7,9 @@ import type { BuiltImage } from "../model/image.ts";
 import type { ContainerNode, Node } from "../model/node.ts";
 import { dockerExecTransport } from "../transports/docker-exec.ts";
 import type { Transport } from "../transports/transport.ts";
+import { engineBuilds } from "./docker-build.ts";
 import { checkStanding } from "./docker-check.ts";
+import { type Dialect, dialectOf } from "./docker-dialect.ts";
 import { engineError, engineVersion, findEngine, isGone, statusOf } from "./docker-engine.ts";
 import { EngineEvents } from "./docker-events.ts";
 import { engineImages, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
@@ -22,15 +24,21 @@ import { label, labelsOf, ownerOf, resourceName } from "./names.ts";
 import { hostNode } from "./shell-node.ts";
 
 export interface DockerDriverOptions {
-  /** `DOCKER_HOST`, where it is set. */
+  /** The engine's address: `DOCKER_HOST`, where it is set, or podman's. */
   readonly dockerHost?: string | undefined;
+  /** What its resources are written down under in the ledger, so that nobody looks for them on another engine. Default `docker`. */
+  readonly engine?: EngineKind;
   /** Scratch directories are made and removed below this one and nowhere else. */
   readonly scratch: string;
 }
 
+export type EngineKind = "docker" | "podman";
+
 /** An engine, and the machine it runs on. */
 export interface EnginePlace {
   readonly docker: Docker;
+  /** Default `docker`. */
+  readonly kind?: EngineKind;
   /** The name of the environment's machine that carries it; `undefined` for this host. */
   readonly on: string | undefined;
   /** That machine as a node. */
@@ -43,13 +51,15 @@ export interface EnginePlace {
 
 /** Containers on a docker engine of API 1.41 or newer, on this host or in a virtual machine. */
 export class DockerDriver implements Driver {
-  readonly kind = "docker";
+  readonly kind: EngineKind;
   readonly #docker: Docker;
   readonly #place: EnginePlace;
   readonly #events = new Map<string, EngineEvents>();
   readonly #open = new Map<string, { transport: Transport; life: ContainerLife }>();
+  #spoken: Promise<Dialect> | undefined;
 
   constructor(place: EnginePlace) {
+    this.kind = place.kind ?? "docker";
     this.#docker = place.docker;
     this.#place = place;
   }
@@ -59,7 +69,8 @@ export class DockerDriver implements Driver {
     const docker = await findEngine(options.dockerHost);
     const carrier = hostNode();
     const directories = hostDirectories(options.scratch);
-    return new DockerDriver({ docker, on: undefined, carrier, directories, close: () => carrier.close() });
+    const kind = options.engine ?? "docker";
+    return new DockerDriver({ docker, kind, on: undefined, carrier, directories, close: () => carrier.close() });
   }
 
   probe(): Promise<Readonly<Record<string, string>>> {
@@ -67,7 +78,7 @@ export class DockerDriver implements Driver {
   }
 
   plan(standing: Standing): readonly PlannedResource[] {
-    return planOf(standing, this.#place.on);
+    return planOf(standing, this.#place.on, this.kind);
   }
 
   check(standing: Standing): Promise<void> {
@@ -80,8 +91,8 @@ export class DockerDriver implements Driver {
   }
 
   /** Where recipes' `fromImage` bases come from. */
-  get images(): ReturnType<typeof engineImages> {
-    return engineImages(this.#docker);
+  get images(): ImageOrigin {
+    return { ...engineImages(this.#docker), builds: engineBuilds(this.#docker) };
   }
 
   /** Pushes an image the engine has to a registry. */
@@ -111,7 +122,7 @@ export class DockerDriver implements Driver {
     const known = this.#docker.getContainer(facts.Id);
     const open = this.#open.get(resource.name);
     const life = open?.life ?? new ContainerLife(known, await this.#eventsOf(standing.owner).catch(failed));
-    const transport = dockerExecTransport(known, title);
+    const transport = dockerExecTransport(known, title, (await this.#dialect().catch(failed)).cut);
     this.#open.set(resource.name, { transport, life });
     const ready = (each: ContainerNode) => untilReady(each, known, life, declaration.ready);
     const live = new DockerNode({
@@ -175,6 +186,7 @@ export class DockerDriver implements Driver {
     return [
       ...containers.map((each) =>
         found(
+          this.kind,
           "container",
           (each.Names[0] ?? "").replace(/^\//, ""),
           each.Id,
@@ -184,9 +196,16 @@ export class DockerDriver implements Driver {
         ),
       ),
       ...(volumes.Volumes ?? []).map((each) =>
-        found("volume", each.Name, each.Name, each.Labels, String((each as { CreatedAt?: string }).CreatedAt ?? "")),
+        found(
+          this.kind,
+          "volume",
+          each.Name,
+          each.Name,
+          each.Labels,
+          String((each as { CreatedAt?: string }).CreatedAt ?? ""),
+        ),
       ),
-      ...networks.map((each) => found("network", each.Name, each.Id, each.Labels ?? {}, each.Created)),
+      ...networks.map((each) => found(this.kind, "network", each.Name, each.Id, each.Labels ?? {}, each.Created)),
     ];
   }
 
@@ -234,7 +253,8 @@ export class DockerDriver implements Driver {
   async #createContainer(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
     const node = resource.node ?? "";
     const declaration = this.#declaration(standing, node);
-    const [events, container] = await Promise.all([
+    const [{ cut }, events, container] = await Promise.all([
+      this.#dialect(),
       this.#eventsOf(standing.owner),
       this.#docker.createContainer(createOptions(standing, node, declaration)),
     ]);
@@ -244,10 +264,19 @@ export class DockerDriver implements Driver {
     }
     const life = new ContainerLife(container, events);
     this.#open.set(resource.name, {
-      transport: dockerExecTransport(container, `${standing.environment.name}/${node}`),
+      transport: dockerExecTransport(container, `${standing.environment.name}/${node}`, cut),
       life,
     });
     await container.start();
+  }
+
+  /** Asked once; an engine that did not answer is asked again. */
+  #dialect(): Promise<Dialect> {
+    this.#spoken ??= this.#docker.version().then(dialectOf, (error: unknown) => {
+      this.#spoken = undefined;
+      throw error;
+    });
+    return this.#spoken;
   }
 
   #declaration(standing: Standing, node: string): ContainerDeclaration {
@@ -258,6 +287,7 @@ export class DockerDriver implements Driver {
 }
 
 function found(
+  driver: EngineKind,
   kind: "container" | "volume" | "network",
   name: string,
   id: string,
@@ -267,7 +297,7 @@ function found(
 ): FoundResource {
   const node = labels[label.node];
   return {
-    driver: "docker",
+    driver,
     kind,
     name,
     id,

@@ -1,25 +1,36 @@
 // Decides how a process is started in a container: one engine exec with its streams attached.
+import { randomBytes } from "node:crypto";
 import { PassThrough } from "node:stream";
 import type Docker from "dockerode";
 import { messageOf, TransportError } from "../model/errors.ts";
+import { killMarkedScript, markVariable } from "./kill-marked.ts";
 import { killTreeScript } from "./kill-tree.ts";
 import { missingProgram } from "./live-shell.ts";
 import { ShellTransport } from "./shell-transport.ts";
 import type { Channel, Opener, OpenOptions, Transport } from "./transport.ts";
 
-/** The transport of a container on a docker engine, local or remote. */
-export function dockerExecTransport(container: Docker.Container, node: string): Transport {
-  return new ShellTransport(new ExecOpener(container, node));
+/**
+ * The transport of a container on a docker engine, local or remote. `cut`: what becomes of a program whose connection is cut,
+ * see `Dialect`; where it stays, it is ended by us.
+ */
+export function dockerExecTransport(
+  container: Docker.Container,
+  node: string,
+  cut: "ends" | "stays" = "ends",
+): Transport {
+  return new ShellTransport(new ExecOpener(container, node, cut));
 }
 
 class ExecOpener implements Opener {
   readonly node: string;
   readonly administrator = "0";
   readonly #container: Docker.Container;
+  readonly #cut: "ends" | "stays";
 
-  constructor(container: Docker.Container, node: string) {
+  constructor(container: Docker.Container, node: string, cut: "ends" | "stays") {
     this.#container = container;
     this.node = node;
+    this.#cut = cut;
   }
 
   async open(argv: readonly [string, ...string[]], options: OpenOptions): Promise<Channel> {
@@ -31,6 +42,9 @@ class ExecOpener implements Opener {
         seen: `the engine could not start "${argv[0]}": ${messageOf(error)}`,
         cause: error,
       });
+    // A shell ends with its input.
+    const mark = this.#cut === "stays" && argv.length > 1 ? randomBytes(12).toString("hex") : undefined;
+    const env = { ...options.env, ...(mark === undefined ? {} : { [markVariable]: mark }) };
     const exec = await this.#container
       .exec({
         Cmd: [...argv],
@@ -39,9 +53,7 @@ class ExecOpener implements Opener {
         AttachStderr: true,
         ...(options.user === undefined ? {} : { User: options.user }),
         ...(options.cwd === undefined ? {} : { WorkingDir: options.cwd }),
-        ...(options.env === undefined
-          ? {}
-          : { Env: Object.entries(options.env).map(([key, value]) => `${key}=${value}`) }),
+        ...(Object.keys(env).length === 0 ? {} : { Env: Object.entries(env).map(([key, value]) => `${key}=${value}`) }),
       })
       .catch((error: unknown) => Promise.reject(failed(error)));
     const stream = await exec
@@ -50,6 +62,10 @@ class ExecOpener implements Opener {
     const stdout = new PassThrough({ highWaterMark: 1 << 20 });
     const stderr = new PassThrough({ highWaterMark: 1 << 20 });
     this.#container.modem.demuxStream(stream, stdout, stderr);
+    let running = true;
+    stream.once("end", () => {
+      running = false;
+    });
     const ended = new Promise<number | undefined>((resolve) => {
       const finish = () => {
         stdout.end();
@@ -63,12 +79,26 @@ class ExecOpener implements Opener {
       stream.once("close", finish);
       stream.once("error", finish);
     });
-    return { stdin: stream, stdout, stderr, ended, destroy: () => stream.destroy() };
+    const destroy = () => {
+      stream.destroy();
+      if (running && mark !== undefined) void this.#killMarked(mark);
+      running = false;
+    };
+    return { stdin: stream, stdout, stderr, ended, destroy };
   }
 
-  async killTree(pid: number): Promise<void> {
+  killTree(pid: number): Promise<void> {
+    return this.#administer(killTreeScript, String(pid));
+  }
+
+  #killMarked(mark: string): Promise<void> {
+    return this.#administer(killMarkedScript, mark);
+  }
+
+  /** Runs a script to its end. Never rejects. */
+  async #administer(script: string, word: string): Promise<void> {
     try {
-      const channel = await this.open(["/bin/sh", "-c", killTreeScript, "sh", String(pid)], { user: "0" });
+      const channel = await this.open(["/bin/sh", "-c", script, "sh", word], { user: "0" });
       channel.stdin.end();
       channel.stdout.resume();
       channel.stderr.resume();

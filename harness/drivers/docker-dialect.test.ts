@@ -1,0 +1,19 @@
+// Decides that engines are told apart by what they really answer to GET /version.
+import { expect, test } from "vitest";
+import { dialectOf } from "./docker-dialect.ts";
+
+const component = (Name: string) => ({ Name, Version: "1", Details: {} }) as never;
+
+test("docker 20.10", () => {
+  const Components = ["Engine", "containerd", "runc", "docker-init"].map(component);
+  expect(dialectOf({ Components })).toEqual({ name: "docker", cut: "ends" });
+});
+
+test("podman 4.3", () => {
+  const Components = ["Podman Engine", "Conmon", "OCI Runtime (runc)"].map(component);
+  expect(dialectOf({ Components })).toEqual({ name: "podman", cut: "stays" });
+});
+
+test("an engine that names no components", () => {
+  expect(dialectOf({} as never).name).toBe("docker");
+});

@@ -1,0 +1,16 @@
+// Decides how a program is ended on a node when nothing is known of it but a variable that it was started with. Its children
+// have the variable too, and no pid can be mistaken for it.
+
+/** Name of the variable. Only engines that leave cut programs running are given it. */
+export const markVariable = "ASSAY_EXEC";
+
+/**
+ * Kills what has the mark `$1`; the shell that runs this must not have it. Needs `grep`.
+ * Twice, because what is forked while the list is read is not in it.
+ */
+export const killMarkedScript = [
+  "for round in 1 2; do",
+  `for file in $(grep -lsF "${markVariable}=$1" /proc/[0-9]*/environ); do`,
+  `pid=\${file#/proc/}; kill -KILL "\${pid%/environ}" 2>/dev/null`,
+  "done; done; :",
+].join("\n");
