@@ -8,6 +8,7 @@ import type { Judgement } from "../model/outcome.ts";
 import { dataIn } from "./data.ts";
 import { type Contents, contentsLimit, fileContents, fileSha256, type NoContents } from "./file-bytes.ts";
 import { type FileLabel, fileLabel, labelMatches } from "./file-label.ts";
+import { rightsOf } from "./file-rights.ts";
 import { type FileStat, type FileType, fileStat } from "./file-stat.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import { type Mislabelled, mislabelledFiles } from "./selinux-label.ts";
@@ -41,7 +42,18 @@ export function file(path: string) {
   const isA = (type: FileType, article = "a") =>
     stat(`is ${article} ${type}`, (seen) => verdict(seen?.type === type, `${article} ${type}`, sayType(seen)));
 
+  const hasBit = (bits: number, predicate: string) =>
+    stat(predicate, (seen) =>
+      verdict(
+        seen !== undefined && (seen.mode & bits) !== 0,
+        `a mode with ${sayMode(bits)}`,
+        seen === undefined ? absent : sayMode(seen.mode),
+      ),
+    );
+
   return {
+    ...rightsOf(path),
+
     /** Something is there, of whatever type; a link to nothing counts. */
     exists: () => stat("exists", (seen) => verdict(seen !== undefined, "something there", sayType(seen))),
     /** A regular file. */
@@ -70,6 +82,22 @@ export function file(path: string) {
       });
     },
 
+    /** Runs as its owner, whoever starts it. All such files of a node: `inventory.setuid`. */
+    isSetuid: () => hasBit(0o4000, "is setuid"),
+    /** Runs as its group; of a directory, gives its group to what is made in it. */
+    isSetgid: () => hasBit(0o2000, "is setgid"),
+    /** Of a directory: only the owner of a file may remove it. */
+    isSticky: () => hasBit(0o1000, "is sticky"),
+    /** By the mode alone: `any` is any of the three. */
+    isExecutableBy: (whom: "owner" | "group" | "others" | "any") =>
+      hasBit({ owner: 0o100, group: 0o010, others: 0o001, any: 0o111 }[whom], `is executable by ${whom}`),
+    /** By the mode alone. */
+    isReadableBy: (whom: "owner" | "group" | "others" | "any") =>
+      hasBit({ owner: 0o400, group: 0o040, others: 0o004, any: 0o444 }[whom], `is readable by ${whom}`),
+    /** By the mode alone. */
+    isWritableBy: (whom: "owner" | "group" | "others" | "any") =>
+      hasBit({ owner: 0o200, group: 0o020, others: 0o002, any: 0o222 }[whom], `is writable by ${whom}`),
+
     /**
      * Owned by a user and, where given, a group. Numbers are compared with ids, text with names as the node knows them.
      * @example file("/vfx/a").ownedBy(1000, 1000)
@@ -90,6 +118,25 @@ export function file(path: string) {
     hasSize: (bytes: number) =>
       stat(`has ${bytes} bytes`, (seen) =>
         verdict(seen?.size === bytes, `${bytes} bytes`, seen === undefined ? absent : `${seen.size} bytes`),
+      ),
+
+    /** Not smaller than this, in bytes. */
+    hasSizeAtLeast: (bytes: number) =>
+      stat(`has at least ${bytes} bytes`, (seen) =>
+        verdict(
+          seen !== undefined && seen.size >= bytes,
+          `at least ${bytes} bytes`,
+          seen === undefined ? absent : `${seen.size} bytes`,
+        ),
+      ),
+    /** Not bigger than this, in bytes. */
+    hasSizeAtMost: (bytes: number) =>
+      stat(`has at most ${bytes} bytes`, (seen) =>
+        verdict(
+          seen !== undefined && seen.size <= bytes,
+          `at most ${bytes} bytes`,
+          seen === undefined ? absent : `${seen.size} bytes`,
+        ),
       ),
 
     /** A symbolic link that holds exactly this target, as it is written there: relative stays relative. */
