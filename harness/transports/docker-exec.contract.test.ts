@@ -1,8 +1,9 @@
-// Decides that a container's transport keeps the contract on a real engine.
+// Decides that a container's transport keeps the contract on every real engine.
 import { afterAll, beforeAll, expect } from "vitest";
 import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
-import { readConfig } from "../config.ts";
+import { dialectOf } from "../drivers/docker-dialect.ts";
 import { findEngine } from "../drivers/docker-engine.ts";
+import { onEachEngine } from "../drivers/testing/engines.ts";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import { openStage, type Stage } from "../vitest/stage.ts";
@@ -11,15 +12,19 @@ import { dockerExecTransport } from "./docker-exec.ts";
 
 const environment = defineEnvironment("transport", { nodes: { soe: container({ image: soe, idle: true }) } });
 
-let stage: Stage;
-let id: string;
+onEachEngine((engine) => {
+  let stage: Stage;
+  let id: string;
 
-beforeAll(async () => {
-  stage = await openStage();
-  id = (await stage.standUp(environment)).nodes.soe.id;
+  beforeAll(async () => {
+    stage = await openStage(engine);
+    id = (await stage.standUp(environment)).nodes.soe.id;
+  });
+  afterAll(async () => expect((await stage.close()).leaked).toEqual([]));
+
+  transportContract(`${engine.engine} exec`, async () => {
+    const docker = await findEngine(engine.dockerHost);
+    const { cut } = dialectOf(await docker.version());
+    return dockerExecTransport(docker.getContainer(id), "transport/soe", cut);
+  });
 });
-afterAll(async () => expect((await stage.close()).leaked).toEqual([]));
-
-transportContract("docker exec", async () =>
-  dockerExecTransport((await findEngine(readConfig().dockerHost)).getContainer(id), "transport/soe"),
-);

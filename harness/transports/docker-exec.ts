@@ -80,8 +80,11 @@ class ExecOpener implements Opener {
       stream.once("error", finish);
     });
     const destroy = () => {
-      stream.destroy();
-      if (running && mark !== undefined) void this.#killMarked(mark);
+      if (running && mark !== undefined) {
+        // Nobody reads meanwhile, so that it waits instead of printing at full speed into nothing.
+        stream.pause();
+        void this.#killMarked(mark).then(() => stream.destroy());
+      } else stream.destroy();
       running = false;
     };
     return { stdin: stream, stdout, stderr, ended, destroy };

@@ -24,7 +24,9 @@ import type { NodesOf } from "./test-in.ts";
 
 export interface StageOptions {
   /** Another engine than the usual one: `unix:///…`. */
-  readonly dockerHost?: string;
+  readonly dockerHost?: string | undefined;
+  /** Which engine that is. Default: the configuration's. */
+  readonly engine?: "docker" | "podman";
   /** Another libvirt than the usual one: `qemu:///session`. */
   readonly libvirtUri?: string;
   /** Another place than the usual one for what drivers keep from run to run. */
@@ -85,6 +87,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const engines = enginesOf({
     ...engineFacts(config),
     ...(options.dockerHost === undefined ? {} : { dockerHost: options.dockerHost }),
+    ...(options.engine === undefined ? {} : { engine: options.engine }),
     ...(options.libvirtUri === undefined ? {} : { libvirtUri: options.libvirtUri }),
     ...(options.state === undefined ? {} : { state: options.state }),
   });
