@@ -7,6 +7,7 @@ import type { Node } from "../model/node.ts";
 import type { Judgement } from "../model/outcome.ts";
 import { dataIn } from "./data.ts";
 import { type Contents, contentsLimit, fileContents, fileSha256, type NoContents } from "./file-bytes.ts";
+import { type DigestKind, digestLengths, fileDigest } from "./file-digest.ts";
 import { type FileLabel, fileLabel, labelMatches } from "./file-label.ts";
 import { rightsOf } from "./file-rights.ts";
 import { type FileStat, type FileType, fileStat } from "./file-stat.ts";
@@ -14,7 +15,7 @@ import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import { type Mislabelled, mislabelledFiles } from "./selinux-label.ts";
 import type { NoSelinux } from "./selinux-policy.ts";
 import { failedProbe } from "./unanswered.ts";
-import { excerpt, occurs, sayFound, sayWanted, type Wanted } from "./wanted.ts";
+import { excerpt, occurs, sayWanted, type Wanted } from "./wanted.ts";
 
 const absent = "it does not exist";
 
@@ -50,6 +51,37 @@ export function file(path: string) {
         seen === undefined ? absent : sayMode(seen.mode),
       ),
     );
+
+  const digest = (kind: DigestKind, hex: string): Check<Node, string | NoContents> => {
+    const digits = digestLengths[kind];
+    requireSubject(
+      hex.length === digits && /^[0-9a-f]+$/i.test(hex),
+      `"${hex}" is no ${kind}`,
+      `write its ${digits} hexadecimal digits`,
+    );
+    return about<Node, string | NoContents>({
+      subject,
+      command: sayCommand([`${kind}sum`, path]),
+      observe: (node) => node.observe(fileDigest[kind], path),
+    })(`has ${kind} ${hex.slice(0, 12)}…`, (seen) =>
+      typeof seen === "string" ? verdict(seen === hex.toLowerCase(), hex, seen) : nothing(hex, seen),
+    );
+  };
+  /** Contents of which the beginning has to decide where it is not all: else the check rejects. */
+  const contents = (decides: (text: string) => boolean, otherwise: string) =>
+    about<Node, Contents | NoContents>({
+      ...read,
+      async observe(node) {
+        const seen = await node.observe(fileContents, path);
+        if (!("nothing" in seen || seen.whole || decides(seen.bytes.toString("utf8"))))
+          throw failedProbe(
+            `${path} is longer than the ${contentsLimit} bytes that are read, and ${otherwise}`,
+            "the rest was not searched",
+            "search it with command([…])",
+          );
+        return seen;
+      },
+    });
 
   return {
     ...rightsOf(path),
@@ -157,29 +189,55 @@ export function file(path: string) {
       );
     },
 
+    /** Sums for those who have nothing better to compare with; each in hexadecimal. */
+    hasMd5: (hex: string) => digest("md5", hex),
+    hasSha1: (hex: string) => digest("sha1", hex),
+    hasSha512: (hex: string) => digest("sha512", hex),
+
     /**
-     * A text or pattern occurs in the contents, read as UTF-8. The first 16 MiB are searched; where the file is longer and
-     * they do not have it, the check rejects.
+     * Each of these texts and patterns occurs in the contents, read as UTF-8. The first 16 MiB are searched; where the file is longer
+     * and they do not have it, the check rejects.
      * @example file("/etc/os-release").contains(/^VERSION_ID="12"$/m)
      */
-    contains: (wanted: Wanted) =>
-      about<Node, Contents | NoContents>({
-        ...read,
-        async observe(node) {
-          const seen = await node.observe(fileContents, path);
-          if (!("nothing" in seen || seen.whole || occurs(wanted, seen.bytes.toString("utf8"))))
-            throw failedProbe(
-              `${path} is longer than the ${contentsLimit} bytes that are read, and they do not have ${sayWanted(wanted)}`,
-              "the rest was not searched",
-              "search it with command([…])",
-            );
-          return seen;
+    contains(...wanted: readonly [Wanted, ...Wanted[]]) {
+      const said = wanted.map(sayWanted).join(" and ");
+      return contents((text) => wanted.every((each) => occurs(each, text)), `they do not have ${said}`)(
+        `contains ${said}`,
+        (seen) => {
+          if ("nothing" in seen) return nothing(said, seen);
+          const text = seen.bytes.toString("utf8");
+          const missing = wanted.filter((each) => !occurs(each, text));
+          const without = wanted.length > 1 ? `without ${missing.map(sayWanted).join(", ")}: ` : "";
+          return verdict(
+            missing.length === 0,
+            said,
+            missing.length === 0 ? `it has ${said}` : `${without}${excerpt(text)}`,
+          );
         },
-      })(`contains ${sayWanted(wanted)}`, (seen) => {
-        if ("nothing" in seen) return nothing(sayWanted(wanted), seen);
-        const text = seen.bytes.toString("utf8");
-        return verdict(occurs(wanted, text), sayWanted(wanted), sayFound(wanted, text));
-      }),
+      );
+    },
+
+    /**
+     * None of these texts and patterns occurs in the contents; a file that is not there is not met. Where the file is longer than 16 MiB
+     * and they do not have one, the check rejects.
+     * @example file("/etc/ssh/sshd_config").lacks(/^PermitRootLogin yes/m)
+     */
+    lacks(...unwanted: readonly [Wanted, ...Wanted[]]) {
+      const said = unwanted.map(sayWanted).join(" and ");
+      return contents((text) => unwanted.some((each) => occurs(each, text)), `they do not have ${said}`)(
+        `lacks ${said}`,
+        (seen) => {
+          if ("nothing" in seen) return nothing(`contents without ${said}`, seen);
+          const text = seen.bytes.toString("utf8");
+          const found = unwanted.filter((each) => occurs(each, text));
+          return verdict(
+            found.length === 0,
+            `contents without ${said}`,
+            found.length === 0 ? "none of it" : `it has ${found.map(sayWanted).join(", ")}`,
+          );
+        },
+      );
+    },
 
     /** The contents are exactly these, byte for byte. */
     hasContents(exact: string | Uint8Array): Check<Node, Contents | NoContents> {
