@@ -1,13 +1,16 @@
 #!/usr/bin/env node
-// Decides that Assay's own packages and its Node are there, then hands over to cli.ts. Plain JavaScript: it runs on Node 20.
+// Decides that Assay's own packages and its Node are there, then hands over to the CLI. Plain JavaScript: it runs on Node 20.
+// In a checkout it installs them; in an installed package npm has done so.
 // Refuses to touch anything outside the checkout: what the machine lacks is the business of `assay setup`.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { constants } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
-const project = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "..");
+const harness = import.meta.dirname ?? new URL(".", import.meta.url).pathname;
+const project = resolve(harness, "..");
 const lockFile = join(project, "package-lock.json");
 const modules = join(project, "node_modules");
 const stampFile = join(modules, ".assay-lock");
@@ -88,10 +91,20 @@ function onTerminal() {
   }
 }
 
-function handOver(args) {
+/** The Node 24 that npm installed with the package; this one where it is new enough, and nothing where neither is there. */
+function nodeOfPackage() {
+  try {
+    const manifest = createRequire(import.meta.url).resolve(`node-linux-${process.arch}/package.json`);
+    return join(dirname(manifest), "bin", "node");
+  } catch {
+    return Number(process.versions.node.split(".")[0]) >= 24 ? process.execPath : undefined;
+  }
+}
+
+function handOver(args, node, cli, cache) {
   // Node strips types anew at every start unless told where to keep the result: half of the start-up time.
-  const env = { NODE_COMPILE_CACHE: join(modules, ".cache", "node"), ...process.env };
-  const child = spawn(node, [join(project, "harness", "cli.ts"), ...args], { stdio: "inherit", env });
+  const env = { ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }), ...process.env };
+  const child = spawn(node, [cli, ...args], { stdio: "inherit", env });
   const last = {};
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {
@@ -114,7 +127,20 @@ if (Number(process.versions.node.split(".")[0]) < 20) {
   say(`Node 20 or newer is needed to begin with; this is ${process.version}`);
   process.exit(couldNotAsk);
 }
-if (args[0] === "--install") process.exit(install());
-const ready = installed() ? 0 : installLocked();
-if (ready !== 0) process.exit(ready);
-handOver(args);
+const compiled = join(harness, "cli.js");
+if (existsSync(compiled)) {
+  const own = nodeOfPackage();
+  if (own === undefined) {
+    say(
+      `the package node-linux-${process.arch} is not installed, and this Node is ${process.version}: Node 24 is needed`,
+    );
+    say("install without --omit=optional, or start assay with Node 24");
+    process.exit(couldNotAsk);
+  }
+  handOver(args, own, compiled);
+} else {
+  if (args[0] === "--install") process.exit(install());
+  const ready = installed() ? 0 : installLocked();
+  if (ready !== 0) process.exit(ready);
+  handOver(args, node, join(harness, "cli.ts"), join(modules, ".cache", "node"));
+}

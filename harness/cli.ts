@@ -1,8 +1,10 @@
 // Decides how a command line is read, and which exit code and which words an error becomes. Refuses to know what commands do.
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { type CommandEntry, commandTable, exitMeanings } from "./commands/table.ts";
 import { DeclarationError, ExitCode, HarnessError, messageOf } from "./model/errors.ts";
+import { home } from "./place.ts";
 
 /** The `assay` command line; `ended` is told the exit code of the command that was run. */
 export function commandLine(ended: (code: number) => void): Command {
@@ -46,7 +48,7 @@ function exitLines(exits: CommandEntry["exits"]): string {
 }
 
 function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  const { version } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
   return String(version);
 }
 

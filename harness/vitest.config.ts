@@ -1,5 +1,6 @@
 // Decides which tests are which project. Modules load natively (Node strips the types), so that lines in errors are true.
 import { defineConfig } from "vitest/config";
+import { home, ownModule } from "./place.ts";
 import { roomToStart } from "./vitest/early-worker.ts";
 import { earlyForks } from "./vitest/pool.ts";
 import { EventReporter } from "./vitest/reporter.ts";
@@ -27,11 +28,11 @@ const project = (
 });
 
 export default defineConfig({
-  root: new URL("..", import.meta.url).pathname,
+  root: settings?.project ?? home,
   test: {
     // No module is mocked here, so none needs to be read a second time for it.
     experimental: { viteModuleRunner: false, nodeLoader: false },
-    runner: "./harness/vitest/runner.ts",
+    runner: ownModule("vitest/runner"),
     pool: settings === undefined ? "forks" : earlyForks,
     retry: 0,
     execArgv: [...roomToStart],

@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { readConfig } from "../config.ts";
 import type { Remover } from "../drivers/driver.ts";
 import { faultStep } from "../lifecycle/fault.ts";
+import type { Lease } from "../lifecycle/lease.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { type Supervised, supervise } from "../lifecycle/supervisor.ts";
 import { messageOf } from "../model/errors.ts";
-import type { RunEvent } from "../model/event.ts";
+import type { KeptStand, RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
 import { redact, register } from "../model/secret.ts";
 import { ownModule } from "../place.ts";
@@ -25,6 +26,10 @@ export interface RunOptions {
   readonly projects: readonly string[];
   /** `name=other,…`: recipes, images and environments that stand in for others. */
   readonly with?: string;
+  /** Which stand-ups outlive the run: those of which a test failed, or all. */
+  readonly keep?: "on-failure" | "always" | undefined;
+  /** For how long, in milliseconds. */
+  readonly keepMs?: number;
   /** Told the report, once it is written. */
   readonly concluded?: (report: Report) => void;
 }
@@ -82,6 +87,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     engines: engineFacts(config),
     disks: config.disks,
     storeBudget: config.storeBudget,
+    keep: options.keep,
     fault: config.fault,
     substitutes,
   };
@@ -151,6 +157,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       places,
       event: heard,
       secret: register,
+      keep: () => leaseOf(events, options.keepMs ?? keptMs),
       collected: (collected) => {
         const lines =
           "error" in collected ? [`trouble: ${messageOf(collected.error)}`] : gcLines({ ...collected, kept: [] });
@@ -186,7 +193,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     say({ event: "trouble", at: Date.now(), outcome: "errored", exitCode: 3, error: { name: "Error", message } });
   }
   await machines;
-  const { created, destroyed, leaked, error } = ended.totals;
+  const { created, destroyed, leaked, kept, error } = ended.totals;
   if (error !== undefined && leaked.length === 0) {
     say({
       event: "trouble",
@@ -200,12 +207,26 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     event: "run-ended",
     at: Date.now(),
     ...(ended.cancelled === undefined ? {} : { cancelled: ended.cancelled }),
-    totals: { created, destroyed, leaked },
+    totals: { created, destroyed, leaked, ...(kept === undefined ? {} : { kept }) },
   });
   const { conclude } = await (concluding ?? import("./conclude.ts"));
   const concluded = await conclude(events, report, config.color);
   options.concluded?.(concluded);
   return concluded.exitCode;
+}
+
+/** For how long something is kept when nobody says. */
+const keptMs = 60 * 60_000;
+
+/** What stays of a run, by what its test processes said. */
+function leaseOf(events: readonly RunEvent[], ms: number): Lease | undefined {
+  const stands = events.flatMap((event): KeptStand[] => {
+    if (event.event !== "kept") return [];
+    const { environment, scope, nodes, resources } = event;
+    return [{ environment, scope, nodes, resources }];
+  });
+  const keptAt = Date.now();
+  return stands.length === 0 ? undefined : { keptAt, until: keptAt + ms, stands };
 }
 
 /** Eleven letters and digits that sort by time; four random ones keep runs of one second apart. */

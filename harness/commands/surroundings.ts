@@ -10,6 +10,7 @@ import { eventSocketPath } from "../lifecycle/event-socket.ts";
 import type { Places } from "../lifecycle/places.ts";
 import { runVariable } from "../lifecycle/processes.ts";
 import type { Program } from "../lifecycle/supervisor.ts";
+import { ownModule } from "../place.ts";
 import { thisHost } from "./this-host.ts";
 
 /** What drivers need to know of this configuration and this process. */
@@ -56,7 +57,7 @@ export function placesOf(config: Config): Places {
 /** The detached process that takes a run down when its supervisor cannot. */
 export function reaperProgram(config: Config, run: string): Program {
   return {
-    command: [process.execPath, join(config.project, "harness/commands/run-reaper.ts"), run],
+    command: [process.execPath, ownModule("commands/run-reaper"), run],
     // A run inside a run: the outer one ends all that carries its mark, and this one must outlive that.
     env: { ...process.env, [runVariable]: undefined },
     cwd: config.project,

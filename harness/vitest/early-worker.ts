@@ -1,9 +1,8 @@
 // Decides what a worker that is started early is: just what vitest would start a little later, with the modules of a spec
 // loaded. Anything vitest would start otherwise gets a worker of its own, and the early one ends.
 import { type ChildProcess, fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
-
-const vitest = new URL("../../node_modules/vitest/", import.meta.url);
+import { pathToFileURL } from "node:url";
+import { inPackage, ownModule } from "../place.ts";
 
 /** Arguments for Node: loading fills the nursery of the heap over and over when it begins as small as it does, a tenth of the time. */
 export const roomToStart: readonly string[] = ["--min-semi-space-size=16", "--max-semi-space-size=16"];
@@ -22,14 +21,14 @@ const early = Symbol.for("dev.assay.early-worker");
 export function startEarly(own: EarlyWorker["env"]): void {
   const execArgv = [
     "--experimental-import-meta-resolve",
-    ...["--require", fileURLToPath(new URL("suppress-warnings.cjs", vitest))],
+    ...["--require", inPackage("vitest", "suppress-warnings.cjs")],
     ...["--conditions", "node", "--conditions", "development"],
     ...roomToStart,
   ];
   const env = { ...own, TEST: "true", VITEST: "true", NODE_ENV: "test", VITEST_MODE: "RUN", FORCE_TTY: "" };
-  const child = fork(fileURLToPath(new URL("dist/workers/forks.js", vitest)), [], {
+  const child = fork(inPackage("vitest", "dist/workers/forks.js"), [], {
     env,
-    execArgv: [...execArgv, "--import", new URL("preload.ts", import.meta.url).href],
+    execArgv: [...execArgv, "--import", pathToFileURL(ownModule("vitest/preload")).href],
     stdio: "pipe",
     serialization: "advanced",
   });

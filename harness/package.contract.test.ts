@@ -1,0 +1,132 @@
+// Decides that what `npm pack` makes is all that a project outside this repository needs: the command, the types, a spec of its own.
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { home } from "./place.ts";
+import type { Report } from "./reporting/report.ts";
+
+const here = mkdtempSync(join(tmpdir(), "assay-package-"));
+afterAll(() => rmSync(here, { recursive: true, force: true }));
+
+interface Ended {
+  readonly status: number;
+  /** Standard output and standard error. */
+  readonly said: string;
+}
+
+/** With the Node of this process first, as npm of an older one would start that. */
+const env: NodeJS.ProcessEnv = {
+  ...process.env,
+  PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
+  NO_COLOR: "1",
+};
+for (const ours of ["ASSAY_SETTINGS", "ASSAY_REPORTS", "ASSAY_FAULT"]) delete env[ours];
+
+/** A command that ends by itself; its exit status is an answer. */
+function ended(cwd: string, command: string, ...words: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(command, words, { cwd, env, maxBuffer: 2 ** 26 }, (error, out, err) => {
+      const status = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
+      resolve({ status, said: out + err + (status === -1 ? String(error) : "") });
+    });
+  });
+}
+
+async function succeeded(cwd: string, command: string, ...words: string[]): Promise<string> {
+  const { status, said } = await ended(cwd, command, ...words);
+  expect(status, `${command} ${words.join(" ")}\n${said}`).toBe(0);
+  return said;
+}
+
+const write = (name: string, text: string) => {
+  mkdirSync(dirname(join(here, name)), { recursive: true });
+  writeFileSync(join(here, name), text);
+};
+const assay = (cwd: string, ...words: string[]) => ended(cwd, join(here, "node_modules/.bin/assay"), ...words);
+
+describe("the package, installed into an empty project", () => {
+  beforeAll(async () => {
+    await succeeded(home, "npm", "pack", "--loglevel=error", "--pack-destination", here);
+    const [archive] = readdirSync(here).filter((name) => name.endsWith(".tgz"));
+    write("package.json", JSON.stringify({ name: "images-of-ours", private: true, type: "module" }));
+    const quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--loglevel=error"];
+    await succeeded(here, "npm", "install", ...quiet, join(here, archive ?? "no-archive.tgz"));
+    write(
+      "fixtures/tools/recipe.ts",
+      `import { debianRootfs, recipe, run } from "assay";
+
+export const tools = recipe("packaged-tools", {
+  version: "1.0.0",
+  from: debianRootfs({ suite: "bookworm", include: ["ca-certificates", "iproute2", "iputils-ping", "procps", "python3"] }),
+  steps: [run(["useradd", "--uid", "1000", "ops"])],
+  context: import.meta.dirname,
+});
+`,
+    );
+    write(
+      "environments/tools.ts",
+      `import { container, defineEnvironment } from "assay";
+import { tools as image } from "../fixtures/tools/recipe.ts";
+
+export const tools = defineEnvironment("tools", { nodes: { tools: container({ image, idle: true }) } });
+`,
+    );
+    const spec = (sentence: string) => `import { expect, testIn, user } from "assay";
+import { tools } from "../environments/tools.ts";
+
+const test = testIn(tools);
+test("ops is there", async ({ tools }) => {
+  await expect(tools).toMeet(${sentence});
+});
+`;
+    write("specs/tools-users.spec.ts", spec('user("ops").hasUid(1000)'));
+    write("specs/tools-others.spec.ts", spec('user("boss").exists()'));
+    write(
+      "tsconfig.json",
+      JSON.stringify({
+        compilerOptions: {
+          ...{ strict: true, module: "NodeNext", target: "ES2024", noEmit: true, allowImportingTsExtensions: true },
+        },
+        include: ["specs", "environments", "fixtures"],
+      }),
+    );
+  }, 600_000);
+
+  test("the user's own environment and spec run, from any directory of the project, and the report is the user's", async () => {
+    const { status, said } = await assay(join(here, "specs"), "run", "tools-users");
+    expect(said).toContain("1 passed, 0 failed, 0 skipped");
+    expect(status).toBe(0);
+    const [run] = readdirSync(join(here, "reports/runs"));
+    const report: Report = JSON.parse(readFileSync(join(here, "reports/runs", run ?? "", "report.json"), "utf8"));
+    expect(report.exitCode).toBe(0);
+  });
+
+  test("a spec that is not met fails with 1, and names its file and line", async () => {
+    const { status, said } = await assay(here, "run", "tools-others");
+    expect(said).toContain("0 passed, 1 failed, 0 skipped");
+    expect(said).toMatch(/specs\/tools-others\.spec\.ts:6/);
+    expect(status).toBe(1);
+  });
+
+  test("types are the package's: the project compiles in strict mode, and a sentence that does not exist does not", async () => {
+    const compiler = join(home, "node_modules/.bin/tsc");
+    await succeeded(here, compiler, "-p", here);
+    write("specs/wrong.spec.ts", 'import { user } from "assay";\nuser("ops").flies();\n');
+    const { status, said } = await ended(here, compiler, "-p", here);
+    expect(said).toContain("flies");
+    expect(status).not.toBe(0);
+    rmSync(join(here, "specs/wrong.spec.ts"));
+  });
+
+  test("its recipes are found, and nothing but the public surface can be imported", async () => {
+    const listed = await assay(here, "why", "packaged-tools");
+    expect(listed.said).toContain("packaged-tools");
+    expect(listed.status).toBe(0);
+    const inner = 'await import("assay/harness/lifecycle/ledger.ts").catch((e) => console.log(e.code))';
+    expect(await succeeded(here, process.execPath, "--input-type=module", "-e", inner)).toContain(
+      "ERR_PACKAGE_PATH_NOT_EXPORTED",
+    );
+  });
+});
