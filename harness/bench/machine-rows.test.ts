@@ -40,6 +40,12 @@ test("what nobody took is missing, with the reason", () => {
   expect(verdictOf(rowOf("warm start"))).toBe("not measured");
 });
 
+test("a warm start is within two fifths of a boot", () => {
+  const took = (warm: number) => ({ ...told, timings: { "warm: warm": [warm], "warm: boot": [1000] } });
+  expect(verdictOf(rowOf("warm start", took(400)))).toBe("met");
+  expect(verdictOf(rowOf("warm start", took(401)))).toBe("not met");
+});
+
 test("a disk's rows: unchanged within 50 ms, one role within half of all", () => {
   const none = { why: "", words: {}, timings: { none: [5] } };
   const built = (role: number) => ({ why: "", words: {}, timings: { full: [100], role: [role] } });

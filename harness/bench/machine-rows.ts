@@ -21,8 +21,8 @@ function loadOf({ timings }: Answer, name: string): { load?: [number, number] } 
   return seen.length === 0 ? {} : { load: [Math.min(...seen), Math.max(...seen)] };
 }
 
-/** `machine.bench.ts` names what it took; `goss` may lack it for a reason of its own. */
-export function machineRows(told: Told, goss: Told = told): Row[] {
+/** `machine.bench.ts` names what it took, `warm.bench.ts` what is in `warm`; `goss` may lack it for a reason of its own. */
+export function machineRows(told: Told, goss: Told = told, warm: Told = told): Row[] {
   const how = told.words["accelerator"] === "kvm" ? "hardware" : "emulated";
   const boot = loadOf(told, "boot: load");
   const reset = loadOf(told, "reset: load");
@@ -58,9 +58,10 @@ export function machineRows(told: Told, goss: Told = told): Row[] {
     },
     {
       work: `warm start of a run to the first command against a boot, ${how}`,
-      ours: { by: "the ready snapshot of an earlier run, from the store", missing: "not built" },
-      peer: bootOurs,
+      ours: side(warm, "warm: warm", "standUp to the first succeed(), from the memory of an earlier run's, made fresh"),
+      peer: side(warm, "warm: boot", 'the same with start: "boot": when its boot is over'),
       target: 0.4,
+      ...loadOf(warm, "warm: load"),
     },
     {
       work: `boot to the first command against Vagrant, ${how}`,

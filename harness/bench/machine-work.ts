@@ -12,16 +12,17 @@ export const machineRecipe = soe;
 export const machineKey = "fixtures/vfx-studio-soe/keys/ops";
 export const machineUser = "ops";
 
-const within = "10m";
+const within = "10m" as const;
 
-/** One machine on a network; ready at its first command, or when its boot is over. */
-export function machineEnvironment(name: string, unit: "shell" | "booted") {
-  const soe = vm({ image: machineRecipe, memory: "256m", networks: ["lan"], ready: { unit, within } });
+/** One machine on a network; ready at its first command, or when its boot is over. It boots, unless asked otherwise. */
+export function machineEnvironment(name: string, unit: "shell" | "booted", start: "boot" | "warm" = "boot") {
+  const soe = vm({ image: machineRecipe, memory: "256m", networks: ["lan"], ready: { unit, within }, start });
   return defineEnvironment(name, { networks: { lan: {} }, nodes: { soe } });
 }
 
 /** Machines that only carry others, ready at their first command. */
 export function carrierEnvironment(name: string, nodes: readonly string[]) {
-  const carrier = vm({ image: machineRecipe, memory: "256m", carrier: true, ready: { unit: "shell", within } });
+  const ready = { unit: "shell", within } as const;
+  const carrier = vm({ image: machineRecipe, memory: "256m", carrier: true, ready, start: "boot" });
   return defineEnvironment(name, { nodes: Object.fromEntries(nodes.map((node) => [node, carrier])) });
 }

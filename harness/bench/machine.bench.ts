@@ -9,9 +9,9 @@ import { openLibvirt } from "../drivers/libvirt-client.ts";
 import { label } from "../drivers/names.ts";
 import { hostNode } from "../drivers/shell-node.ts";
 import { all, type Environment, expect, shell, type VmNode } from "../index.ts";
-import { standUp } from "../lifecycle/run.ts";
 import { scratchOf, session } from "../vitest/session.ts";
 import { MachineByHand } from "./machine-by-hand.ts";
+import { standMachine } from "./machine-stand.ts";
 import { carrierEnvironment, machineEnvironment, machineKey, machineRecipe, machineUser } from "./machine-work.ts";
 import { answer, benchSettings } from "./settings.ts";
 import { timed } from "./timed.ts";
@@ -30,22 +30,8 @@ const busy = (name: string) => keep(`${name}: load`, loadavg()[0] ?? 0);
 const by = <Side>(round: number, sides: readonly Side[]) => (round % 2 === 0 ? sides : sides.toReversed());
 
 test("machines: boot, reset, assertions, memory", { timeout: 3_600_000 }, async () => {
-  const { settings: run, ledger, engines, store, events, scope } = session();
-  const stand = async (environment: Environment) => {
-    const name = scope();
-    const live = await standUp({
-      environment,
-      owner: { run: run.run, identity: run.identity },
-      scope: name,
-      drivers: await engines.of(environment),
-      ledger,
-      images: store,
-      events,
-      directory: scratchOf(run, name),
-      report: run.report,
-    });
-    return { live, directory: scratchOf(run, name), scope: name };
-  };
+  const { settings: run, store, scope } = session();
+  const stand = standMachine;
   const first = async (environment: Environment, into: string) => {
     const began = performance.now();
     const stood = await stand(environment);

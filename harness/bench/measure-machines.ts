@@ -51,11 +51,12 @@ export async function measureMachines(measuring: Measuring & { readonly full: bo
       }
     };
     const machines = await run("machine.bench");
+    const warm = await run("warm.bench");
     const disks = measuring.full ? await run("build.bench") : undefined;
     const why = "missing" in goss ? { ...machines, why: goss.missing } : machines;
     const none = { why: "", words: {}, timings: { none: await unchanged(measuring), load: loadavg().slice(0, 1) } };
     return [
-      ...machineRows(machines, why),
+      ...machineRows(machines, why, warm),
       ...diskRows(none, disks ?? { timings: {}, words: {}, why: "left out, by --quick" }),
     ];
   } finally {

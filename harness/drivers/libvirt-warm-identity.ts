@@ -107,7 +107,10 @@ export async function identityScript(kept: Identity, { cards, ssh }: NewIdentity
     ...(ssh === undefined ? [] : daemonLines(ssh)),
     // A timer that has missed its hour while nobody was there would start at once: a first boot has none of that.
     ...(kept.timers.length === 0 ? [] : ["rm -f /var/lib/systemd/timers/stamp-*"]),
+    // The journal turns the kernel's audit off when it starts; at a boot auditd comes later and turns it on again.
+    "audit=$(auditctl -s 2>/dev/null | sed -n 's/^enabled //p')",
     kept.services.length === 0 ? ":" : `systemctl restart ${words(kept.services)} || exit 84`,
+    '[ "$audit" != 1 ] || auditctl -e 1 >/dev/null || exit 84',
     kept.timers.length === 0 ? ":" : `systemctl start ${words(kept.timers)} || exit 84`,
   ].join("\n");
 }
