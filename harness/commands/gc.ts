@@ -3,19 +3,20 @@ import { readConfig } from "../config.ts";
 import { type Collected, gc } from "../lifecycle/gc.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { ExitCode, messageOf, ProvisionError } from "../model/errors.ts";
+import { sayUntil } from "../reporting/kept.ts";
 import { openDrivers, placesOf } from "./surroundings.ts";
 
 /**
  * `assay gc`. Exit code 4 when something could not be removed, 3 when an engine or the ledger could not be asked.
  * Without a usable ledger it goes by labels alone.
  */
-export async function gcCommand(options: { readonly json?: boolean }): Promise<number> {
+export async function gcCommand(options: { readonly json?: boolean; readonly kept?: boolean }): Promise<number> {
   const config = readConfig();
   const ledger = openOrExplain(config.ledger);
   const drivers = openDrivers(config);
   try {
     const usable = ledger instanceof Ledger ? ledger : undefined;
-    const collected = await gc({ ledger: usable, drivers, places: placesOf(config) });
+    const collected = await gc({ ledger: usable, drivers, places: placesOf(config), leased: options.kept === true });
     // What killed builds left, and images that newer ones have replaced.
     const { Store } = await import("../store/store.ts");
     const swept = await new Store({ directory: config.store, disks: config.disks }).sweep();
@@ -55,12 +56,13 @@ export function gcLines({ removed, kept, troubles, swept = [] }: Collected & { s
     ...removed.flatMap(({ run, totals }) =>
       totals.leaked.map((name) => `left: ${name} of run ${run} could not be removed`),
     ),
-    ...kept.map(({ run, owner, identity, resources }) => {
+    ...kept.map(({ run, owner, identity, resources, until }) => {
       const [host, , , pid] = identity.split(" ");
-      const why =
-        owner === "alive"
-          ? `its process ${pid} lives`
-          : `its process ${pid} is on ${host}, which cannot be asked from here`;
+      const why = {
+        alive: `its process ${pid} lives`,
+        leased: `it is kept ${sayUntil(until)}; assay down ${run} removes it`,
+        foreign: `its process ${pid} is on ${host}, which cannot be asked from here`,
+      }[owner];
       return `left alone: run ${run} with ${count(resources.length, "resource")}; ${why}`;
     }),
     ...swept.map((what) => `removed ${what} from the store`),

@@ -1,12 +1,14 @@
 // Decides how what is alive is told: runs, whose they are, and what stands of each. Removes nothing.
+import { existsSync } from "node:fs";
 import { readConfig } from "../config.ts";
 import type { Remover } from "../drivers/driver.ts";
 import { takeInventory, type Views } from "../lifecycle/inventory.ts";
+import { type Lease, type Ownership, ownership } from "../lifecycle/lease.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { sayMs } from "../model/duration.ts";
 import { ExitCode, messageOf } from "../model/errors.ts";
 import type { ResourceKind } from "../model/event.ts";
-import { liveness } from "../model/identity.ts";
+import { sayUntil } from "../reporting/kept.ts";
 import { openDrivers } from "./surroundings.ts";
 
 export interface ListedResource {
@@ -22,11 +24,13 @@ export interface ListedRun {
   readonly run: string;
   /** What was typed; absent for a run that this machine's ledger does not know. */
   readonly command?: string;
-  readonly owner: "alive" | "dead" | "foreign";
+  readonly owner: Ownership;
   /** `host boot-id pid-namespace pid start-time` of the supervisor. */
   readonly identity: string;
   /** Milliseconds. */
   readonly ageMs: number;
+  /** For how long it is kept, where its owner is a lease that ends. */
+  readonly leftMs?: number;
   readonly resources: readonly ListedResource[];
 }
 
@@ -63,22 +67,27 @@ export async function listCommand(options: { readonly json?: boolean }): Promise
 /** Runs that have not ended, or of which something stands; newest first. `now` is milliseconds since the epoch. */
 export async function listRuns(views: Views, now: number): Promise<Listing> {
   const { items, unasked } = await takeInventory(views);
-  const runs = new Map<string, Omit<ListedRun, "owner"> & { resources: ListedResource[] }>();
-  for (const { run, identity, command, startedAt, endedAt } of views.ledger?.runs() ?? [])
+  const runs = new Map<string, Omit<ListedRun, "owner"> & { lease?: Lease | undefined; resources: ListedResource[] }>();
+  for (const { run, identity, command, startedAt, endedAt, lease } of views.ledger?.runs() ?? [])
     if (endedAt === undefined || items.some((item) => item.run === run))
-      runs.set(run, { run, command, identity, ageMs: now - startedAt, resources: [] });
+      runs.set(run, { run, command, identity, ageMs: now - startedAt, lease, resources: [] });
   for (const { run, owner, kind, name, environment, node, found, entries, createdAt } of items) {
     const known = runs.get(run) ?? { run, identity: owner.identity, ageMs: now - createdAt, resources: [] };
     const [entry] = entries;
     // An entry that is live in the ledger and that the engine does not show was removed by somebody else.
     const remembered = entry?.state === "live" ? "missing" : (entry?.state ?? "unknown");
-    const state = found === undefined ? remembered : (found.state ?? "there");
+    const kept = kind === "directory" && remembered === "missing" && existsSync(name);
+    const state = found === undefined ? (kept ? "there" : remembered) : (found.state ?? "there");
     known.resources.push({ kind, name, environment, state, ...(node === undefined ? {} : { node }) });
     runs.set(run, { ...known, ageMs: Math.max(known.ageMs, now - createdAt) });
   }
   return {
     runs: [...runs.values()]
-      .map((each) => ({ ...each, owner: liveness(each.identity) }))
+      .map(({ lease, ...each }) => {
+        const owner = ownership({ identity: each.identity, lease }, now);
+        const until = owner === "leased" ? lease?.until : undefined;
+        return { ...each, owner, ...(until === undefined ? {} : { leftMs: until - now }) };
+      })
       .sort((a, b) => a.ageMs - b.ageMs || a.run.localeCompare(b.run)),
     troubles: unasked.map(({ driver, error }) => `${driver} could not be asked: ${messageOf(error)}`),
   };
@@ -86,10 +95,20 @@ export async function listRuns(views: Views, now: number): Promise<Listing> {
 
 /** The listing for people. */
 export function listLines({ runs, troubles }: Listing): string[] {
-  const lines = runs.flatMap(({ run, command, owner, identity, ageMs, resources }) => {
+  const lines = runs.flatMap(({ run, command, owner, identity, ageMs, leftMs, resources }) => {
     const [host, , , pid] = identity.split(" ");
-    const whose = owner === "foreign" ? `process ${pid} of ${host}` : `process ${pid}, ${owner}`;
-    const next = { alive: "", dead: "; assay gc removes it", foreign: "; only that machine can tell whether it lives" };
+    const whose = {
+      alive: `process ${pid}, alive`,
+      leased: `kept ${leftMs === undefined ? sayUntil(undefined) : `for ${sayMs(leftMs)} more`}`,
+      dead: `process ${pid}, dead`,
+      foreign: `process ${pid} of ${host}`,
+    }[owner];
+    const next = {
+      alive: "",
+      leased: `; assay shell ${run}/<node>, assay down ${run}`,
+      dead: "; assay gc removes it",
+      foreign: "; only that machine can tell whether it lives",
+    };
     const width = Math.max(0, ...resources.map(({ kind }) => kind.length));
     return [
       `${run}  ${command ?? "not in this ledger"}  ${sayMs(ageMs)} old  ${whose}${next[owner]}`,

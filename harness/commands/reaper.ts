@@ -29,6 +29,10 @@ export async function reaperCommand(run: string, parent = identityOf(process.ppi
   });
   if (reaction === "dismissed") return ExitCode.met;
   const now = new Date().toISOString();
+  if (reaction === "leased") {
+    console.log(`${now} run ${run}: it is kept, and taken down by others`);
+    return ExitCode.met;
+  }
   if (reaction === "owner-lives") {
     console.log(`${now} run ${run}: its supervisor lives on without a pipe; left alone`);
     return ExitCode.couldNotAsk;

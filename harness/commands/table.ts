@@ -55,15 +55,21 @@ export const commandTable: readonly CommandEntry[] = [
     examples: [
       ["assay run", "all specs"],
       ["assay run docker-soe", "the specs whose file name holds docker-soe"],
+      ["assay run docker-soe --keep --keep-for 20m", "what failed stays for twenty minutes: see assay shell"],
       ["NO_COLOR=1 assay run | tee log", "plain lines"],
       ["assay run docker-soe --with vfx-studio-soe=registry.example/soe:rc1", "the same specs on a candidate"],
     ],
     options: [
       ["--with <name=other,...>", "let a recipe, an image or an environment stand in for the one of that name"],
       ["--project <name>", "a project of tests other than the specs: unit, contract, crash, bench"],
+      ["--keep [when]", "leave environments standing for a look: on-failure, which is meant without a word, or always"],
+      ["--keep-for <time>", "for how long; 1h unless told otherwise"],
     ],
     exits: running,
-    act: (patterns, { project = "specs", ...options }) => run(patterns, [String(project)], options),
+    async act(patterns, { project = "specs", keep, keepFor, ...options }) {
+      const { readKeep } = await import("./keep-options.ts");
+      return run(patterns, [String(project)], { ...options, ...readKeep(keep, keepFor) });
+    },
   },
   {
     usage: "parity <name>",
@@ -129,6 +135,7 @@ export const commandTable: readonly CommandEntry[] = [
     teaches: "Each run does this at its start. By hand it is of use after a crash.",
     options: [
       ["--json", "print what was removed and what was left alone as JSON"],
+      ["--kept", "also what runs left standing on purpose, with --keep or by assay up"],
       ["--store [budget]", "bring the store within its budget now, or within this one; 0 leaves what is in use"],
     ],
     exits: [0, 2, 3, 4],
@@ -136,6 +143,18 @@ export const commandTable: readonly CommandEntry[] = [
       store === true || typeof store === "string"
         ? (await import("./store-contents.ts")).storeGcCommand(store, options)
         : (await import("./gc.ts")).gcCommand(options),
+  },
+  {
+    usage: "down <what...>",
+    does: "take down what was kept: a run, or an environment by its name",
+    teaches: "What is not up is down already: that is no error.",
+    examples: [
+      ["assay down studio", "what assay up studio stood up"],
+      ["assay down tou0b1c2d3", "what this run left standing with --keep"],
+    ],
+    options: [["--json", "print [{ run, created, destroyed, leaked }] as JSON"]],
+    exits: [0, 2, 3, 4],
+    act: async (words, options) => (await import("./down.ts")).downCommand(words, options),
   },
   {
     usage: "doctor",

@@ -1,10 +1,10 @@
 // Decides when there is room: memory is added up over live runs, a port is anybody's only once. A run waits for room, or is
 // refused at once where there never will be. Refuses to count what a dead process holds.
-import { type FSWatcher, watch } from "node:fs";
-import { basename, dirname } from "node:path";
 import { ProvisionError } from "../model/errors.ts";
 import { identityOf, liveness } from "../model/identity.ts";
-import { type Claim, freedFile, type HeldClaim, type Ledger } from "./ledger.ts";
+import { changesOf } from "./changes.ts";
+import { ownership } from "./lease.ts";
+import type { Claim, HeldClaim, Ledger } from "./ledger.ts";
 
 export interface Admission {
   readonly run: string;
@@ -78,7 +78,10 @@ function refuseImpossible({ claims, capacity }: Admission): void {
 function counts(held: HeldClaim, { run, scope, elastic }: Admission, ledger: Ledger, waitedMs: number): boolean {
   if (held.run === run && held.scope === scope) return false;
   if (elastic?.includes(held.name) === true && held.holder === identityOf()) return false;
-  if (liveness(held.identity) === "dead") return waitedMs < reapingMs && ledger.standing(held.run).length > 0;
+  const owner = ownership(held);
+  // What is shared for speed alone is not waited for until somebody has had a look at what was kept.
+  if (owner === "leased") return elastic?.includes(held.name) !== true;
+  if (owner === "dead") return waitedMs < reapingMs && ledger.standing(held.run).length > 0;
   // In a living run, one process that died leaves its resources to the end of the run; other runs wait for that end, but
   // the run itself would wait for ever.
   return held.run !== run || liveness(held.holder) !== "dead";
@@ -88,7 +91,14 @@ function objectionOf({ claims, capacity }: Admission, held: readonly HeldClaim[]
   for (const { name, amount } of claims) {
     const others = held.filter((claim) => claim.name === name);
     if (others.length === 0) continue;
-    const whose = [...new Set(others.map(({ run, command }) => `run ${run} (${command})`))].join(", ");
+    const whose = [
+      ...new Set(
+        others.map(
+          ({ run, command, lease }) =>
+            `run ${run} (${command}${lease === undefined ? "" : `, kept: assay down ${run}`})`,
+        ),
+      ),
+    ].join(", ");
     if (amount === undefined) return `${name} is held by ${whose}`;
     const taken = others.reduce((sum, claim) => sum + (claim.amount ?? 0), 0);
     const most = capacity[name] ?? Number.POSITIVE_INFINITY;
@@ -101,31 +111,4 @@ function objectionOf({ claims, capacity }: Admission, held: readonly HeldClaim[]
 /** Amounts are bytes or counts; a count is never as big as a mebibyte. */
 function sayAmount(amount: number): string {
   return amount < 1024 ** 2 ? String(amount) : `${Math.round(amount / 1024 ** 2)} MiB`;
-}
-
-/** `next` resolves when room may have been made, after `atLatestMs`, or when the signal is aborted; it never rejects. */
-function changesOf(file: string, atLatestMs: number, signal: AbortSignal | undefined) {
-  let wake = () => {};
-  const watcher: FSWatcher = watch(dirname(file), (_, changed) => {
-    if (changed === null || changed === basename(freedFile(file))) wake();
-  });
-  // A watch that ends leaves the timer.
-  watcher.on("error", () => {});
-  const aborted = () => wake();
-  signal?.addEventListener("abort", aborted);
-  return {
-    next: () =>
-      new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, atLatestMs);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      }),
-    [Symbol.dispose]: () => {
-      wake();
-      watcher.close();
-      signal?.removeEventListener("abort", aborted);
-    },
-  };
 }

@@ -1,8 +1,8 @@
-// Decides what dead runs left, from the ledger and from labels, and removes it. Refuses to touch what a live owner has, or
-// an owner that cannot be asked from here: another machine's, another container's.
+// Decides what dead runs left, from the ledger and from labels, and removes it. Refuses to touch what a live owner or a lease has,
+// or an owner that cannot be asked from here: another machine's, another container's.
 import { messageOf } from "../model/errors.ts";
-import { liveness } from "../model/identity.ts";
 import { takeInventory } from "./inventory.ts";
+import { type Lease, type Ownership, ownership } from "./lease.ts";
 import { abandoned, type Places, vacate } from "./places.ts";
 import { endProcesses } from "./processes.ts";
 import { type Reaped, type Reaping, reap } from "./reap.ts";
@@ -10,6 +10,8 @@ import { type Reaped, type Reaping, reap } from "./reap.ts";
 export interface Collecting extends Reaping {
   /** Files of runs; without it, none are removed. */
   readonly places?: Places | undefined;
+  /** Leases are over as well. */
+  readonly leased?: boolean;
 }
 
 /** A dead run that was cleared, or of which `totals.leaked` is left. */
@@ -21,8 +23,10 @@ export interface Removed {
 /** A run that was left alone. */
 export interface Kept {
   readonly run: string;
-  readonly owner: "alive" | "foreign";
+  readonly owner: Exclude<Ownership, "dead">;
   readonly identity: string;
+  /** Milliseconds since the epoch; where the owner is a lease that ends. */
+  readonly until?: number;
   readonly resources: readonly string[];
 }
 
@@ -43,16 +47,21 @@ const rememberedMs = 30 * 24 * 3_600_000;
 export async function gc(options: Collecting): Promise<Collected> {
   const { ledger, drivers, places } = options;
   const inventory = await takeInventory({ ledger, drivers });
-  const owners = new Map<string, { identity: string; resources: string[] }>();
-  for (const { run, identity, endedAt } of ledger?.runs() ?? [])
-    if (endedAt === undefined) owners.set(run, { identity, resources: [] });
+  const owners = new Map<string, { identity: string; lease?: Lease | undefined; resources: string[] }>();
+  for (const { run, identity, lease, endedAt } of ledger?.runs() ?? [])
+    if (endedAt === undefined) owners.set(run, { identity, lease, resources: [] });
   for (const { run, owner, kind, name } of inventory.items) {
     // The ledger's word on who owns a run comes first; a label is believed where the ledger does not know.
     const known = owners.get(run) ?? { identity: ledger?.run(run)?.identity ?? owner.identity, resources: [] };
     known.resources.push(`${kind} ${name}`);
     owners.set(run, known);
   }
-  const judged = [...owners].map(([run, known]) => ({ run, ...known, owner: liveness(known.identity) }));
+  const judged = [...owners].map(([run, known]) => {
+    const owner = ownership(known);
+    if (owner !== "leased" || options.leased !== true) return { run, ...known, owner };
+    ledger?.endLease(run);
+    return { run, ...known, owner: "dead" as const };
+  });
   const troubles = inventory.unasked.map(({ driver, error }) => `${driver} could not be asked: ${messageOf(error)}`);
   // At once: one that cannot be cleared must not keep the others waiting.
   const removed = await Promise.all(
@@ -63,9 +72,11 @@ export async function gc(options: Collecting): Promise<Collected> {
     for (const run of abandoned(places)) if (!busy.has(run)) troubles.push(...clear(places, run));
   }
   ledger?.forget(Date.now() - rememberedMs);
-  const kept = judged.flatMap(({ run, identity, resources, owner }) =>
-    owner === "dead" ? [] : [{ run, owner, identity, resources }],
-  );
+  const kept = judged.flatMap(({ run, identity, resources, owner, lease }): Kept[] => {
+    if (owner === "dead") return [];
+    const until = owner === "leased" ? lease?.until : undefined;
+    return [{ run, owner, identity, resources, ...(until === undefined ? {} : { until }) }];
+  });
   return { removed, kept, troubles };
 }
 

@@ -7,9 +7,18 @@ import { messageOf, ProvisionError } from "../model/errors.ts";
 
 /** "Assa" in ASCII: tells a ledger from any other SQLite file. */
 const applicationId = 0x41737361;
-const version = 2;
+const version = 3;
 /** What brings a file of the schema before to this one; a live run of an older Assay goes on using it. */
-const migrations: Readonly<Record<number, string>> = { 2: "ALTER TABLE runs ADD COLUMN reaper TEXT" };
+const migrations: Readonly<Record<number, string>> = {
+  2: "ALTER TABLE runs ADD COLUMN reaper TEXT",
+  3: `CREATE TABLE leases (
+    run TEXT PRIMARY KEY REFERENCES runs (run) ON DELETE CASCADE,
+    until INTEGER,
+    kept_at INTEGER NOT NULL,
+    digest TEXT,
+    stands TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID`,
+};
 /** How long a writer waits for another process's transaction. Each is a few statements long, so this is never reached in health. */
 const busyMs = 20_000;
 
@@ -46,6 +55,7 @@ const schema = `
     name TEXT NOT NULL,
     amount INTEGER
   ) STRICT;
+  ${migrations[3]};
 `;
 
 /** The open database of a ledger; made first where there is none. Rejects by throwing `ProvisionError`s. */

@@ -184,19 +184,21 @@ describe("a file that is no ledger", () => {
     const database = new DatabaseSync(file);
     database.exec("PRAGMA user_version = 7");
     database.close();
-    expect(open).toThrow("was written by a newer Assay (schema 7, this one knows 2)");
+    expect(open).toThrow("was written by a newer Assay (schema 7, this one knows 3)");
   });
 
   test("an older schema is brought up to date, once, by whoever comes first, and keeps what it has", async () => {
     fill();
     const database = new DatabaseSync(file);
-    database.exec("ALTER TABLE runs DROP COLUMN reaper; PRAGMA user_version = 1");
+    database.exec("DROP TABLE leases; ALTER TABLE runs DROP COLUMN reaper; PRAGMA user_version = 1");
     database.close();
     const children = [1, 2, 3].map(() => writer("open().close();"));
     expect(await Promise.all(children.map((child) => once(child, "exit")))).toEqual([1, 2, 3].map(() => [0, null]));
     using ledger = open();
     ledger.reaperStarted("r1", "x");
-    expect(ledger.run("r1")).toMatchObject({ reaper: "x" });
+    const lease = { keptAt: 1, until: 2, stands: [] };
+    ledger.lease("r1", lease);
+    expect(ledger.run("r1")).toMatchObject({ reaper: "x", lease });
     expect(ledger.standing("r1")).toHaveLength(200);
   });
 

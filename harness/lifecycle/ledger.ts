@@ -4,8 +4,9 @@ import { writeFileSync } from "node:fs";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { ResourceRef } from "../drivers/driver.ts";
 import { ProvisionError, TeardownError } from "../model/errors.ts";
-import type { ResourceKind } from "../model/event.ts";
+import type { Lease } from "./lease.ts";
 import { askLedger, openLedgerFile } from "./ledger-file.ts";
+import { entryOf, leaseColumns, leaseIn, optional, type Row, runOf, runsWithLeases } from "./ledger-rows.ts";
 
 /** `intent` may or may not exist; `live` does; `deleting` was asked to go; `gone` is. */
 export type EntryState = "intent" | "live" | "deleting" | "gone";
@@ -38,6 +39,8 @@ export interface RunRow {
   readonly closingAt?: number;
   /** Set when nothing of it stands any more. */
   readonly endedAt?: number;
+  /** It outlives its owner, for as long as this says. */
+  readonly lease?: Lease;
 }
 
 /** Something that a run holds, or wants to hold: a name alone is exclusive, an amount is added up. */
@@ -55,6 +58,7 @@ export interface HeldClaim extends Claim {
   /** Identity of the run's supervisor. */
   readonly identity: string;
   readonly command: string;
+  readonly lease?: Lease;
 }
 
 export interface LedgerOptions {
@@ -118,6 +122,25 @@ export class Ledger {
     );
   }
 
+  /** From now on the run outlives its owner. Another lease of it is replaced. */
+  lease(run: string, { until, keptAt, digest, stands }: Lease): void {
+    this.#commit(`lease of ${run}`, () =>
+      this.#run(
+        "INSERT OR REPLACE INTO leases (run, until, kept_at, digest, stands) VALUES (?, ?, ?, ?, ?)",
+        run,
+        until ?? null,
+        keptAt,
+        digest ?? null,
+        JSON.stringify(stands),
+      ),
+    );
+  }
+
+  /** From now on the run is its owner's again, and goes when that is dead. Idempotent. */
+  endLease(run: string): void {
+    this.#free(`lease of ${run} over`, () => this.#run("DELETE FROM leases WHERE run = ?", run));
+  }
+
   /** Nothing of the run stands: its claims go too. A `TeardownError` (code `still-standing`) when something does. Idempotent. */
   endRun(run: string): void {
     this.#free(`end ${run}`, () => {
@@ -132,6 +155,7 @@ export class Ledger {
         });
       }
       this.#run("DELETE FROM claims WHERE run = ?", run);
+      this.#run("DELETE FROM leases WHERE run = ?", run);
       const now = Date.now();
       this.#run(
         "UPDATE runs SET closing_at = coalesce(closing_at, ?), ended_at = coalesce(ended_at, ?) WHERE run = ?",
@@ -213,11 +237,11 @@ export class Ledger {
 
   /** All runs, newest first. */
   runs(): RunRow[] {
-    return this.#all("SELECT * FROM runs ORDER BY started_at DESC, run").map(runOf);
+    return this.#all(`${runsWithLeases} ORDER BY started_at DESC, run`).map(runOf);
   }
 
   run(run: string): RunRow | undefined {
-    return this.#all("SELECT * FROM runs WHERE run = ?", run).map(runOf)[0];
+    return this.#all(`${runsWithLeases} WHERE run = ?`, run).map(runOf)[0];
   }
 
   /** Forgets runs that ended before `before` (milliseconds since the epoch). */
@@ -262,7 +286,8 @@ export class Ledger {
   /** Everything claimed, oldest first, whoever holds it. */
   claims(): HeldClaim[] {
     return this.#all(
-      "SELECT claims.*, runs.identity, runs.command FROM claims JOIN runs USING (run) ORDER BY claim",
+      `SELECT claims.*, runs.identity, runs.command, ${leaseColumns} FROM claims JOIN runs USING (run)
+       LEFT JOIN leases USING (run) ORDER BY claim`,
     ).map((row) => ({
       name: String(row["name"]),
       run: String(row["run"]),
@@ -271,6 +296,7 @@ export class Ledger {
       identity: String(row["identity"]),
       command: String(row["command"]),
       ...optional("amount", row["amount"], Number),
+      ...leaseIn(row),
     }));
   }
 
@@ -322,43 +348,4 @@ export class Ledger {
 /** Written after each commit that may have made room, so that it can be watched. */
 export function freedFile(ledger: string): string {
   return `${ledger}.freed`;
-}
-
-type Row = Record<string, unknown>;
-
-function optional<Key extends string, Value>(
-  key: Key,
-  value: unknown,
-  read: (value: unknown) => Value,
-): Partial<Record<Key, Value>> {
-  return value === null ? {} : ({ [key]: read(value) } as Record<Key, Value>);
-}
-
-function entryOf(row: Row): LedgerEntry {
-  return {
-    entry: Number(row["entry"]),
-    run: String(row["run"]),
-    environment: String(row["environment"]),
-    driver: String(row["driver"]),
-    kind: String(row["kind"]) as ResourceKind,
-    name: String(row["name"]),
-    state: String(row["state"]) as EntryState,
-    existed: row["existed"] === 1,
-    createdAt: Number(row["created_at"]),
-    ...optional("node", row["node"], String),
-    ...optional("id", row["id"], String),
-  };
-}
-
-function runOf(row: Row): RunRow {
-  return {
-    run: String(row["run"]),
-    identity: String(row["identity"]),
-    command: String(row["command"]),
-    startedAt: Number(row["started_at"]),
-    ...optional("child", row["child"], String),
-    ...optional("reaper", row["reaper"], String),
-    ...optional("closingAt", row["closing_at"], Number),
-    ...optional("endedAt", row["ended_at"], Number),
-  };
 }

@@ -1,10 +1,11 @@
 // Decides what the reaper does: nothing while the supervisor's end of a pipe is open, and everything when it closes without
-// a farewell. Refuses to act while the supervisor's process lives.
+// a farewell. Refuses to act while the supervisor's process lives, and before a lease that it left behind is over.
 import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Remover } from "../drivers/driver.ts";
 import { liveness } from "../model/identity.ts";
 import { farewell } from "./farewell.ts";
+import { leaseEnd } from "./lease.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Places, vacate } from "./places.ts";
 import { endProcesses } from "./processes.ts";
@@ -23,8 +24,11 @@ export interface StandingBy {
   readonly exitMs?: number;
 }
 
-/** `dismissed`: the supervisor said farewell. `owner-lives`: it closed the pipe and did not end. Else what reaping did. */
-export type Reaction = "dismissed" | "owner-lives" | Reaped;
+/**
+ * `dismissed`: the supervisor said farewell. `owner-lives`: it closed the pipe and did not end. `leased`: what it left stays, and
+ * is ended by somebody else. Else what reaping did.
+ */
+export type Reaction = "dismissed" | "owner-lives" | "leased" | Reaped;
 
 /** Waits for the supervisor's end, however it comes, and then takes its run down. */
 export async function standBy(options: StandingBy): Promise<Reaction> {
@@ -44,6 +48,7 @@ export async function standBy(options: StandingBy): Promise<Reaction> {
   }
   await endProcesses(run);
   const { ledger, drivers } = await open();
+  if (ledger !== undefined && (await leaseEnd(ledger, run)) !== "over") return "leased";
   const reaped = await reap(run, { ledger, drivers });
   if (reaped.error === undefined && places !== undefined) vacate(places, run);
   return reaped;

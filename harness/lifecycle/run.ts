@@ -6,12 +6,13 @@ import { join } from "node:path";
 import type { Driver, ImageOrigin, Owner, PlannedResource, Standing } from "../drivers/driver.ts";
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import { messageOf, type Phase } from "../model/errors.ts";
-import type { EventSink } from "../model/event.ts";
+import type { EventSink, KeptStand } from "../model/event.ts";
 import type { BuiltImage } from "../model/image.ts";
 import type { Node, VmNode } from "../model/node.ts";
 import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
+import { keptNode } from "./keep.ts";
 import type { Claim, Ledger } from "./ledger.ts";
 import { release } from "./release.ts";
 
@@ -39,6 +40,8 @@ export interface StandingUp {
   readonly directory: string;
   /** The run's report directory; evidence is written below it. */
   readonly report: string;
+  /** What could not be stood up is left as it is, as by `leave`. */
+  readonly keepBroken?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -52,6 +55,11 @@ export interface LiveEnvironment {
   readonly rewind?: () => Promise<void>;
   /** Evidence first, then everything is removed, in reverse. Idempotent. Rejects with a `TeardownError` when something could not be. */
   takeDown(): Promise<void>;
+  /**
+   * Evidence, and then nothing is removed: a `kept` event tells what stays, and how it is reached. Whether it does is for whoever
+   * owns the run to decide; without a lease it goes with the run. `takeDown` does nothing any more. Never rejects.
+   */
+  leave(): Promise<KeptStand>;
 }
 
 /**
@@ -63,7 +71,8 @@ export async function standUp(wanted: StandingUp): Promise<LiveEnvironment> {
   try {
     return await stand.up();
   } catch (error) {
-    await stand.down().catch(() => undefined); // the ledger still has what is left; the supervisor takes it
+    if (wanted.keepBroken === true && stand.begun) await stand.leave();
+    else await stand.down().catch(() => undefined); // the ledger still has what is left; the supervisor takes it
     throw error;
   }
 }
@@ -131,7 +140,32 @@ class Stand {
       images,
       ...(rewindable ? { rewind: () => this.#rewind(standing) } : {}),
       takeDown: () => this.down(),
+      leave: () => this.leave(),
     };
+  }
+
+  /** Whether anything was made. */
+  get begun(): boolean {
+    return this.#created.length > 0;
+  }
+
+  async leave(): Promise<KeptStand> {
+    this.#down = Promise.resolve();
+    await this.#evidence();
+    const { environment, owner, scope, ledger, events } = this.#wanted;
+    const kept: KeptStand = {
+      environment: environment.name,
+      scope,
+      nodes: this.#created
+        .filter(({ node, kind }) => node !== undefined && kind !== "directory")
+        .map((resource) => keptNode(resource, environment, this.#nodes.get(resource.node ?? ""))),
+      resources: ledger
+        .standing(owner.run)
+        .filter(({ entry }) => this.#entries.has(entry))
+        .map(({ kind, name }) => `${kind} ${name}`),
+    };
+    events.say({ event: "kept", at: Date.now(), ...kept });
+    return kept;
   }
 
   /** Keeps the state of what can be brought back; answers whether that is all of it. */

@@ -13,6 +13,8 @@ import { identityOf } from "../model/identity.ts";
 import { listenForEvents } from "./event-socket.ts";
 import { farewell } from "./farewell.ts";
 import { type Collected, gc } from "./gc.ts";
+import { keepRun } from "./keep.ts";
+import type { Lease } from "./lease.ts";
 import type { Ledger } from "./ledger.ts";
 import { occupy, type Places, vacate } from "./places.ts";
 import { endProcesses, runVariable } from "./processes.ts";
@@ -54,6 +56,8 @@ export interface Supervision {
   readonly secret?: (name: string, value: string) => void;
   /** What `gc`, which runs beside the start, did about earlier runs; or why it could not. */
   readonly collected?: (collected: Collected | { readonly error: unknown }) => void;
+  /** Asked once the child has ended by itself: what of the run stays, and for how long. The reaper then waits for that end. */
+  readonly keep?: () => Lease | undefined;
   /** For how long a cancelled child may go on before it is killed; default 2 000. */
   readonly graceMs?: number;
 }
@@ -130,9 +134,11 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
   } catch (error) {
     trouble = error;
   }
-  const totals = await takeDown(supervision, drivers);
+  const lease = end === undefined || cancellation.signal() !== undefined ? undefined : supervision.keep?.();
+  const totals = await takeDown(supervision, drivers, lease);
   if (cancellation.signal() === undefined) await collecting;
-  if (totals.error === undefined) reaper.dismiss();
+  // Without a farewell it takes over when this process ends.
+  if (totals.error === undefined && lease === undefined) reaper.dismiss();
   await opening?.then((all) => Promise.allSettled(all.map((driver) => driver.close()))).catch(() => {});
   cancellation.stop();
   if (refusal !== undefined) throw refusal.error;
@@ -149,9 +155,11 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
 async function takeDown(
   { run, ledger, places, event }: Supervision,
   drivers: () => Promise<readonly Remover[]>,
+  lease: Lease | undefined,
 ): Promise<Reaped> {
   // Where no engine can be reached, `reap` says what of the ledger is left.
   const usable = await drivers().catch(() => []);
+  if (lease !== undefined) return keepRun(run, lease, { ledger, drivers: usable, say: event });
   const totals = await reap(run, { ledger, drivers: usable, say: event });
   if (totals.error === undefined) vacate(places, run);
   return totals;
@@ -190,7 +198,7 @@ async function start(program: Program, env: Program["env"], stdin: "ignore" | "p
 }
 
 /** A reaper that stands by; when it dies while the run goes on, another takes its place. */
-function keepReaper(program: Program, started: (pid: number) => void): { dismiss(): void } {
+export function keepReaper(program: Program, started: (pid: number) => void): { dismiss(): void } {
   let dismissed = false;
   let current: ChildProcess | undefined;
   let left = 3;
@@ -218,7 +226,7 @@ function keepReaper(program: Program, started: (pid: number) => void): { dismiss
   };
 }
 
-function listenForSignals() {
+export function listenForSignals() {
   let first: Cancelling | undefined;
   let cancel = () => {};
   const cancelled = new Promise<void>((resolve) => {

@@ -123,6 +123,8 @@ export type RunEvent =
       readonly title: string;
       readonly path: string;
     }
+  /** A stand-up was left as it is, for a person to look at; whether it stays is the supervisor's to decide. */
+  | ({ readonly event: "kept"; readonly at: Instant } & KeptStand)
   /** Something outside any test went wrong: a spec file that cannot be loaded, vitest that died. */
   | {
       readonly event: "trouble";
@@ -155,6 +157,35 @@ export interface TeardownTotals {
   readonly destroyed: number;
   /** `kind name` of everything of this run that is still there. */
   readonly leaked: readonly string[];
+  /** What was left standing on purpose. */
+  readonly kept?: KeptTotals;
+}
+
+export interface KeptTotals {
+  /** When it is taken down by itself; absent: when somebody says so. */
+  readonly until?: Instant;
+  readonly stands: readonly KeptStand[];
+}
+
+/** One stand-up of an environment that outlives its run. */
+export interface KeptStand {
+  readonly environment: string;
+  readonly scope: string;
+  readonly nodes: readonly KeptNode[];
+  /** `kind name` of all that belongs to it. */
+  readonly resources: readonly string[];
+}
+
+/** How a kept node is found again: by its name on the engine. */
+export interface KeptNode {
+  readonly node: string;
+  readonly kind: "container" | "vm";
+  /** The container's or domain's. */
+  readonly name: string;
+  /** The machine of the environment whose engine has it. */
+  readonly on?: string;
+  /** Ports that this host reaches it by, `127.0.0.1:8080 → 80/tcp`, and its addresses. */
+  readonly reach?: readonly string[];
 }
 
 /** Where events go. Never throws, never blocks; `flushed` resolves when everything said so far has left this process. */

@@ -1,5 +1,5 @@
 // Decides what a run used and left: images by digest, resources by their last state, and whether all of them are gone.
-import type { RunEvent, TeardownTotals } from "../model/event.ts";
+import type { KeptTotals, RunEvent, TeardownTotals } from "../model/event.ts";
 import { told } from "./escape.ts";
 import type { Report } from "./report.ts";
 
@@ -58,5 +58,24 @@ export function teardownOf(totals: TeardownTotals | undefined, resources: readon
     created: totals?.created ?? resources.filter(({ createdAt }) => createdAt !== undefined).length,
     destroyed: totals?.destroyed ?? resources.filter(({ goneAt }) => goneAt !== undefined).length,
     leaked: [...new Set([...(totals?.leaked ?? []).map((each) => told(each)), ...leaked])],
+    ...(totals?.kept === undefined ? {} : { kept: keptOf(totals.kept) }),
+  };
+}
+
+function keptOf({ until, stands }: KeptTotals): Report["teardown"]["kept"] {
+  return {
+    ...(until === undefined ? {} : { until: new Date(until).toISOString() }),
+    stands: stands.map(({ environment, scope, nodes, resources }) => ({
+      environment: told(environment),
+      scope: told(scope),
+      nodes: nodes.map(({ node, kind, name, on, reach }) => ({
+        node: told(node),
+        kind,
+        name: told(name),
+        ...(on === undefined ? {} : { on: told(on) }),
+        ...(reach === undefined ? {} : { reach: reach.map((each) => told(each)) }),
+      })),
+      resources: resources.map((each) => told(each)),
+    })),
   };
 }

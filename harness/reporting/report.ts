@@ -115,6 +115,28 @@ const resource = z
   })
   .meta({ id: "Resource" });
 
+const kept = z
+  .strictObject({
+    until: time.optional().describe("when it is taken down; absent: when somebody says so"),
+    stands: z.array(
+      z.strictObject({
+        environment: z.string(),
+        scope: z.string(),
+        nodes: z.array(
+          z.strictObject({
+            node: z.string(),
+            kind: z.enum(["container", "vm"]),
+            name: z.string().describe("on its engine"),
+            on: z.string().optional().describe("the machine whose engine has it"),
+            reach: z.array(z.string()).optional(),
+          }),
+        ),
+        resources: z.array(z.string()).describe("kind and name of each"),
+      }),
+    ),
+  })
+  .meta({ id: "Kept" });
+
 /** The published shape of `report.json`. Foreign texts in it are redacted and at most 16,384 characters long. */
 export const reportSchema = z
   .strictObject({
@@ -172,6 +194,7 @@ export const reportSchema = z
       created: count,
       destroyed: count,
       leaked: z.array(z.string()).describe("kind and name of each"),
+      kept: kept.optional().describe("what was left standing on purpose"),
     }),
     resources: z.array(resource),
   })

@@ -4,6 +4,7 @@ import { sayMs } from "../model/duration.ts";
 import { accountsOf, sayAccount, troubleOf } from "./account.ts";
 import type { Verdict } from "./conclusion.ts";
 import { oneLine } from "./escape.ts";
+import { keptLines } from "./kept.ts";
 import type { Report, TestReport } from "./report.ts";
 
 type Style = Parameters<typeof styleText>[0];
@@ -60,6 +61,7 @@ export function verdictLines(
       teardown.leaked.length === 0 ? "0 leaked" : paint("red", `${teardown.leaked.length} leaked`)
     }${teardown.inventoried ? "" : " (no inventory was taken)"}`,
     ...teardown.leaked.map((each) => `          ${oneLine(each)}`),
+    ...(teardown.kept === undefined ? [] : keptLines(report.run, teardown.kept)),
     ...(options.where === undefined ? [] : [`report    ${oneLine(options.where)}`]),
     `verdict   ${paint(good ? ["green", "bold"] : ["red", "bold"], sayVerdict(report.verdict))}: ${report.reason} (${sayMs(report.ms)}, exit code ${report.exitCode})`,
     `${counts.tests.passed} passed, ${counts.tests.failed + counts.tests.errored + counts.troubles} failed, ${counts.tests.skipped} skipped`,

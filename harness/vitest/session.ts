@@ -31,6 +31,8 @@ export interface RunSettings {
   readonly disks: string;
   /** See `Config.storeBudget`. */
   readonly storeBudget?: string | undefined;
+  /** Which stand-ups are left standing. */
+  readonly keep?: "on-failure" | "always" | undefined;
   /** See `lifecycle/fault.ts`. */
   readonly fault?: string | undefined;
   /** What stands in for what, by name: see `substitute.ts`. */

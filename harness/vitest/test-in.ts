@@ -45,6 +45,16 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   /** With isolation by test: what was stood up before the first test, for that one. */
   let first: Promise<LiveEnvironment> | undefined;
   let skipped: string | undefined;
+  /** Some test of this one failed, and what it left is wanted for a look. */
+  let failed = false;
+  let left = false;
+  /** Of several that failed the first is kept: hundreds of them would leave no room to look at any. */
+  const end = async (live: LiveEnvironment, wanted: boolean) => {
+    if (!wanted || left) return live.takeDown();
+    left = true;
+    await live.leave();
+  };
+  const keeping = () => session().settings.keep;
 
   // Failures are kept: thrown here, they would be told of the file and of no test.
   beforeAll(async () => {
@@ -64,11 +74,12 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   });
   afterAll(async () => {
     try {
-      await used?.takeDown();
+      const wanted = keeping() === "always" || failed;
+      if (used !== undefined) await end(used, wanted);
       await (await first?.catch(() => undefined))?.takeDown();
       if (shared !== undefined)
         await shared.then(
-          (live) => live.takeDown(),
+          (live) => end(live, wanted),
           () => undefined,
         );
     } finally {
@@ -77,25 +88,37 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
     }
   });
 
-  let test = base.extend("assayEnvironment", { auto: true }, async ({ task, skip, onTestFinished }, { onCleanup }) => {
-    task.meta.environment = environment.name;
-    onTestFinished(() => hideSecrets(task.result?.errors));
-    if (skipped !== undefined) skip(skipped);
-    if (!perTest) return (await shared) ?? notStarted(environment);
-    if (used !== undefined) {
-      const last = used;
-      used = undefined;
-      used = await backAgain(last);
-      return used;
-    }
-    const ready = first;
-    first = undefined;
-    const live = await (ready ?? stand(environment));
-    // What can be brought back in place is kept for the next test; everything else is made anew.
-    if (live.rewind !== undefined) used = live;
-    else onCleanup(() => live.takeDown());
-    return live;
-  }) as unknown as Extendable;
+  let test = base.extend(
+    "assayEnvironment",
+    { auto: true },
+    async ({ task, skip, onTestFinished, onTestFailed }, { onCleanup }) => {
+      task.meta.environment = environment.name;
+      if (keeping() !== undefined)
+        onTestFailed(() => {
+          failed = true;
+        });
+      onTestFinished(() => hideSecrets(task.result?.errors));
+      if (skipped !== undefined) skip(skipped);
+      if (!perTest) return (await shared) ?? notStarted(environment);
+      if (used !== undefined) {
+        const last = used;
+        used = undefined;
+        if (failed && !left) await end(last, true);
+        else {
+          used = await backAgain(last);
+          return used;
+        }
+      }
+      const ready = first;
+      first = undefined;
+      const live = await (ready ?? stand(environment));
+      // What can be brought back in place is kept for the next test; everything else is made anew.
+      if (live.rewind !== undefined) used = live;
+      // This comes before the calls of `onTestFailed`.
+      else onCleanup(() => end(live, keeping() === "always" || (keeping() !== undefined && isBroken(task.result))));
+      return live;
+    },
+  ) as unknown as Extendable;
   test = test.extend("host", () => host);
   for (const name of Object.keys(environment.nodes)) {
     test = test.extend(name, ({ assayEnvironment }) => assayEnvironment.nodes.get(name));
@@ -113,6 +136,10 @@ declare module "vitest" {
     /** The environment the test ran in. */
     environment?: string;
   }
+}
+
+function isBroken(result: { readonly errors?: readonly unknown[] | undefined } | undefined): boolean {
+  return (result?.errors ?? []).length > 0;
 }
 
 interface ErrorTexts {
@@ -137,6 +164,7 @@ async function stand(environment: Environment): Promise<LiveEnvironment> {
     events,
     directory: scratchOf(settings, name),
     report: settings.report,
+    keepBroken: settings.keep !== undefined,
   });
 }
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { identityOf } from "../../model/identity.ts";
 import { connectEvents, eventSocketPath } from "../event-socket.ts";
 import { faultStep } from "../fault.ts";
+import type { Lease } from "../lease.ts";
 import { Ledger } from "../ledger.ts";
 import type { Places } from "../places.ts";
 import { standBy } from "../reaper.ts";
@@ -24,6 +25,8 @@ export interface SmallRun {
   readonly resources: number;
   /** For the processes it starts; the mark is added. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The first resource stays, for so many milliseconds; 0 for as long as nobody takes it down. */
+  readonly keepMs?: number;
   /** The reaper's program does not exist. */
   readonly noReaper?: true;
 }
@@ -60,12 +63,20 @@ async function supervisor(told: SmallRun): Promise<void> {
     reaper: told.noReaper === true ? part("reaper", "/no/such/program") : part("reaper"),
     places: smallPlaces(directory),
     graceMs: 300,
+    keep: () => leaseOf(told),
     event: (event) => say(directory, JSON.stringify(event)),
     collected: (collected) =>
       say(directory, JSON.stringify({ run, collected: "error" in collected ? String(collected.error) : collected })),
   });
   ledger.close();
   say(directory, JSON.stringify({ ended }));
+}
+
+function leaseOf({ run, keepMs }: SmallRun): Lease | undefined {
+  if (keepMs === undefined) return undefined;
+  const keptAt = Date.now();
+  const stands = [{ environment: "small", scope: "s", nodes: [], resources: [`directory assay-${run}-0`] }];
+  return { keptAt, stands, ...(keepMs === 0 ? {} : { until: keptAt + keepMs }) };
 }
 
 async function child({ directory, run, fault, resources, afterwards }: SmallRun): Promise<void> {

@@ -94,10 +94,11 @@ export class SmallStage {
     };
   }
 
-  async collect(): Promise<Collected> {
+  async collect(options: { readonly leased?: boolean } = {}): Promise<Collected> {
     using ledger = this.ledger();
     const { directory } = this;
-    return await gc({ ledger, drivers: [engineOf(directory)], places: smallPlaces(directory), settleMs: 100 });
+    const drivers = [engineOf(directory)];
+    return await gc({ ledger, drivers, places: smallPlaces(directory), settleMs: 100, ...options });
   }
 
   /** A reaper that was dismissed may still be on its way out. */

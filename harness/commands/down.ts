@@ -1,0 +1,87 @@
+// Decides how `assay down` ends what was kept: its lease first, so that no reaper waits for it any more, then the run.
+import { readConfig } from "../config.ts";
+import { ownership } from "../lifecycle/lease.ts";
+import { Ledger } from "../lifecycle/ledger.ts";
+import { vacate } from "../lifecycle/places.ts";
+import { type Reaped, reap } from "../lifecycle/reap.ts";
+import { DeclarationError, ExitCode } from "../model/errors.ts";
+import { nearest } from "../model/options.ts";
+import { keeps, keptRuns } from "./kept-runs.ts";
+import { findEnvironments } from "./recipes.ts";
+import { openDrivers, placesOf } from "./surroundings.ts";
+
+/**
+ * `assay down <run or environment…>`. What is not up is down already, and no error. Exit code 4 when something could not be removed,
+ * 3 when an engine could not be asked.
+ */
+export async function downCommand(words: readonly string[], options: { readonly json?: boolean }): Promise<number> {
+  const config = readConfig();
+  using ledger = Ledger.open(config.ledger);
+  const runs: string[] = [];
+  for (const word of words) runs.push(...(await runsMeant(ledger, config.project, word)));
+  const ended: Ended[] = [];
+  const drivers = openDrivers(config);
+  try {
+    for (const run of new Set(runs))
+      ended.push({ run, ...(await takeDown(run, { ledger, drivers, places: placesOf(config) })) });
+  } finally {
+    for (const driver of drivers) await driver.close();
+  }
+  if (options.json === true)
+    console.log(
+      JSON.stringify(
+        ended.map(({ run, created, destroyed, leaked }) => ({ run, created, destroyed, leaked })),
+        null,
+        2,
+      ),
+    );
+  else console.log(ended.length === 0 ? `${words.join(", ")}: not up` : ended.map(sayEnded).join("\n"));
+  if (ended.some(({ leaked }) => leaked.length > 0)) return ExitCode.leak;
+  return ended.some(({ error }) => error !== undefined) ? ExitCode.couldNotAsk : ExitCode.met;
+}
+
+type Ended = Reaped & { readonly run: string };
+
+/** Ends a lease, and removes all of the run. Its reaper, where one waits for the lease's end, does the same at the same time. */
+export async function takeDown(
+  run: string,
+  {
+    ledger,
+    drivers,
+    places,
+  }: { ledger: Ledger; drivers: ReturnType<typeof openDrivers>; places: ReturnType<typeof placesOf> },
+): Promise<Reaped> {
+  ledger.endLease(run);
+  const totals = await reap(run, { ledger, drivers });
+  if (totals.error === undefined) vacate(places, run);
+  return totals;
+}
+
+async function runsMeant(ledger: Ledger, project: string, word: string): Promise<readonly string[]> {
+  const row = ledger.run(word);
+  if (row !== undefined) {
+    if (row.endedAt !== undefined) return [];
+    if (ownership(row) === "leased") return [word];
+    const command = `run ${word} (${row.command})`;
+    throw new DeclarationError({
+      code: "not-kept",
+      seen: ownership(row) === "dead" ? `${command} was not kept, and its owner is dead` : `${command} goes on`,
+      hint: ownership(row) === "dead" ? "assay gc removes what it left" : "end the process that it belongs to",
+    });
+  }
+  const kept = keptRuns(ledger).filter((each) => keeps(each, word));
+  if (kept.length > 0) return kept.map(({ run }) => run);
+  const environments = [...(await findEnvironments(project)).keys()];
+  if (environments.includes(word)) return [];
+  const guess = nearest(word, [...environments, ...keptRuns(ledger).map(({ run }) => run)]);
+  throw new DeclarationError({
+    code: "unknown-name",
+    seen: `"${word}" is neither a run nor an environment`,
+    hint: guess === undefined ? "assay list shows what stands" : `did you mean "${guess}"?`,
+  });
+}
+
+function sayEnded({ run, destroyed, leaked, error }: Ended): string {
+  const left = leaked.map((name) => `\nleft: ${name}`).join("");
+  return `run ${run}: ${destroyed} removed, ${leaked.length} left${left}${error === undefined ? "" : `\n${error.message}`}`;
+}

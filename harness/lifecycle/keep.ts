@@ -1,0 +1,58 @@
+// Decides how a run ends of which something is to stay: the lease first, so that nobody who comes later takes it, then all else goes.
+import type { PlannedResource } from "../drivers/driver.ts";
+import type { Environment } from "../model/environment.ts";
+import type { KeptNode, TeardownTotals } from "../model/event.ts";
+import type { ContainerNode, Node } from "../model/node.ts";
+import { takeInventory } from "./inventory.ts";
+import type { Lease } from "./lease.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Reaped } from "./reap.ts";
+import { type Releasing, release } from "./release.ts";
+
+/**
+ * Leaves what the lease names and removes everything else of the run; nothing may be created for it any more. Idempotent.
+ * Rejects only when the ledger cannot be written.
+ */
+export async function keepRun(run: string, lease: Lease, options: Releasing & { ledger: Ledger }): Promise<Reaped> {
+  const { ledger } = options;
+  ledger.lease(run, lease);
+  ledger.closing(run);
+  const stays = new Set(lease.stands.flatMap(({ resources }) => resources));
+  const others = async () =>
+    (await takeInventory(options, run)).items.filter(({ kind, name }) => !stays.has(`${kind} ${name}`));
+  const failures = await release(await others(), options);
+  const left = (await others()).filter(({ found }) => found !== undefined);
+  const { until, stands } = lease;
+  const kept: NonNullable<TeardownTotals["kept"]> = { stands, ...(until === undefined ? {} : { until }) };
+  return {
+    ...ledger.totals(run),
+    leaked: [...new Set([...failures.map(({ item }) => item), ...left].map(({ kind, name }) => `${kind} ${name}`))],
+    kept,
+  };
+}
+
+/** How a node is found again once nobody holds a handle on it. `live`: absent for a node that never became ready. */
+export function keptNode(
+  { node = "", kind, name, carriedBy }: PlannedResource,
+  { nodes }: Environment,
+  live?: Node,
+): KeptNode {
+  const declared = nodes[node];
+  const ports = live?.kind === "container" && declared?.kind === "container" ? declared.ports : [];
+  const reach = ports.flatMap((port) => {
+    const number = typeof port === "number" ? port : port.container;
+    try {
+      const bound = (live as ContainerNode).port(number);
+      return [`${bound.host}:${bound.port} → ${number}`];
+    } catch {
+      return []; // it has ended, and publishes nothing
+    }
+  });
+  return {
+    node,
+    kind: kind === "domain" ? "vm" : "container",
+    name,
+    ...(carriedBy === undefined ? {} : { on: carriedBy }),
+    ...(reach.length === 0 ? {} : { reach }),
+  };
+}
