@@ -120,6 +120,12 @@ test("ops is there", async ({ tools }) => {
     rmSync(join(here, "specs/wrong.spec.ts"));
   });
 
+  test("the reference of its API is in it, with the sentences of a check and its example", () => {
+    const page = readFileSync(join(here, "node_modules/assay/dist/reference/functions/user.md"), "utf8");
+    expect(page).toContain("`hasUid()`");
+    expect(page).toContain("await expect(soe).toMeet(");
+  });
+
   test("its recipes are found, and nothing but the public surface can be imported", async () => {
     const listed = await assay(here, "why", "packaged-tools");
     expect(listed.said).toContain("packaged-tools");
