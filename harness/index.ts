@@ -7,6 +7,7 @@ export { group, user } from "./checks/account.ts";
 export { all } from "./checks/all.ts";
 export { authorizedKeys } from "./checks/authorized-keys.ts";
 export { bootLoader } from "./checks/boot-loader.ts";
+export { caStore, certificate } from "./checks/certificate.ts";
 export { clock } from "./checks/clock.ts";
 export { command } from "./checks/command.ts";
 export { disk } from "./checks/disk.ts";
@@ -50,12 +51,24 @@ export {
   TransportError,
 } from "./model/errors.ts";
 export { type Command, type ExecOptions, type ExecResult, shell } from "./model/exec.ts";
-export type { ContainerNode, ContainerState, Death, LoginTrial, Node, VmNode } from "./model/node.ts";
+export type { ContainerNode, ContainerState, Death, LoginTrial, Node, StillNode, VmNode } from "./model/node.ts";
 // 6. Two environments that are to be alike, and what may differ.
 export { defineParity, type Parity } from "./model/parity.ts";
 // 1. An image is declared by a recipe: a base, steps, metadata.
-export { ansible, copy, debianRootfs, fromImage, fromRecipe, type Recipe, recipe, run } from "./model/recipe.ts";
+export {
+  ansible,
+  copy,
+  debianRootfs,
+  dockerfile,
+  fromArchive,
+  fromImage,
+  fromRecipe,
+  type Recipe,
+  recipe,
+  run,
+} from "./model/recipe.ts";
 export { type Secret, secret } from "./model/secret.ts";
+export { fromDockerArchive, fromOciLayout, fromRootfs, stillImage } from "./model/still.ts";
 export { fromQcow2, type VmOptions, vm } from "./model/vm.ts";
 export { type PushTarget, push } from "./vitest/push.ts";
 export { type TestInOptions, type TestsOn, testIn } from "./vitest/test-in.ts";
