@@ -131,7 +131,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     console: { log: files.console, socket: files.consoleSocket },
     qmp: files.qmp,
     rng: declaration.devices.rng,
-    tpm: declaration.devices.tpm,
+    tpm: declaration.devices.tpm ? files.tpmSocket : undefined,
     screen: !declaration.carrier,
     agent: !declaration.carrier,
     user: owner,

@@ -12,6 +12,7 @@ import { loadPayload, type Payload } from "./libvirt-payload.ts";
 import { connectQmp, type Qmp } from "./libvirt-qmp.ts";
 import { untilReady } from "./libvirt-ready.ts";
 import { RelayTransport } from "./libvirt-relay.ts";
+import { startTpm } from "./libvirt-tpm.ts";
 import type { KeptWords, WarmFacts } from "./libvirt-warm.ts";
 
 export interface MachineFacts {
@@ -92,7 +93,8 @@ export class Machine {
 
   /** Starts QEMU and listens to it; `paused`: before the guest's first instruction. Resolves with the domain's UUID. */
   async powerOn(options: { paused?: boolean; created?: (id: string) => void } = {}): Promise<string> {
-    const { client, xml, files, title } = this.facts;
+    const { client, declaration, xml, files, title } = this.facts;
+    if (declaration.devices.tpm) await startTpm({ title, files, owner: await client.qemuUser() });
     // Paused until somebody listens: a guest that ends in its first instant is seen to end.
     const id = await client.createDomain(xml, { paused: true });
     options.created?.(id);

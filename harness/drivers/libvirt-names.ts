@@ -71,6 +71,8 @@ export function filesIn(directory: string) {
     consoleSocket: join(directory, "tty"),
     qmp: join(directory, "qmp"),
     tpm: join(directory, "tpm"),
+    tpmSocket: join(directory, "tpm-sock"),
+    tpmLock: join(directory, "tpm-lock"),
     xml: join(directory, "domain.xml"),
   };
 }

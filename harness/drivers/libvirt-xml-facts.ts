@@ -68,8 +68,8 @@ export interface DomainFacts {
   /** Socket of a QMP monitor that is ours alone; QEMU makes it, so its directory must be QEMU's user's to write. */
   readonly qmp: string;
   readonly rng: boolean;
-  /** Needs swtpm. */
-  readonly tpm: boolean;
+  /** Control socket of a swtpm that runs: see `startTpm`. libvirt 9.0 or later. */
+  readonly tpm?: string | undefined;
   /** A VGA screen, for screenshots. */
   readonly screen: boolean;
   /** Channel of the QEMU guest agent, as images expect it, its socket `agent` beside the monitor's; default true. */

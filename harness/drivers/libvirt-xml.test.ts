@@ -23,7 +23,6 @@ const base: DomainFacts = {
   console: { log: "/d/console.log", socket: "/d/tty" },
   qmp: "/d/qmp",
   rng: true,
-  tpm: false,
   screen: false,
 };
 const xml = (changes: Partial<DomainFacts> = {}) => domainXml({ ...base, ...changes }).replaceAll(/\s*\n\s*/g, "");
@@ -57,7 +56,7 @@ const everything: readonly (readonly [string, Partial<DomainFacts>])[] = [
       ],
     },
   ],
-  ["devices", { tpm: true, screen: true, user: { uid: 64055, gid: 64055 } }],
+  ["devices", { tpm: "/d/tpm-sock", screen: true, user: { uid: 64055, gid: 64055 } }],
   ["hostile labels", { labels: { "dev.assay.owner": `</assay:label> & "it's" <x>` } }],
 ];
 

@@ -119,7 +119,11 @@ function writeDevices(devices: XMLBuilder, facts: DomainFacts): void {
   devices.ele("video").ele("model", facts.screen ? { type: "vga", vram: "4096" } : { type: "none" });
   devices.ele("memballoon", { model: "none" });
   if (facts.rng) devices.ele("rng", { model: "virtio" }).ele("backend", { model: "random" }).txt("/dev/urandom");
-  if (facts.tpm) devices.ele("tpm", { model: "tpm-crb" }).ele("backend", { type: "emulator", version: "2.0" });
+  if (facts.tpm !== undefined)
+    devices
+      .ele("tpm", { model: "tpm-crb" })
+      .ele("backend", { type: "external" })
+      .ele("source", { type: "unix", mode: "connect", path: facts.tpm });
   if (facts.panic !== false) devices.ele("panic", { model: "isa" });
 }
 

@@ -27,6 +27,7 @@ import {
 import { startNetwork } from "./libvirt-network.ts";
 import { LibvirtNode } from "./libvirt-node.ts";
 import { loadAll, markSnapshot, saveAll } from "./libvirt-snapshot.ts";
+import { endTpm } from "./libvirt-tpm.ts";
 import { type KeptMachines, readyByWhatIsKept, standAndKeep, takeKept } from "./libvirt-warm.ts";
 import { labelsIn } from "./libvirt-xml-read.ts";
 import { label, labelsOf, ownerOf, resourceName } from "./names.ts";
@@ -96,9 +97,15 @@ export class LibvirtDriver implements Driver {
   async check(standing: Standing): Promise<void> {
     const machines = [...machinesOf(standing)];
     for (const [node] of machines) {
-      const { directory, consoleSocket, qmp } = filesIn(directoryOf(standing, node));
+      const { directory, consoleSocket, qmp, tpmSocket } = filesIn(directoryOf(standing, node));
       const { control, slots } = portsIn(directory, slotsOf(standing, node));
-      const sockets = [consoleSocket, qmp, control, ...slots.flatMap((slot) => [slot.in, slot.out, slot.err])];
+      const sockets = [
+        consoleSocket,
+        qmp,
+        tpmSocket,
+        control,
+        ...slots.flatMap((slot) => [slot.in, slot.out, slot.err]),
+      ];
       socketsFit(`${standing.environment.name}/${node}`, sockets);
     }
     const [user, accelerator] = await Promise.all([this.#client.qemuUser(), this.#accelerates()]);
@@ -181,7 +188,10 @@ export class LibvirtDriver implements Driver {
 
   async destroy(resource: ResourceRef): Promise<void> {
     try {
-      if (resource.kind === "directory") return await hostDirectories(this.#options.scratch).remove(resource.name);
+      if (resource.kind === "directory") {
+        await endTpm(filesIn(resource.name));
+        return await hostDirectories(this.#options.scratch).remove(resource.name);
+      }
       if (resource.kind === "network") {
         await this.#client.destroyNetwork(resource.name);
         return await sweepNetwork(this.#client.uri, resource.name);

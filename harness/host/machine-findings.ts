@@ -14,7 +14,7 @@ import { findTool, missingTools, toolFindings } from "./tools.ts";
 const descriptions = "/usr/share/qemu/firmware";
 
 /** Told in lines of their own. */
-const ownLine = ["qemu-system-x86_64", "/usr/share/OVMF/OVMF_CODE_4M.fd", "swtpm", "swtpm_setup"];
+const ownLine = ["qemu-system-x86_64", "/usr/share/OVMF/OVMF_CODE_4M.fd", "swtpm"];
 
 /** Never rejects; about 20 ms, which QEMU takes to say its version. */
 export async function machineFindings(surroundings: MachineSurroundings): Promise<readonly Finding[]> {
@@ -24,7 +24,7 @@ export async function machineFindings(surroundings: MachineSurroundings): Promis
     await qemuFinding(findTool("qemu-system-x86_64", path)),
     ...toolFindings(missingTools(path, list), { list, what: "machine programs", needed: false }),
     uefiFinding(firmwareIn(descriptions)),
-    tpmFinding(["swtpm", "swtpm_setup"].filter((name) => findTool(name, path) === undefined)),
+    tpmFinding(findTool("swtpm", path)),
     ...(daemonOf(libvirtUri) === "system" ? [disksFinding(disks, barrier(disks))] : []),
   ];
 }
@@ -97,15 +97,15 @@ function uefiFinding({ files, why }: ReturnType<typeof firmwareIn>): Finding {
   };
 }
 
-function tpmFinding(missing: readonly string[]): Finding {
+function tpmFinding(swtpm: string | undefined): Finding {
   const about = { what: "TPM emulator", needed: false } as const;
-  if (missing.length === 0) return { ...about, can: "yes", detail: "swtpm" };
+  if (swtpm !== undefined) return { ...about, can: "yes", detail: swtpm };
   return {
     ...about,
     can: "no",
     detail: "machines have no TPM",
-    cause: `${missing.join(" and ")}: not there`,
-    remedy: "npx assay setup --yes, or: apt-get install swtpm swtpm-tools",
+    cause: "swtpm: not there",
+    remedy: "npx assay setup --yes, or: apt-get install swtpm",
   };
 }
 

@@ -23,6 +23,5 @@ export const machineTools: readonly Tool[] = [
   { name: "mcopy", package: "mtools", use: "fill the partition that UEFI boots from" },
   { name: "/usr/share/OVMF/OVMF_CODE_4M.fd", package: "ovmf", use: "boot machines by UEFI" },
   { name: "swtpm", package: "swtpm", use: "give machines a TPM" },
-  { name: "swtpm_setup", package: "swtpm-tools", use: "give machines a TPM" },
   { name: "xorriso", package: "xorriso", use: "make seed images" },
 ];

@@ -28,7 +28,7 @@ const libvirt: LibvirtSetupFacts = {
 const ready: SetupFacts = { uid: 0, systemd: true, aptGet: true, missing: [], docker, libvirt };
 const absent = { state: "absent", at, seen: "no such socket" } as const;
 const mmdebstrap = tools.filter(({ name }) => name === "mmdebstrap");
-const tpm = machineTools.filter(({ name }) => name.startsWith("swtpm"));
+const grub = machineTools.filter(({ name }) => name.includes("/grub/"));
 const apt = "env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600";
 const update = `${apt} -o APT::Update::Error-Mode=any update`;
 const install = `${apt} install --yes --no-install-recommends --no-remove`;
@@ -79,18 +79,22 @@ test.each<[string, Found, readonly string[]]>([
   ["libvirt runs, its log daemon does not", { libvirt: { logs: false }, systemd: false }, ["virtlogd -d"]],
   ["systemd starts the log daemon when it is wanted", { libvirt: { logs: false } }, []],
   ["the session's libvirt is started by its clients", { libvirt: { ...down, system: false, program: undefined } }, []],
-  ["two tools of one purpose missing", { libvirt: { missing: tpm } }, [update, `${install} swtpm swtpm-tools`]],
+  [
+    "two tools of one purpose missing",
+    { libvirt: { missing: grub } },
+    [update, `${install} grub-pc-bin grub-efi-amd64-bin`],
+  ],
   [
     "nothing there at all: one installation for both, then both are started",
     {
       systemd: false,
       missing: mmdebstrap,
       docker: { engine: absent, program: undefined },
-      libvirt: { ...down, program: undefined, missing: tpm, closed: ["/state", "/state/disks"] },
+      libvirt: { ...down, program: undefined, missing: grub, closed: ["/state", "/state/disks"] },
     },
     [
       update,
-      `${install} docker.io mmdebstrap swtpm swtpm-tools libvirt-daemon-system`,
+      `${install} docker.io mmdebstrap grub-pc-bin grub-efi-amd64-bin libvirt-daemon-system`,
       "sh -c 'setsid dockerd >>/state/dockerd.log 2>&1 &'",
       "virtlogd -d && libvirtd -d",
       "install -d -m 0711 /state /state/disks",
@@ -118,7 +122,7 @@ test.each<[string, Found, readonly string[]]>([
       libvirt: {
         ...down,
         program: undefined,
-        missing: tpm,
+        missing: grub,
         binding: { command: ["g++", "x.cc"], headersMissing: true },
       },
     },
@@ -126,7 +130,7 @@ test.each<[string, Found, readonly string[]]>([
   ],
   [
     "no machines of this kind on another kind of CPU",
-    { libvirt: { ...down, supported: false, program: undefined, missing: tpm, closed: ["/state"] } },
+    { libvirt: { ...down, supported: false, program: undefined, missing: grub, closed: ["/state"] } },
     [],
   ],
 ])("%s", (_name, facts, expected) => {

@@ -1,6 +1,7 @@
 // Decides whether this host can do what an environment requires; a "no" is a reason to skip, told in words.
 import { canRunMachines, type MachineSurroundings } from "../host/machines.ts";
 import { readSelinux, selinuxFinding } from "../host/selinux.ts";
+import { findTool } from "../host/tools.ts";
 import { userFinding } from "../host/user.ts";
 import type { Finding } from "../model/capabilities.ts";
 import type { Capability, Environment } from "../model/environment.ts";
@@ -12,7 +13,7 @@ const probes: Record<Capability, () => Finding> = {
 
 /**
  * Why the environment cannot be stood up on this host; `undefined` when it can, as far as is known. Asked is what is said to be
- * required, and whether machines can be run where there are some.
+ * required, and whether machines can be run where there are some, and have a TPM where one is wanted.
  */
 export async function missingCapability(
   { name, requires, nodes }: Environment,
@@ -22,7 +23,10 @@ export async function missingCapability(
     const { can, detail, cause } = probes[capability]();
     if (can === "no") return `${name} requires ${capability}: ${detail}${cause === undefined ? "" : ` (${cause})`}`;
   }
-  if (!Object.values(nodes).some(({ kind }) => kind === "vm")) return undefined;
+  const machines = Object.values(nodes).filter(({ kind }) => kind === "vm");
+  if (machines.length === 0) return undefined;
+  if (machines.some((each) => each.kind === "vm" && each.devices.tpm) && findTool("swtpm", "") === undefined)
+    return `${name} has a machine with a TPM, and this host has no swtpm: run assay setup --yes`;
   const why = await canRunMachines(surroundings());
   return why === undefined ? undefined : `${name} has virtual machines, and this host runs none: ${why}`;
 }

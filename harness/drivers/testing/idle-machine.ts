@@ -51,7 +51,6 @@ export function idleMachine(
     console: { log: join(directory, "console.log"), socket: join(directory, "tty") },
     qmp: join(directory, "qmp"),
     rng: true,
-    tpm: false,
     screen: false,
     user,
     ...changes,
