@@ -85,7 +85,9 @@ function isParity(value: unknown): value is Parity {
 
 /** Whether an engine must be asked before anything can be said of a recipe. */
 export function startsFromImage({ from }: Recipe): boolean {
-  return from.base === "image" || (from.base === "recipe" && startsFromImage(from.recipe));
+  if (from.base === "recipe") return startsFromImage(from.recipe);
+  if (from.base === "dockerfile") return from.builder === "engine" || Object.values(from.bases).some(startsFromImage);
+  return from.base === "image";
 }
 
 function isRecipe(value: unknown): value is Recipe {

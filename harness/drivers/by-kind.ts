@@ -62,5 +62,7 @@ export class Engines {
 }
 
 function fromImage({ from }: { readonly from: import("../model/recipe.ts").Base }): boolean {
-  return from.base === "image" || (from.base === "recipe" && fromImage(from.recipe));
+  if (from.base === "recipe") return fromImage(from.recipe);
+  if (from.base === "dockerfile") return from.builder === "engine" || Object.values(from.bases).some(fromImage);
+  return from.base === "image";
 }

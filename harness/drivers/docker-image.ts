@@ -1,11 +1,12 @@
 // Decides how images reach the engine and leave it: load, pull, export, push, and what the engine says of them.
 import { createReadStream } from "node:fs";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import type Docker from "dockerode";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import { identityOf } from "../model/identity.ts";
 import type { BuiltImage, ImageFacts } from "../model/image.ts";
 import { revealed, type Secret } from "../model/secret.ts";
+import { engineBuilds } from "./docker-build.ts";
 import { engineError, isGone, wordsOf } from "./docker-engine.ts";
 import type { ImageOrigin } from "./driver.ts";
 import { label } from "./names.ts";
@@ -111,6 +112,7 @@ async function credentials(reference: string): Promise<Docker.AuthConfig | undef
 /** Where recipes' `fromImage` bases come from: the digest a reference stands for, and its flattened root file system. */
 export function engineImages(docker: Docker): ImageOrigin {
   return {
+    builds: engineBuilds(docker),
     async resolve(reference) {
       const facts = await ensureImage(docker, reference, reference);
       return { digest: facts.id as `sha256:${string}`, config: facts.config, created: facts.created };
@@ -124,17 +126,24 @@ export function engineImages(docker: Docker): ImageOrigin {
           Labels: { [label.run]: "export", [label.owner]: identityOf(), [label.environment]: reference },
         })
         .catch((error: unknown) => Promise.reject(engineError(error, "build", reference)));
-      const remove = () => void container.remove({ v: true, force: true }).catch(() => undefined);
+      const remove = () => container.remove({ v: true, force: true }).catch(() => undefined);
       try {
-        const stream = (await container.export()) as Readable;
-        stream.once("close", remove);
-        return stream;
+        return Readable.from(endedBy((await container.export()) as Readable, remove), { objectMode: false });
       } catch (error) {
-        remove();
+        await remove();
         throw engineError(error, "build", reference);
       }
     },
   };
+}
+
+/** The stream's bytes; it ends when `last` has been done, so that what comes next finds it done. */
+async function* endedBy(stream: Readable, last: () => Promise<unknown>): AsyncGenerator<Buffer> {
+  try {
+    yield* stream as AsyncIterable<Buffer>;
+  } finally {
+    await last();
+  }
 }
 
 export interface PushTarget {

@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import type { Environment } from "../model/environment.ts";
 import type { ResourceKind } from "../model/event.ts";
 import type { BuiltImage, ImageConfig } from "../model/image.ts";
+import type { ImageBuilds } from "../model/image-build.ts";
 import type { Node } from "../model/node.ts";
 
 /** Everything that says whose a resource is. Written on each resource as labels, so that it is found without a ledger. */
@@ -73,6 +74,8 @@ export interface ImageOrigin {
     reference: string,
   ): Promise<{ readonly digest: `sha256:${string}`; readonly config: ImageConfig; readonly created?: string }>;
   export(reference: string): Promise<Readable>;
+  /** Its builder of Dockerfiles, where it has one. */
+  readonly builds?: ImageBuilds;
 }
 
 /**

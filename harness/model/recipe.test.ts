@@ -66,7 +66,7 @@ describe("refused", () => {
       "a base that is none",
       () => recipe("soe", { ...whole, from: "debian" as never }),
       "bad-option",
-      "expected debianRootfs, fromImage or fromRecipe",
+      "expected debianRootfs, dockerfile, fromArchive, fromImage or fromRecipe",
     ],
     [
       "a step that is none",

@@ -5,7 +5,7 @@ import { callSite } from "./call-site.ts";
 import { DeclarationError } from "./errors.ts";
 import { size } from "./option-words.ts";
 import { readOptions } from "./options.ts";
-import type { Secret } from "./secret.ts";
+import { isSecret, type Secret } from "./secret.ts";
 
 /** A Debian root file system by mmdebstrap: the smallest set of packages plus `include`. */
 export interface DebianRootfs {
@@ -30,6 +30,33 @@ export interface FromImage {
 export interface FromRecipe {
   readonly base: "recipe";
   readonly recipe: Recipe;
+}
+
+/** What a Dockerfile gives. */
+export interface FromDockerfile {
+  readonly base: "dockerfile";
+  /** Directory of the build context, relative to the recipe's. */
+  readonly directory: string;
+  /** Path of the Dockerfile in it. */
+  readonly file: string;
+  readonly target: string | undefined;
+  readonly args: Readonly<Record<string, string>>;
+  /** By the id that `RUN --mount=type=secret,id=…` names. */
+  readonly secrets: Readonly<Record<string, Secret>>;
+  /** Image name in the Dockerfile → the recipe that stands for it. */
+  readonly bases: Readonly<Record<string, Recipe>>;
+  readonly builder: "engine" | "buildah";
+}
+
+/** An image in a file, as `docker save` writes it or as an OCI layout in a tar. */
+export interface FromArchive {
+  readonly base: "archive";
+  /** Relative to the recipe's context, or absolute. */
+  readonly path: string;
+  /** 64 hexadecimal digits of the file; without it, whatever it is now is taken and its digest computed. */
+  readonly sha256: string | undefined;
+  /** Which of several images: `name:tag` or its id. */
+  readonly image: string | undefined;
 }
 
 export interface AnsibleStep {
@@ -63,7 +90,7 @@ export interface CopyStep {
 }
 
 export type Step = AnsibleStep | RunStep | CopyStep;
-export type Base = DebianRootfs | FromImage | FromRecipe;
+export type Base = DebianRootfs | FromImage | FromRecipe | FromDockerfile | FromArchive;
 
 export interface Recipe {
   readonly kind: "recipe";
@@ -147,6 +174,74 @@ export function fromRecipe(recipe: Recipe): FromRecipe {
   return { base: "recipe", recipe };
 }
 
+const dockerfileOptions = z.strictObject({
+  file: word.default("Dockerfile"),
+  target: word.optional(),
+  args: z
+    .record(z.string(), z.string("not a text; a secret goes into `secrets`, as arguments stay in the image"))
+    .default({}),
+  secrets: z.record(z.string(), z.custom<Secret>(isSecret, "expected secret(name, value)")).default({}),
+  bases: z
+    .record(
+      z.string(),
+      z.custom<Recipe>((value) => isRecipe(value), "expected a recipe"),
+    )
+    .default({}),
+  builder: z.enum(["engine", "buildah"]).default("engine"),
+  /** Of the image; this machine's own alone can be built. */
+  platform: z
+    .string()
+    .refine(
+      (said) => said === `linux/${{ x64: "amd64" }[process.arch as string] ?? process.arch}`,
+      "another platform than this machine's",
+    )
+    .optional(),
+});
+
+/**
+ * A Dockerfile as a base: built from nothing by the docker engine, or by buildah without any (`apt-get install buildah`). `directory`
+ * is the build context, relative to the recipe's; what its `.dockerignore` names is left out. Files arrive as root's, with the modes
+ * git keeps and one time. Images that it starts from are recipes named in `bases`, else what the engine or a registry has: their
+ * digests count. Secrets reach `RUN --mount=type=secret`, for which `builder: "buildah"` is needed, and never a layer.
+ * What a step fetches from a network is no part of the digest.
+ *
+ * @example
+ * recipe("tool", { version: "1", from: dockerfile("tool", { target: "run", args: { LEVEL: "3" }, bases: { base: debianBase } }), context })
+ */
+export function dockerfile(directory: string, options: z.input<typeof dockerfileOptions> = {}): FromDockerfile {
+  const { platform: _, ...read } = readOptions("dockerfile", dockerfileOptions, options);
+  if (read.builder === "engine" && Object.keys(read.secrets).length > 0) {
+    throw new DeclarationError({
+      code: "secrets-need-buildah",
+      at: callSite(),
+      seen: `dockerfile ${directory}: the engine's builder has no way for secrets that leaves none in a layer`,
+      hint: 'add builder: "buildah"',
+    });
+  }
+  return { base: "dockerfile", directory, ...read, target: read.target };
+}
+
+const archiveOptions = z.strictObject({
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  image: word.optional(),
+});
+
+/**
+ * An image in a file as a base: of `docker save`, or an OCI layout in a tar. No engine is asked. Each layer is checked by its digest.
+ * @example fromArchive("vendor-1.2.tar", { sha256: "…" })
+ */
+export function fromArchive(path: string, options: z.input<typeof archiveOptions> = {}): FromArchive {
+  const { sha256, image } = readOptions("fromArchive", archiveOptions, options);
+  return { base: "archive", path, sha256, image };
+}
+
+function isRecipe(value: unknown): value is Recipe {
+  return typeof value === "object" && value !== null && (value as Partial<Recipe>).kind === "recipe";
+}
+
 const ansibleOptions = z.strictObject({
   playbook: word,
   roles: word.optional(),
@@ -197,7 +292,7 @@ const recipeOptions = z.strictObject({
   version: z.string().regex(/^[\w][\w.-]*$/),
   from: z.custom<Base>(
     (value) => typeof value === "object" && value !== null && "base" in value,
-    "expected debianRootfs, fromImage or fromRecipe",
+    "expected debianRootfs, dockerfile, fromArchive, fromImage or fromRecipe",
   ),
   steps: z
     .array(

@@ -52,7 +52,7 @@ test("what another process uses stays, with what it is made of, until that proce
     const image = await store.find(${JSON.stringify(above)}, { source });
     console.log(image.tree);
     process.stdin.resume();`);
-  const tree: string = (await lines.next()).value;
+  const tree = (await lines.next()).value ?? expect.fail("it said nothing");
   store.release();
   const kinds = (gone: readonly string[]) => gone.map((line) => line.split(" ").slice(0, 2).join(" ")).sort();
   expect(kinds(await store.sweep(nothing))).toEqual(["image assay-evict-2:1"]);

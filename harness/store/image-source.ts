@@ -1,6 +1,7 @@
 // Decides what the store asks of whoever can reach images that are not ours. Knows no engine and no registry.
 import type { Readable } from "node:stream";
 import type { ImageConfig } from "../model/image.ts";
+import type { ImageBuilds } from "../model/image-build.ts";
 import type { Digest } from "./canonical.ts";
 
 export interface ResolvedImage {
@@ -17,4 +18,6 @@ export interface ImageSource {
   resolve(reference: string): Promise<ResolvedImage>;
   /** The flattened root file system as an uncompressed tar stream, owners as numbers, without what the engine itself adds. */
   export(reference: string): Promise<Readable>;
+  /** Who builds Dockerfiles; without one, those of `builder: "engine"` are refused. */
+  readonly builds?: ImageBuilds;
 }

@@ -4,8 +4,10 @@ import { createHmac } from "node:crypto";
 import { DeclarationError } from "../model/errors.ts";
 import type { Recipe, RecipeDisk, RecipeImage, Step } from "../model/recipe.ts";
 import { isSecret } from "../model/secret.ts";
+import { archiveFile } from "./archive-file.ts";
 import { canonicalJson, type Digest, digestOf } from "./canonical.ts";
 import { type ContextFiles, contextFiles } from "./context-files.ts";
+import { type DockerfileManifest, describeDockerfile } from "./dockerfile.ts";
 import type { ImageSource, ResolvedImage } from "./image-source.ts";
 
 /** Raised when the same recipe would give another result: every image is then built anew. */
@@ -26,6 +28,8 @@ export type BaseManifest =
       readonly include: readonly string[];
     }
   | { readonly kind: "image"; readonly digest: Digest }
+  | DockerfileManifest
+  | { readonly kind: "archive"; readonly sha256: string; readonly image?: string }
   | { readonly kind: "recipe"; readonly recipe: string; readonly digest: Digest };
 
 /** What a recipe's digest is taken over. Kept as `manifest.json` beside the image. */
@@ -52,6 +56,8 @@ export interface Described {
   readonly parent: Described | undefined;
   /** The image it starts from, where it does. */
   readonly image: ResolvedImage | undefined;
+  /** Recipes that its Dockerfile starts from, by the name there. */
+  readonly bases: ReadonlyMap<string, Described>;
 }
 
 /** The architecture as OCI and Debian call it. */
@@ -77,10 +83,13 @@ export async function describeRecipe(recipe: Recipe, describing: Describing): Pr
     });
   }
   const files = await contextFiles(recipe);
-  const parent = recipe.from.base === "recipe" ? await describeRecipe(recipe.from.recipe, describing) : undefined;
-  const image =
-    recipe.from.base === "image" ? await resolveImage(recipe, recipe.from.reference, describing) : undefined;
-  const base = baseManifest(recipe, parent, image);
+  const { from } = recipe;
+  const parent = from.base === "recipe" ? await describeRecipe(from.recipe, describing) : undefined;
+  const image = from.base === "image" ? await resolveImage(recipe, from.reference, describing) : undefined;
+  const bases = new Map<string, Described>();
+  if (from.base === "dockerfile")
+    for (const [name, each] of Object.entries(from.bases)) bases.set(name, await describeRecipe(each, describing));
+  const base = await baseManifest(recipe, { parent, image, bases, describing });
   const manifest: Manifest = {
     builder: builderVersion,
     name: recipe.name,
@@ -98,11 +107,29 @@ export async function describeRecipe(recipe: Recipe, describing: Describing): Pr
     baseDigest: parent?.digest ?? digestOf(canonicalJson({ builder: baseVersion, base })),
     parent,
     image,
+    bases,
   };
 }
 
-function baseManifest(recipe: Recipe, parent: Described | undefined, image: ResolvedImage | undefined): BaseManifest {
+interface Below extends Pick<Described, "parent" | "image" | "bases"> {
+  readonly describing: Describing;
+}
+
+async function baseManifest(recipe: Recipe, { parent, image, bases, describing }: Below): Promise<BaseManifest> {
   const { from } = recipe;
+  if (from.base === "dockerfile") {
+    const digests = new Map([...bases.values()].map((each) => [each.recipe, each.digest]));
+    return describeDockerfile(recipe, from, {
+      architecture,
+      source: describing.source,
+      withoutSecrets: (value) => withoutSecrets(value, describing.salt),
+      digestOf: (of) => digests.get(of) as Digest,
+    });
+  }
+  if (from.base === "archive") {
+    const { sha256 } = await archiveFile(recipe, from);
+    return { kind: "archive", sha256, ...(from.image === undefined ? {} : { image: from.image }) };
+  }
   if (parent !== undefined)
     return { kind: "recipe", recipe: `${parent.recipe.name}:${parent.recipe.version}`, digest: parent.digest };
   if (image !== undefined) return { kind: "image", digest: image.digest };

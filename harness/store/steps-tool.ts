@@ -28,7 +28,7 @@ const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 const sourceDateEpoch = "1700000000";
 
 /** Absolute path of a program, or a `ProvisionError` (code `tool-missing`) that says what brings it. */
-export function findTool(name: string, recipe: string): string {
+export function findTool(name: string, recipe: string, hint = '"assay setup" installs it'): string {
   for (const directory of searchPath.split(":")) {
     const path = join(directory, name);
     try {
@@ -41,7 +41,7 @@ export function findTool(name: string, recipe: string): string {
     phase: "build",
     node: recipe,
     seen: `${name} is not installed`,
-    hint: '"assay setup" installs it',
+    hint,
   });
 }
 

@@ -255,11 +255,17 @@ export class Store {
     const meanwhile = look();
     if (meanwhile !== undefined) return { foundation: meanwhile, below };
     if (described.recipe.from.base === "debian-rootfs") findTool("mmdebstrap", described.recipe.name);
+    const bases = new Map<string, BuiltImage & { epochSeconds: number }>();
+    for (const [name, each] of described.bases) {
+      const say = (line: string) => options.say?.(`${each.recipe.name}: ${line}`);
+      const { entry } = await this.#image(each, { ...options, say });
+      bases.set(name, { ...this.#built(each.digest, entry), epochSeconds: entry.epochSeconds });
+    }
     const { makeBase } = await import("./make-base.ts");
     const started = performance.now();
     await using room = this.#rooms.open();
     const foundation = await this.#logged(described, described.baseDigest, room, options, (place) =>
-      makeBase(described, place, room.entry, options.source),
+      makeBase({ described, place, directory: room.entry, source: options.source, bases }),
     );
     await room.finish(below);
     this.#uses.take(hexOf(described.baseDigest));
@@ -340,6 +346,8 @@ export class Store {
 
 function baseTitle({ from }: Recipe): string {
   if (from.base === "image") return from.reference;
+  if (from.base === "dockerfile") return `dockerfile ${from.directory}`;
+  if (from.base === "archive") return `archive ${from.path}`;
   return from.base === "recipe" ? from.recipe.name : `debian ${from.suite}`;
 }
 

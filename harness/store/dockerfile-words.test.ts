@@ -1,0 +1,38 @@
+// Which images a Dockerfile names, in the language's odder corners.
+import { expect, test } from "vitest";
+import { imageWords, withImages } from "./dockerfile-words.ts";
+
+const names = (text: string, args = {}) => imageWords(text, args).map(({ name, line }) => `${line} ${name}`);
+
+test("FROM, with platform, alias and stages", () => {
+  expect(names("# c\nFROM --platform=linux/amd64 debian:12 AS a\nfrom A\nFROM scratch\nCOPY --from=a /x /\n")).toEqual([
+    "2 debian:12",
+  ]);
+});
+
+test("COPY --from and RUN --mount name images too, stages by number do not", () => {
+  expect(
+    names(
+      "FROM scratch\nFROM scratch\nCOPY --chown=1 --from=tools /a /\nCOPY --from=0 /a /b\nRUN --mount=type=bind,from=more,target=/m x",
+    ),
+  ).toEqual(["3 tools", "5 more"]);
+});
+
+test("arguments before the first FROM are filled in, also with defaults", () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a Dockerfile's own words
+  const text = 'ARG TAG=12\nARG NAME\nFROM debian:${TAG}\nFROM $NAME\nFROM ${NONE:-alpine}\nFROM "debian:$TAG"';
+  expect(names(text, { NAME: "x/y", TAG: "13" })).toEqual(["3 debian:13", "4 x/y", "5 alpine", "6 debian:13"]);
+});
+
+test("continued lines, comments between them, here-documents and the escape directive", () => {
+  expect(names("FROM \\\n# no\n  base\nRUN <<EOF\nFROM not\nEOF\nFROM other")).toEqual(["1 base", "7 other"]);
+  expect(names("# escape=`\nFROM `\r\n base\r\n")).toEqual(["2 base"]);
+});
+
+test("others are put in their places, and nothing else changes", () => {
+  const text = "FROM base\nRUN echo base\nFROM \\\n  base AS x\nCOPY --from=base /a /b\n";
+  const words = imageWords(text, {});
+  expect(withImages(text, words, (name) => `sha256:${name}`)).toBe(
+    "FROM sha256:base\nRUN echo base\nFROM \\\n  sha256:base AS x\nCOPY --from=sha256:base /a /b\n",
+  );
+});

@@ -1,0 +1,103 @@
+// Decides which images a Dockerfile starts from or copies from, and puts others in their place. Pure. Reads as much of the language as
+// that needs: comments, the escape directive, continued lines, here-documents, ARG before FROM. Runs nothing.
+
+/** A place in a Dockerfile that names an image. */
+export interface ImageWord {
+  /** The name with the arguments filled in. */
+  readonly name: string;
+  /** Where the word as written begins and ends in the text. */
+  readonly from: number;
+  readonly to: number;
+  /** Counted from 1. */
+  readonly line: number;
+}
+
+interface Instruction {
+  readonly text: string;
+  readonly offset: number;
+  readonly line: number;
+}
+
+/**
+ * The images that a Dockerfile needs from outside: of FROM, COPY --from and RUN --mount=…,from=. Not `scratch`, not its own stages.
+ * @example imageWords("FROM base AS a\nFROM scratch\nCOPY --from=a /x /x\n", {}) // one, of name "base"
+ */
+export function imageWords(text: string, args: Readonly<Record<string, string>>): ImageWord[] {
+  const known: Record<string, string> = {};
+  const stages = new Set<string>();
+  const found: ImageWord[] = [];
+  let stage = 0;
+  const add = ({ offset, line }: Instruction, at: number, word: string) => {
+    const name = filledIn(word, known);
+    if (name === "scratch" || stages.has(name.toLowerCase())) return;
+    found.push({ name, from: offset + at, to: offset + at + word.length, line });
+  };
+  for (const instruction of instructions(text)) {
+    const { text: said } = instruction;
+    const arg = /^ARG\s+(\w+)(?:=(\S*))?/i.exec(said);
+    if (arg !== null && stage === 0) {
+      const value = args[arg[1] ?? ""] ?? arg[2]?.replace(/^(["'])(.*)\1$/, "$2");
+      if (value !== undefined) known[arg[1] ?? ""] = value;
+    }
+    const from = /^(FROM\s+(?:--\S+\s+)*)(\S+)(?:\s+AS\s+(\S+))?/i.exec(said);
+    if (from !== null) {
+      add(instruction, (from[1] ?? "").length, from[2] ?? "");
+      stages.add(String(stage));
+      stage += 1;
+      if (from[3] !== undefined) stages.add(from[3].toLowerCase());
+    }
+    if (/^(COPY|ADD)\s/i.test(said))
+      for (const flag of said.matchAll(/\s--from=(\S+)/g))
+        add(instruction, flag.index + " --from=".length, flag[1] ?? "");
+    if (/^RUN\s/i.test(said))
+      for (const mount of said.matchAll(/\s--mount=\S*?\bfrom=([^,\s]+)/g))
+        add(instruction, mount.index + mount[0].length - (mount[1] ?? "").length, mount[1] ?? "");
+  }
+  return found;
+}
+
+/** The text with other names in the places of `words`. */
+export function withImages(text: string, words: readonly ImageWord[], other: (name: string) => string): string {
+  return [...words]
+    .sort((a, b) => b.from - a.from)
+    .reduce((so, { name, from, to }) => so.slice(0, from) + other(name) + so.slice(to), text);
+}
+
+function filledIn(word: string, known: Readonly<Record<string, string>>): string {
+  return word
+    .replace(/^(["'])(.*)\1$/, "$2")
+    .replace(/\$\{(\w+)(?::-([^}]*))?\}|\$(\w+)/g, (_, name, fallback, bare) => known[name ?? bare] ?? fallback ?? "");
+}
+
+/** Instructions, continued lines kept in their places so that offsets hold; comments and here-documents are blank. */
+function instructions(text: string): Instruction[] {
+  const continuation = /^\s*#\s*escape\s*=\s*`/im.test(text.split(/\n(?!\s*#)/)[0] ?? "") ? "`" : "\\";
+  const found: Instruction[] = [];
+  let open: Instruction | undefined;
+  let until: string | undefined;
+  let offset = 0;
+  for (const [at, raw] of text.split("\n").entries()) {
+    const line = raw.replace(/\r$/, " ");
+    const start = offset;
+    offset += raw.length + 1;
+    if (until !== undefined) {
+      if (line.trim() === until) until = undefined;
+      continue;
+    }
+    const comment = /^\s*#/.test(line);
+    if (comment && open === undefined) continue;
+    const continued = comment || line.trimEnd().endsWith(continuation);
+    const blank = comment ? " ".repeat(line.length) : line;
+    const cut = continued && !comment ? `${blank.trimEnd().slice(0, -1)} `.padEnd(raw.length) : blank;
+    const lead: number = open === undefined ? line.length - line.trimStart().length : 0;
+    open =
+      open === undefined
+        ? { text: cut.slice(lead), offset: start + lead, line: at + 1 }
+        : { ...open, text: `${open.text} ${cut}` };
+    if (continued) continue;
+    until = /^(?:RUN|COPY|ADD)\s.*<<-?\s*["']?(\w+)["']?/is.exec(open.text)?.[1];
+    if (open.text.trim() !== "") found.push(open);
+    open = undefined;
+  }
+  return open === undefined ? found : [...found, open];
+}
