@@ -1,8 +1,17 @@
 // Decides which sentences can be said about processes. A process goes by the kernel's name for it or by its program's.
+import type { Probe } from "../model/check.ts";
 import { sayCommand } from "../model/exec.ts";
 import type { Node } from "../model/node.ts";
 import { type UserEntry, userEntry } from "./account.ts";
 import { labelMatches } from "./file-label.ts";
+import {
+  type Limit,
+  type LimitName,
+  limitTitles,
+  openFiles,
+  processEnvironment,
+  processLimits,
+} from "./process-inside.ts";
 import { type ProcessFacts, processesNamed } from "./process-table.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import type { NoSelinux } from "./selinux-policy.ts";
@@ -26,6 +35,16 @@ export function process(name: string) {
     command,
     observe: (node) => node.observe(processesNamed, name),
   });
+  const askInside = <Answer>(probe: Probe<number, Answer>, what: string) =>
+    about<Node, readonly Inside<Answer>[]>({
+      subject,
+      command: `pgrep -x ${sayWord(name.slice(0, 15))} | xargs -I{} ${what}`,
+      async observe(node) {
+        const processes = await node.observe(processesNamed, name);
+        const answers = await Promise.all(processes.map(({ pid }) => node.observe(probe, pid)));
+        return processes.map((each, index) => ({ process: each, inside: answers[index] as Answer }));
+      },
+    });
   return {
     isRunning: () => ask("is running", (seen) => verdict(seen.length > 0, "at least one", sayProcesses(seen))),
     hasCount: (count: number) =>
@@ -81,6 +100,64 @@ export function process(name: string) {
               [...new Set(seen)].join(", ") || "none runs",
             ),
       ),
+    /**
+     * At least one runs, and all that do were started with this variable set, and to this value where one is given. What a process
+     * changed itself since, the kernel does not show.
+     * @example process("celery").hasEnv("PULP_SETTINGS", "/etc/pulp/settings.py")
+     */
+    hasEnv: (variable: string, value?: string) =>
+      askInside(processEnvironment, "cat /proc/{}/environ")(
+        `has ${variable}${value === undefined ? "" : `=${sayWord(value)}`} in its environment`,
+        (seen) =>
+          verdict(
+            seen.length > 0 &&
+              seen.every(
+                ({ inside }) => inside.has(variable) && (value === undefined || inside.get(variable) === value),
+              ),
+            value === undefined ? `${variable} is set` : `${variable}=${value}`,
+            sayInside(seen, (inside) =>
+              inside.has(variable) ? `${variable}=${JSON.stringify(inside.get(variable))}` : "not set",
+            ),
+          ),
+      ),
+    /** One of them has this file open, by its path in the node. @example process("nginx").hasOpen("/var/log/nginx/access.log") */
+    hasOpen: (path: string) =>
+      askInside(openFiles, "ls -l /proc/{}/fd")(`has ${sayWord(path)} open`, (seen) =>
+        verdict(
+          seen.some(({ inside }) => inside.includes(path)),
+          path,
+          sayInside(seen, (inside) => [...new Set(inside)].slice(0, 10).join(", ") || "nothing"),
+        ),
+      ),
+    /**
+     * At least one runs, and all that do have this limit, by its name in limits.conf(5): bytes for sizes, `Infinity` for unlimited.
+     * @example process("mongod").hasLimit("nofile", { soft: 64000, hard: 64000 })
+     */
+    hasLimit(limit: LimitName, wanted: Partial<Limit>) {
+      const said = Object.entries(wanted)
+        .map(([word, value]) => `${word} ${value}`)
+        .join(", ");
+      requireSubject(said !== "", "hasLimit() was given no limit", "write soft, hard or both");
+      const title = limitTitles[limit];
+      return askInside(processLimits, "cat /proc/{}/limits")(`has limit ${limit} ${said}`, (seen) =>
+        verdict(
+          seen.length > 0 &&
+            seen.every(({ inside }) => {
+              const held = inside.get(title);
+              return (
+                held !== undefined &&
+                { ...held, ...wanted }.soft === held.soft &&
+                { ...held, ...wanted }.hard === held.hard
+              );
+            }),
+          said,
+          sayInside(seen, (inside) => {
+            const held = inside.get(title);
+            return held === undefined ? "no such limit" : `soft ${held.soft}, hard ${held.hard}`;
+          }),
+        ),
+      );
+    },
     /** One of them has these arguments, in this order, next to each other. */
     hasArguments: (...wanted: readonly string[]) =>
       ask(`has arguments ${wanted.map(sayWord).join(" ")}`, (seen) =>
@@ -91,6 +168,15 @@ export function process(name: string) {
         ),
       ),
   };
+}
+
+interface Inside<Answer> {
+  readonly process: ProcessFacts;
+  readonly inside: Answer;
+}
+
+function sayInside<Answer>(seen: readonly Inside<Answer>[], say: (inside: Answer) => string): string {
+  return seen.map(({ process: { pid }, inside }) => `pid ${pid}: ${say(inside)}`).join("; ") || "none runs";
 }
 
 function hasRun(args: readonly string[], wanted: readonly string[]): boolean {

@@ -1,0 +1,120 @@
+// Decides how it is seen which files of a package are not as the package brought them: by dpkg's and rpm's own verification.
+// Refuses to call a package unmodified that brought no sums. A time of change alone is no change: images are unpacked anew.
+import { type Probe, quoteWord } from "../model/check.ts";
+import { endFrame, readFrames } from "./frames.ts";
+import { packageDatabases, readSubject } from "./package-facts.ts";
+import { failedProbe, missingTool, unreadable } from "./unanswered.ts";
+
+export interface ModifiedFile {
+  readonly path: string;
+  /** What differs: `missing`, `contents`, `mode`, `owner`, `group`, `size`, `link`, `device`, `capabilities`. */
+  readonly what: readonly string[];
+  /** The package says that people may change it. */
+  readonly configuration: boolean;
+}
+
+/** Subject: as of `packageFacts`. Answer: what differs; `undefined` for a package that is not installed. */
+export const modifiedFiles: Probe<string, readonly ModifiedFile[] | undefined> = {
+  name: "package verification",
+  // dpkg's rules for paths that are never unpacked (documentation in small images) are those of the image itself.
+  script: (subjects) => `export LC_ALL=C
+${packageDatabases}
+verify() {
+  case $1 in
+  dpkg) command -v dpkg >/dev/null && command -v dpkg-query >/dev/null || return 127
+    [ -s "$dpkg" ] && [ -r "$dpkg" ] || { echo "dpkg's database $dpkg is missing, empty or not readable"; return 77; }
+    state=$(dpkg-query -W -f '\${db:Status-Status}' -- "$2" 2>&1) || { echo "$state"; return 78; }
+    [ "$state" = installed ] || { echo "$state"; return 78; }
+    sums=$(dpkg-query --control-path "$2" md5sums) || return 79
+    [ -n "$sums" ] || { echo "the package brought no sums of its files"; return 77; }
+    dpkg --verify "$2" ;;
+  rpm) command -v rpm >/dev/null || return 127
+    [ -n "$rpm" ] && [ -r "$rpm" ] || { echo "there is no database of rpm, or it is not readable"; return 77; }
+    rpm -q -- "$2" >/dev/null 2>&1 || { rpm -q -- "$2"; return 78; }
+    rpm -V --nodeps --noscripts -- "$2" ;;
+  apk) echo "apk is asked in another way"; return 77 ;;
+  *) echo "there is no database of packages: none of dpkg at $dpkg, of apk or of rpm"; return 77 ;;
+  esac 2>&1
+}
+! command -v grep >/dev/null || grep -hs '^path-' /etc/dpkg/dpkg.cfg /etc/dpkg/dpkg.cfg.d/*; ${endFrame('"rules"')}
+${subjects
+  .map((subject) => {
+    const { by, name } = readSubject(subject);
+    return `by=$(packager ${by}); verify "$by" ${quoteWord(name)}; ${endFrame('"$? $by"')}`;
+  })
+  .join("\n")}`,
+  parse(output, subjects) {
+    const [rules, ...frames] = readFrames("package verification", output, subjects.length + 1);
+    const leftOut = excluded(rules?.bytes.toString("utf8") ?? "");
+    return subjects.map((subject, index) => {
+      const { name } = readSubject(subject);
+      const { bytes = Buffer.alloc(0), words = "" } = frames[index] ?? {};
+      const [status = "", manager = ""] = words.split(" ");
+      const said = bytes.toString("utf8");
+      if (status === "127" || status === "126")
+        return missingTool(manager === "rpm" ? "rpm" : "dpkg and dpkg-query", `whether ${name} is as it was installed`);
+      if (status === "77") return failedProbe(`cannot verify ${name}`, said.trim());
+      const odd = unreadable(`${manager} verification of ${name}`, {
+        ...output,
+        stdout: bytes,
+        status: Number(status),
+      });
+      if (status === "78") return isUnknown(said.trim()) ? undefined : odd;
+      const files = readVerification(said);
+      // Both end with 1 where a file differs; dpkg of Debian 12 with 0.
+      if (files === undefined || Number(status) > 1 || (status === "1" && files.length === 0)) return odd;
+      return manager === "dpkg"
+        ? files.filter(({ what, path }) => !(what.includes("missing") && leftOut(path)))
+        : files;
+    });
+  },
+};
+
+function isUnknown(said: string): boolean {
+  return /no packages found matching|is not installed$|^(not-installed|config-files|half-\w+|unpacked|triggers-\w+)$/.test(
+    said,
+  );
+}
+
+const marks: readonly (readonly [letter: string, what: string])[] = [
+  ["S", "size"],
+  ["M", "mode"],
+  ["5", "contents"],
+  ["D", "device"],
+  ["L", "link"],
+  ["U", "owner"],
+  ["G", "group"],
+  ["P", "capabilities"],
+];
+
+/** Lines of rpm(8) `--verify`, which dpkg prints too: `??5??????  c /etc/motd`, `missing  c /etc/motd`. */
+export function readVerification(text: string): readonly ModifiedFile[] | undefined {
+  const files: ModifiedFile[] = [];
+  for (const line of text.split("\n").filter(Boolean)) {
+    const match = /^(missing {2,4}|[SM5DLUGTP.?]{8,9} {1,2}) ?([cdglrmn ]) ?(\/.*?)(?: \(.*\))?$/.exec(line);
+    if (match === null) return undefined;
+    const [, flags = "", kind, path = ""] = match;
+    const what = flags.startsWith("missing")
+      ? ["missing"]
+      : marks.filter(([mark]) => flags.includes(mark)).map(([, word]) => word);
+    if (what.length > 0) files.push({ path, what, configuration: kind === "c" });
+  }
+  return files;
+}
+
+/** dpkg's `path-exclude` and `path-include`: the last that matches a path decides. */
+export function excluded(configuration: string): (path: string) => boolean {
+  const rules = [...configuration.matchAll(/^path-(exclude|include)[= ]+(.+)$/gm)].map(([, word, glob = ""]) => ({
+    excludes: word === "exclude",
+    matches: new RegExp(
+      `^${glob
+        .trim()
+        .replace(/[.+^${}()|\\]/g, "\\$&")
+        .replaceAll("*", ".*")
+        .replaceAll("?", ".")
+        .replaceAll("[!", "[^")}$`,
+      "s",
+    ),
+  }));
+  return (path) => rules.findLast(({ matches }) => matches.test(path))?.excludes ?? false;
+}
