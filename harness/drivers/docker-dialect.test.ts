@@ -6,12 +6,12 @@ const component = (Name: string) => ({ Name, Version: "1", Details: {} }) as nev
 
 test("docker 20.10", () => {
   const Components = ["Engine", "containerd", "runc", "docker-init"].map(component);
-  expect(dialectOf({ Components })).toEqual({ name: "docker", cut: "ends" });
+  expect(dialectOf({ Components })).toEqual({ name: "docker", cut: "ends", health: "watched" });
 });
 
 test("podman 4.3", () => {
   const Components = ["Podman Engine", "Conmon", "OCI Runtime (runc)"].map(component);
-  expect(dialectOf({ Components })).toEqual({ name: "podman", cut: "stays" });
+  expect(dialectOf({ Components })).toEqual({ name: "podman", cut: "stays", health: "asked" });
 });
 
 test("an engine that names no components", () => {

@@ -11,11 +11,26 @@ export interface Dialect {
    * goes on reading, so that a program that only writes goes on for ever, at full speed.
    */
   readonly cut: "ends" | "stays";
+  /** Who runs health checks: docker does itself; podman leaves it to systemd's timers, and where none runs, to whoever asks. */
+  readonly health: "watched" | "asked";
+}
+
+/** Runs a container's health check once, by podman's own API; what it came to is in the container's state afterwards. */
+export async function runHealthCheck(container: Docker.Container): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const options = {
+      path: `/v4.0.0/libpod/containers/${container.id}/healthcheck`,
+      method: "GET",
+      // 409: it is not running, which its state tells better.
+      statusCodes: { 200: true, 409: true, 404: "no such container", 500: "server error" },
+    };
+    container.modem.dial(options, (error: Error | null) => (error === null ? resolve() : reject(error)));
+  });
 }
 
 const dialects = {
-  docker: { name: "docker", cut: "ends" },
-  podman: { name: "podman", cut: "stays" },
+  docker: { name: "docker", cut: "ends", health: "watched" },
+  podman: { name: "podman", cut: "stays", health: "asked" },
 } as const satisfies Record<string, Dialect>;
 
 /**

@@ -6,6 +6,7 @@ import { sayMs } from "../model/duration.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { ContainerNode, Death } from "../model/node.ts";
 import type { Judgement } from "../model/outcome.ts";
+import { type Dialect, runHealthCheck } from "./docker-dialect.ts";
 import { engineError } from "./docker-engine.ts";
 import type { EngineEvent, EngineEvents } from "./docker-events.ts";
 import { followLog, readLog } from "./docker-logs.ts";
@@ -121,9 +122,10 @@ export async function untilReady(
   container: Docker.Container,
   life: ContainerLife,
   ready: ContainerDeclaration["ready"],
+  health: Dialect["health"] = "watched",
 ): Promise<void> {
   const over = new AbortController();
-  const wants = conditions(node, container, life, ready, over.signal);
+  const wants = conditions(node, container, life, ready, over.signal, health);
   if (wants.length === 0) {
     if ((await node.state()).status === "exited") throw endedEarly(node, await life.death());
     return;
@@ -165,11 +167,12 @@ function conditions(
   life: ContainerLife,
   ready: ContainerDeclaration["ready"],
   signal: AbortSignal,
+  health: Dialect["health"],
 ): Want[] {
   const wants: Want[] = [];
   if (ready.log !== undefined)
     wants.push({ title: `a log line that matches ${ready.log}`, met: logLine(container, ready.log, signal) });
-  if (ready.healthy === true) wants.push({ title: "healthy", met: healthy(node, life, signal) });
+  if (ready.healthy === true) wants.push({ title: "healthy", met: healthy(node, container, life, signal, health) });
   if (ready.exited === true) wants.push({ title: "exited with status 0", met: exited(node, life, signal) });
   if (ready.port !== undefined)
     wants.push({ title: `listening on port ${ready.port}`, met: listening(node, ready.port, signal) });
@@ -191,7 +194,19 @@ async function logLine(container: Docker.Container, pattern: RegExp, signal: Abo
   await new Promise(() => undefined); // the log has ended, and with it the container: told by its death
 }
 
-async function healthy(node: ContainerNode, life: ContainerLife, signal: AbortSignal): Promise<void> {
+async function healthy(
+  node: ContainerNode,
+  container: Docker.Container,
+  life: ContainerLife,
+  signal: AbortSignal,
+  health: Dialect["health"],
+): Promise<void> {
+  if (health === "asked")
+    return repeatedly(signal, async () => {
+      await runHealthCheck(container);
+      const seen = (await node.state()).health;
+      return { met: seen === "healthy", expected: "healthy", seen };
+    });
   const event = life.next(({ action }) => action === "health_status: healthy", signal);
   if ((await node.state()).health !== "healthy") await event;
 }

@@ -11,7 +11,7 @@ import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import type { ImageFacts } from "../model/image.ts";
 import type { ContainerNode, ContainerState, Death, Node } from "../model/node.ts";
 import type { Transport } from "../transports/transport.ts";
-import { engineError, statusOf } from "./docker-engine.ts";
+import { engineError, isGone, statusOf } from "./docker-engine.ts";
 import { imageFacts } from "./docker-image.ts";
 import { type ContainerLife, sayDeath } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
@@ -19,6 +19,9 @@ import { ShellNode } from "./shell-node.ts";
 
 /** How long the engine may take to note that a container has ended whose processes are gone. */
 const mostSettlingMs = 10_000;
+
+/** Docker's own default, said each time: podman kills at once where nothing is said. */
+const usualStopMs = 10_000;
 
 export interface DockerNodeFacts {
   readonly title: string;
@@ -72,8 +75,8 @@ export class DockerNode extends ShellNode implements ContainerNode {
 
   async stop(): Promise<{ status: number; tookMs: number }> {
     const began = performance.now();
-    const seconds = this.#facts.stopTimeoutMs === undefined ? {} : { t: Math.ceil(this.#facts.stopTimeoutMs / 1000) };
-    await this.#ending(() => this.#facts.container.stop(seconds), [304]);
+    const t = Math.ceil((this.#facts.stopTimeoutMs ?? usualStopMs) / 1000);
+    await this.#ending(() => this.#facts.container.stop({ t }), [304]);
     const { exitCode } = await this.state();
     return { status: exitCode, tookMs: performance.now() - began };
   }
@@ -105,6 +108,7 @@ export class DockerNode extends ShellNode implements ContainerNode {
   }
 
   async copyTo(source: string, targetDirectory: string): Promise<void> {
+    await this.#mustBeThere(targetDirectory, "to");
     const tar = spawn(
       "tar",
       ["--create", "--owner=0", "--group=0", "--numeric-owner", "--directory", dirname(source), "--", basename(source)],
@@ -115,6 +119,7 @@ export class DockerNode extends ShellNode implements ContainerNode {
   }
 
   async copyFrom(source: string, targetDirectory: string): Promise<void> {
+    await this.#mustBeThere(source, "from");
     const archive = await this.#verb(() => this.#facts.container.getArchive({ path: source }));
     const tar = spawn("tar", ["--extract", "--no-same-owner", "--directory", targetDirectory], {
       stdio: ["pipe", "ignore", "pipe"],
@@ -189,6 +194,23 @@ export class DockerNode extends ShellNode implements ContainerNode {
         seen: `the engine no longer has the image ${this.#facts.inspected.facts.Image}`,
       });
     return facts;
+  }
+
+  /** Docker refuses to put something into what is not there; podman makes the directory and says nothing, and does not name what it lacks. */
+  async #mustBeThere(path: string, way: "to" | "from"): Promise<void> {
+    try {
+      await this.#facts.container.infoArchive({ path });
+    } catch (error) {
+      if (!isGone(error)) throw engineError(error, "exec", this.title);
+      throw new ProvisionError({
+        code: "copy-failed",
+        phase: "exec",
+        node: this.title,
+        seen: `there is no ${path} to copy ${way}`,
+        ...(way === "to" ? { hint: "make the directory first" } : {}),
+        cause: error,
+      });
+    }
   }
 
   /** `fine`: answers of the engine that mean the same as success. */

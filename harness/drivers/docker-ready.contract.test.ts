@@ -8,126 +8,134 @@ import { type ContainerOptions, container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import type { Node } from "../model/node.ts";
 import { openStage, type Stage } from "../vitest/stage.ts";
+import { onEachEngine } from "./testing/engines.ts";
 
-let stage: Stage;
-beforeAll(async () => {
-  stage = await openStage();
-});
-afterAll(async () => expect((await stage.close()).leaked).toEqual([]));
-
-const waits = "while :; do sleep 86400 & wait $!; done";
-const one = (script: string, options: Partial<ContainerOptions>) =>
-  defineEnvironment("ready", {
-    nodes: { box: container({ image: soe, entrypoint: ["/bin/sh", "-c", script], ...options }) },
+onEachEngine((engine) => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await openStage(engine);
   });
+  afterAll(async () => expect((await stage.close()).leaked).toEqual([]));
 
-describe("ready", () => {
-  test.each([
-    [
-      "a log line, in parts and on standard error",
-      { log: /^now ready$/ },
-      "printf 'now ' >&2; sleep 0.2; echo ready >&2",
-    ],
-    ["a port that listens", { port: 7777 }, "sleep 0.2; python3 -m http.server 7777 &"],
-    ["a check that is met", { check: file("/made").isFile() }, "sleep 0.2; touch /made"],
-    [
-      "all conditions together",
-      { log: /up/, port: 7777, check: file("/made").exists() },
-      "echo up; python3 -m http.server 7777 & sleep 0.2; touch /made",
-    ],
-  ])("%s", async (_, ready, script) => {
-    const { nodes, takeDown } = await stage.standUp(one(`${script}\n${waits}`, { ready: { ...ready, within: "30s" } }));
-    if ("log" in ready) expect(await nodes.box.logs()).toMatch(/ready|up/);
-    if ("port" in ready)
-      await nodes.box.succeed(["python3", "-c", "import socket; socket.create_connection(('127.0.0.1', 7777))"]);
-    if ("check" in ready) await nodes.box.succeed(["test", "-e", "/made"]);
-    await takeDown();
-  });
-
-  test("healthy: when the engine's health check says so", async () => {
-    const health = { test: ["test", "-e", "/made"], interval: "200ms" as const, retries: 100 };
-    const { nodes, takeDown } = await stage.standUp(
-      one(`sleep 0.5; touch /made; ${waits}`, { health, ready: { healthy: true, within: "30s" } }),
-    );
-    expect((await nodes.box.state()).health).toBe("healthy");
-    await takeDown();
-  });
-
-  test("exited: a one-shot container has done its work, and its log is there", async () => {
-    const { nodes, takeDown } = await stage.standUp(one("sleep 0.2; echo done", { ready: { exited: true } }));
-    expect(await nodes.box.state()).toMatchObject({ status: "exited", exitCode: 0 });
-    expect(await nodes.box.logs()).toBe("done\n");
-    await takeDown();
-  });
-});
-
-describe("not ready", () => {
-  test.each([
-    ["a log line", { log: /never/ }],
-    ["a port", { port: 7777 }],
-    ["healthy", { healthy: true }],
-    ["a check", { check: file("/never").exists() }],
-    ["several", { log: /never/, port: 7777 }],
-  ] as const)("waiting for %s, a container that dies is told at once, with status and last lines", async (_, ready) => {
-    const health = { test: ["false"] };
-    const dying = one("echo starting; echo cannot open /data >&2; sleep 0.3; exit 3", {
-      health,
-      ready: { ...ready, within: "10m" },
+  const waits = "while :; do sleep 86400 & wait $!; done";
+  const one = (script: string, options: Partial<ContainerOptions>) =>
+    defineEnvironment("ready", {
+      nodes: { box: container({ image: soe, entrypoint: ["/bin/sh", "-c", script], ...options }) },
     });
-    await expect(stage.standUp(dying)).rejects.toMatchObject({
-      name: "ProvisionError",
-      code: "died",
-      message: expect.stringMatching(
-        /^ready ready\/box: the container exited with status 3; its last lines: .*cannot open \/data.*; the whole log is in the run's evidence$/,
-      ),
+
+  describe("ready", () => {
+    test.each([
+      [
+        "a log line, in parts and on standard error",
+        { log: /^now ready$/ },
+        "printf 'now ' >&2; sleep 0.2; echo ready >&2",
+      ],
+      ["a port that listens", { port: 7777 }, "sleep 0.2; python3 -m http.server 7777 &"],
+      ["a check that is met", { check: file("/made").isFile() }, "sleep 0.2; touch /made"],
+      [
+        "all conditions together",
+        { log: /up/, port: 7777, check: file("/made").exists() },
+        "echo up; python3 -m http.server 7777 & sleep 0.2; touch /made",
+      ],
+    ])("%s", async (_, ready, script) => {
+      const { nodes, takeDown } = await stage.standUp(
+        one(`${script}\n${waits}`, { ready: { ...ready, within: "30s" } }),
+      );
+      if ("log" in ready) expect(await nodes.box.logs()).toMatch(/ready|up/);
+      if ("port" in ready)
+        await nodes.box.succeed(["python3", "-c", "import socket; socket.create_connection(('127.0.0.1', 7777))"]);
+      if ("check" in ready) await nodes.box.succeed(["test", "-e", "/made"]);
+      await takeDown();
     });
-    expect(await stage.found()).toEqual([]);
+
+    test("healthy: when the engine's health check says so", async () => {
+      const health = { test: ["test", "-e", "/made"], interval: "200ms" as const, retries: 100 };
+      const { nodes, takeDown } = await stage.standUp(
+        one(`sleep 0.5; touch /made; ${waits}`, { health, ready: { healthy: true, within: "30s" } }),
+      );
+      expect((await nodes.box.state()).health).toBe("healthy");
+      await takeDown();
+    });
+
+    test("exited: a one-shot container has done its work, and its log is there", async () => {
+      const { nodes, takeDown } = await stage.standUp(one("sleep 0.2; echo done", { ready: { exited: true } }));
+      expect(await nodes.box.state()).toMatchObject({ status: "exited", exitCode: 0 });
+      expect(await nodes.box.logs()).toBe("done\n");
+      await takeDown();
+    });
   });
 
-  test("without conditions, a main process that has ended already is told too", async () => {
-    await expect(
-      stage.standUp(one("echo no licence; exit 4", { ready: { log: /no licence/, port: 1 } })),
-    ).rejects.toThrow("exited with status 4; its last lines: no licence");
-    const gone = defineEnvironment("ready", {
-      nodes: {
-        box: container({ image: soe, entrypoint: ["false"] }),
-        // Started after it, so that it has ended when it is looked at again.
-        later: container({ image: soe, idle: true, after: ["box"] }),
+  describe("not ready", () => {
+    test.each([
+      ["a log line", { log: /never/ }],
+      ["a port", { port: 7777 }],
+      ["healthy", { healthy: true }],
+      ["a check", { check: file("/never").exists() }],
+      ["several", { log: /never/, port: 7777 }],
+    ] as const)(
+      "waiting for %s, a container that dies is told at once, with status and last lines",
+      async (_, ready) => {
+        const health = { test: ["false"] };
+        const dying = one("echo starting; echo cannot open /data >&2; sleep 0.3; exit 3", {
+          health,
+          ready: { ...ready, within: "10m" },
+        });
+        await expect(stage.standUp(dying)).rejects.toMatchObject({
+          name: "ProvisionError",
+          code: "died",
+          message: expect.stringMatching(
+            /^ready ready\/box: the container exited with status 3; its last lines: .*cannot open \/data.*; the whole log is in the run's evidence$/,
+          ),
+        });
+        expect(await stage.found()).toEqual([]);
       },
-    });
-    const outcome = await stage.standUp(gone).then(
-      async ({ nodes, takeDown }) => {
-        const refused = await nodes.box.exec(["true"]).catch((error: unknown) => error);
-        await takeDown();
-        return refused;
-      },
-      (error: unknown) => error,
     );
-    expect(outcome).toMatchObject({ code: "died", message: expect.stringContaining("exited with status 1") });
-  });
 
-  test("a one-shot container that fails is told with its status", async () => {
-    await expect(stage.standUp(one("echo half done; exit 9", { ready: { exited: true } }))).rejects.toMatchObject({
-      code: "died",
-      message: expect.stringContaining("exited with status 9; its last lines: half done"),
+    test("without conditions, a main process that has ended already is told too", async () => {
+      await expect(
+        stage.standUp(one("echo no licence; exit 4", { ready: { log: /no licence/, port: 1 } })),
+      ).rejects.toThrow("exited with status 4; its last lines: no licence");
+      const gone = defineEnvironment("ready", {
+        nodes: {
+          box: container({ image: soe, entrypoint: ["false"] }),
+          // Started after it, so that it has ended when it is looked at again.
+          later: container({ image: soe, idle: true, after: ["box"] }),
+        },
+      });
+      const outcome = await stage.standUp(gone).then(
+        async ({ nodes, takeDown }) => {
+          const refused = await nodes.box.exec(["true"]).catch((error: unknown) => error);
+          await takeDown();
+          return refused;
+        },
+        (error: unknown) => error,
+      );
+      expect(outcome).toMatchObject({ code: "died", message: expect.stringContaining("exited with status 1") });
     });
-  });
 
-  test("at the deadline: what is still waited for, and the last log line", async () => {
-    const ready = { log: /never/, port: 7777, within: "600ms" } as const;
-    await expect(stage.standUp(one(`echo loading; ${waits}`, { ready }))).rejects.toMatchObject({
-      code: "not-ready",
-      message: expect.stringContaining(
-        'not ready after 600ms: still waiting for a log line that matches /never/ and listening on port 7777; last log line: "loading"',
-      ),
+    test("a one-shot container that fails is told with its status", async () => {
+      await expect(stage.standUp(one("echo half done; exit 9", { ready: { exited: true } }))).rejects.toMatchObject({
+        code: "died",
+        message: expect.stringContaining("exited with status 9; its last lines: half done"),
+      });
     });
-    expect(await stage.found()).toEqual([]);
-  });
 
-  test("at the deadline: what a check saw last, also when it could not ask", async () => {
-    const rejected = (check: Check<Node>) =>
-      stage.standUp(one(`mv /usr/bin/dpkg-query /away; ${waits}`, { ready: { check, within: "1s" } })).catch(String);
-    expect(await rejected(file("/never").exists())).toMatch(/\/never exists \(last: .+\)/);
-    expect(await rejected(pkg("bash").isInstalled())).toMatch(/\(last: .*dpkg-query/);
+    test("at the deadline: what is still waited for, and the last log line", async () => {
+      const ready = { log: /never/, port: 7777, within: "600ms" } as const;
+      await expect(stage.standUp(one(`echo loading; ${waits}`, { ready }))).rejects.toMatchObject({
+        code: "not-ready",
+        message: expect.stringContaining(
+          'not ready after 600ms: still waiting for a log line that matches /never/ and listening on port 7777; last log line: "loading"',
+        ),
+      });
+      expect(await stage.found()).toEqual([]);
+    });
+
+    test("at the deadline: what a check saw last, also when it could not ask", async () => {
+      const rejected = (check: Check<Node>) =>
+        stage.standUp(one(`mv /usr/bin/dpkg-query /away; ${waits}`, { ready: { check, within: "1s" } })).catch(String);
+      expect(await rejected(file("/never").exists())).toMatch(/\/never exists \(last: .+\)/);
+      expect(await rejected(pkg("bash").isInstalled())).toMatch(/\(last: .*dpkg-query/);
+    });
   });
 });

@@ -1,18 +1,18 @@
 // Decides how containers, networks, volumes and scratch directories are made, found and removed on a docker engine.
+import type { Readable } from "node:stream";
 import type Docker from "dockerode";
 import type { ContainerDeclaration } from "../model/container.ts";
 import { networkNames } from "../model/environment.ts";
 import { messageOf } from "../model/errors.ts";
-import type { BuiltImage } from "../model/image.ts";
+import type { BuiltImage, ImageFacts } from "../model/image.ts";
 import type { ContainerNode, Node } from "../model/node.ts";
 import { dockerExecTransport } from "../transports/docker-exec.ts";
 import type { Transport } from "../transports/transport.ts";
-import { engineBuilds } from "./docker-build.ts";
 import { checkStanding } from "./docker-check.ts";
 import { type Dialect, dialectOf } from "./docker-dialect.ts";
 import { engineError, engineVersion, findEngine, isGone, statusOf } from "./docker-engine.ts";
 import { EngineEvents } from "./docker-events.ts";
-import { engineImages, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
+import { engineImages, ensureImage, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
 import { ContainerLife, untilReady } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
 import { containersOn, planOf, scratchPath } from "./docker-names.ts";
@@ -91,13 +91,19 @@ export class DockerDriver implements Driver {
   }
 
   /** Where recipes' `fromImage` bases come from. */
-  get images(): ImageOrigin {
-    return { ...engineImages(this.#docker), builds: engineBuilds(this.#docker) };
+  get images(): ReturnType<typeof engineImages> {
+    return engineImages(this.#docker);
   }
 
   /** Pushes an image the engine has to a registry. */
   push(reference: string, target: PushTarget): Promise<{ digest: string }> {
     return pushImage(this.#docker, reference, target);
+  }
+
+  /** An image as it lies there, fetched where only a registry has it: what it declares, and its file system as one tar, anew at each call. */
+  async still(reference: string): Promise<{ facts: ImageFacts; flat: () => Promise<Readable> }> {
+    const facts = await ensureImage(this.#docker, reference, reference);
+    return { facts, flat: () => engineImages(this.#docker).export(facts.id) };
   }
 
   async create(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
@@ -122,9 +128,10 @@ export class DockerDriver implements Driver {
     const known = this.#docker.getContainer(facts.Id);
     const open = this.#open.get(resource.name);
     const life = open?.life ?? new ContainerLife(known, await this.#eventsOf(standing.owner).catch(failed));
-    const transport = dockerExecTransport(known, title, (await this.#dialect().catch(failed)).cut);
+    const { cut, health } = await this.#dialect().catch(failed);
+    const transport = dockerExecTransport(known, title, cut);
     this.#open.set(resource.name, { transport, life });
-    const ready = (each: ContainerNode) => untilReady(each, known, life, declaration.ready);
+    const ready = (each: ContainerNode) => untilReady(each, known, life, declaration.ready, health);
     const live = new DockerNode({
       title,
       name: node,
