@@ -31,6 +31,11 @@ export function enginesOf(facts: EngineFacts): Engines {
       const { WarmMachines } = await import("./store/warm.ts");
       return new WarmMachines({ directory: join(facts.state, "store"), disks: join(facts.state, "disks") });
     },
+    still: {
+      files: async (source) => (await import("./store/still-image.ts")).openStill(source),
+      built: async (image) => (await import("./store/still-image.ts")).openBuilt(image),
+      exported: async (...exported) => (await import("./store/still-image.ts")).openExported(...exported),
+    },
     disks: {
       verify: async (disk) => (await import("./store/verify-disk.ts")).verifyDisk(disk),
       inspect: async (image) => (await import("./store/foreign-disk.ts")).inspectForeignDisk(image),

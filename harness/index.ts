@@ -5,6 +5,7 @@ export { describe } from "vitest";
 // 4. Checks: each is a sentence about a node, that a person could have asked it.
 export { group, user } from "./checks/account.ts";
 export { all } from "./checks/all.ts";
+export { archive } from "./checks/archive.ts";
 export { authorizedKeys } from "./checks/authorized-keys.ts";
 export { bootLoader } from "./checks/boot-loader.ts";
 export { caStore, certificate } from "./checks/certificate.ts";
@@ -13,6 +14,7 @@ export { command } from "./checks/command.ts";
 export { cron } from "./checks/cron.ts";
 export { disk } from "./checks/disk.ts";
 export { dns } from "./checks/dns.ts";
+export { elf } from "./checks/elf.ts";
 export { file } from "./checks/file.ts";
 export { filesystem } from "./checks/filesystem.ts";
 export { firewall } from "./checks/firewall.ts";
@@ -41,6 +43,7 @@ export { sshd } from "./checks/sshd.ts";
 export { state } from "./checks/state.ts";
 export { sudo, sudoers } from "./checks/sudo.ts";
 export { systemd } from "./checks/systemd.ts";
+export { tree } from "./checks/tree.ts";
 export { unit } from "./checks/unit.ts";
 export { type Check, type Probe, quoteWord } from "./model/check.ts";
 // 2. An environment is declared by its nodes, networks and volumes. Data: nothing is created by it.

@@ -3,6 +3,7 @@ import { type Probe, quoteWord } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
 import { type PasswordState, passwordState, sayPassword } from "./password.ts";
 import { about, requireSubject, verdict } from "./question.ts";
+import { groupsFromTree, membershipsFromTree, usersFromTree } from "./tree-account.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 
 export interface UserEntry {
@@ -27,6 +28,7 @@ export const userEntry: Probe<string, UserEntry | undefined> = {
       home,
       shell,
     })),
+  fromTree: usersFromTree,
 };
 
 /** Subject: a group name. Answer: its entry, `undefined` where there is no such group. */
@@ -34,6 +36,7 @@ export const groupEntry: Probe<string, GroupEntry | undefined> = {
   name: "getent group",
   script: (names) => `getent group -- ${names.map(quoteWord).join(" ")}`,
   parse: (output, names) => entries(output, names, "group", 4, ([, , gid]) => ({ gid: Number(gid) })),
+  fromTree: groupsFromTree,
 };
 
 /** Subject: a user name. Answer: all groups the user is in, the primary one first; `undefined` where there is no such user. */
@@ -55,6 +58,7 @@ for name in ${names.map(quoteWord).join(" ")}; do groups=$(id -Gn -- "$name" 2>&
       return /no such user/i.test(said) ? undefined : failedProbe(`cannot list the groups of ${name}`, said);
     });
   },
+  fromTree: membershipsFromTree,
 };
 
 const noUser = "there is no such user";

@@ -3,6 +3,7 @@
 import { type Probe, quoteWord } from "../model/check.ts";
 import type { ObservationError } from "../model/errors.ts";
 import { endFrame, type Frame, readFrames } from "./frames.ts";
+import { contentsFromTree } from "./tree-bytes.ts";
 import { failedProbe, missingTool, pathFailure, unreadable } from "./unanswered.ts";
 
 /** Most bytes of one file that are read: 16 MiB. */
@@ -33,7 +34,10 @@ for path do
   if readable "$path"; then set -- "$@" "$path"; else printf '%s\\0%s\\0' "$path" "$(why_not "$path")"; fi
 done
 printf '\\0'
-[ $# -eq 0 ] || sha256sum -z -- "$@"`,
+tool=$(command -v sha256sum)
+if [ -L "$tool" ] && ! sha256sum -z /dev/null >/dev/null 2>&1; then
+  for path do sum=$(sha256sum <"$path") && printf '%s  %s\\0' "\${sum%% *}" "$path"; done
+else [ $# -eq 0 ] || sha256sum -z -- "$@"; fi`,
   parse(output, paths) {
     if (output.status === 127) throw missingTool("sha256sum", "a file's SHA-256");
     const text = output.stdout.toString("utf8");
@@ -48,6 +52,7 @@ printf '\\0'
     }
     return paths.map((path) => answers.get(path) ?? failedProbe(`cannot read ${path}`, output.stderr.trim()));
   },
+  fromTree: (tree, paths) => tree.sha256(paths),
 };
 
 /** Subject: an absolute path. Answer: the file's first 16 MiB, or why there are none. */
@@ -72,6 +77,7 @@ done`,
       return noContents(path, words);
     });
   },
+  fromTree: (tree, paths) => contentsFromTree(tree, paths, contentsLimit),
 };
 
 function noContents(path = "", reason = ""): NoContents | ObservationError {

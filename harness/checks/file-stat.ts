@@ -1,7 +1,9 @@
 // Decides how files are seen: any number of them with one `stat`, a symbolic link as the link itself.
-// Tells "does not exist" from "may not be seen" by the order of stat's complaints. Needs GNU stat.
+// Tells "does not exist" from "may not be seen" by the order of stat's complaints. GNU stat; busybox's is asked file by file.
 import { type Probe, type ProbeOutput, quoteWord } from "../model/check.ts";
 import type { ObservationError } from "../model/errors.ts";
+import { endFrame, readFrames } from "./frames.ts";
+import { statsFromTree } from "./tree-stat.ts";
 import { missingTool, pathFailure, requireTool, unreadable } from "./unanswered.ts";
 
 export type FileType =
@@ -47,9 +49,13 @@ const mostBytes = 100_000;
 /** Subject: an absolute path. Answer: what `stat` says of it, `undefined` where nothing is. */
 export const fileStat: Probe<string, FileStat | undefined> = {
   name: "stat",
-  script: (paths) => statCalls(paths, format),
+  script: (paths) =>
+    `${look}\n${callWords(paths)
+      .map((words) => `look ${words}`)
+      .join("\n")}`,
   parse(output, paths) {
     requireTool(output, "stat", "a file");
+    if (output.stdout.toString("latin1", 0, busybox.length) === busybox) return readBusybox(output, paths);
     const fields = output.stdout.toString("utf8").split("\0");
     if (fields.length % fieldCount !== 1) throw unreadable("stat", output);
     const found = new Map<string, FileStat>();
@@ -61,10 +67,58 @@ export const fileStat: Probe<string, FileStat | undefined> = {
     );
     return paths.map((path) => found.get(path) ?? failures.get(path));
   },
+  fromTree: statsFromTree,
 };
+
+// A program of its own is GNU's: only a link, as busybox's applets are, is asked what it can.
+const look = `export LC_ALL=C QUOTING_STYLE=literal
+tool=$(command -v stat) busybox=no
+if [ -L "$tool" ] && ! stat --printf '' / 2>/dev/null; then busybox=yes; printf 'busybox\\0'; fi
+look() {
+  if [ $busybox = no ]; then stat --printf '${format}' -- "$@"; return; fi
+  for path do
+    if [ -e "$path" ] || [ -L "$path" ]; then
+      stat -c '%f %u %g %s:%U:%G' -- "$path"; if [ -L "$path" ]; then readlink -n -- "$path"; fi; ${endFrame("seen")}
+    else ${endFrame('"$( { : <"$path"; } 2>&1)"')}; fi
+  done
+}`;
+const busybox = "busybox\0";
+
+function readBusybox(
+  output: ProbeOutput,
+  paths: readonly string[],
+): readonly (FileStat | undefined | ObservationError)[] {
+  const rest = { ...output, stdout: output.stdout.subarray(busybox.length) };
+  return readFrames("stat", rest, paths.length).map(({ bytes, words }, index) => {
+    const path = paths[index] ?? "";
+    if (words !== "seen") return pathFailure(path, words.trim().split(": ").at(-1) ?? "");
+    const match = /^([0-9a-f]+) (\d+) (\d+) (\d+):([^:\n]*):([^:\n]*)\n(.*)$/s.exec(bytes.toString("utf8"));
+    if (match === null) return unreadable("stat -c", output);
+    const [, raw = "", uid, gid, size, user, group, target = ""] = match;
+    const bits = Number.parseInt(raw, 16);
+    const type = types[bits >> 12] ?? "something else";
+    return {
+      type,
+      mode: bits & 0o7777,
+      uid: Number(uid),
+      gid: Number(gid),
+      user: user === "UNKNOWN" ? undefined : user,
+      group: group === "UNKNOWN" ? undefined : group,
+      size: Number(size),
+      target: type === "symbolic link" ? target : undefined,
+    };
+  });
+}
 
 /** `stat` for all paths, in as few processes as the kernel's limit on arguments allows: up to some thousand paths, one. */
 export function statCalls(paths: readonly string[], printf: string): string {
+  return callWords(paths)
+    .map((words) => `LC_ALL=C QUOTING_STYLE=literal stat --printf '${printf}' -- ${words}`)
+    .join("\n");
+}
+
+/** The paths as words of as few command lines as can be. */
+function callWords(paths: readonly string[]): readonly string[] {
   const calls: string[] = [];
   let words: string[] = [];
   let bytes = 0;
@@ -78,8 +132,7 @@ export function statCalls(paths: readonly string[], printf: string): string {
     words.push(word);
     bytes += Buffer.byteLength(word) + 1;
   }
-  calls.push(words.join(" "));
-  return calls.map((call) => `LC_ALL=C QUOTING_STYLE=literal stat --printf '${printf}' -- ${call}`).join("\n");
+  return [...calls, words.join(" ")];
 }
 
 /**

@@ -1,12 +1,15 @@
-// Decides which sentences can be said about the image a container was made from: what the image declares, not what runs.
+// Decides which sentences can be said about an image, at rest or as the one a container was made from: what the image declares, not what runs.
 import type { ImageFacts } from "../model/image.ts";
-import type { ContainerNode } from "../model/node.ts";
+import type { Node } from "../model/node.ts";
 import { about, verdict } from "./question.ts";
 import { occurs, sayWanted, type Wanted } from "./wanted.ts";
 
+/** A container, or an image at rest. */
+export type Imaged = Node & { image(): Promise<ImageFacts> };
+
 /** @example await expect(soe).toMeet(all(image().hasCmd(["bash"]), image().hasLabel("version", "0.1.0"))); */
 export function image() {
-  const ask = about<ContainerNode, ImageFacts>({
+  const ask = about<Imaged, ImageFacts>({
     subject: "image",
     command: "docker image inspect --format '{{json .Config}}' IMAGE",
     observe: (node) => node.image(),

@@ -1,5 +1,6 @@
 // Decides how the state of passwords is seen, from the shadow database. A hash is never told, only that there is one and of which kind.
 import { type Probe, quoteWord } from "../model/check.ts";
+import { passwordsFromTree } from "./tree-account.ts";
 import { denied, missingTool, requireTool, unreadable } from "./unanswered.ts";
 
 export type PasswordState =
@@ -36,6 +37,7 @@ getent shadow -- root ${names.map(quoteWord).join(" ")}`,
         : unsaid(output.status);
     return names.map((name) => states.get(name));
   },
+  fromTree: (tree, names) => passwordsFromTree(tree, names, readState),
 };
 
 /** The output may hold hashes: it is not quoted. */

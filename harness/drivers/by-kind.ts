@@ -1,8 +1,14 @@
 // Decides which drivers serve an environment. The only file that names concrete drivers; each is loaded when asked for.
+
+import type { Readable } from "node:stream";
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
+import type { ImageFacts } from "../model/image.ts";
+import type { StillContents } from "../model/still.ts";
+import type { Attached, Attaching } from "./attach.ts";
 import type { DockerDriver, DockerDriverOptions } from "./docker.ts";
 import type { Driver } from "./driver.ts";
 import type { LibvirtDriverOptions } from "./libvirt.ts";
+import type { StillOpeners } from "./still.ts";
 
 /** Opens the docker driver. Rejects with `engine-down` when no engine can be found. */
 export async function openDockerDriver(options: DockerDriverOptions): Promise<DockerDriver> {
@@ -10,7 +16,12 @@ export async function openDockerDriver(options: DockerDriverOptions): Promise<Do
   return DockerDriver.open(options);
 }
 
-export interface EngineOptions extends DockerDriverOptions, LibvirtDriverOptions {}
+export interface EngineOptions extends DockerDriverOptions, LibvirtDriverOptions {
+  /** How images at rest are opened. */
+  readonly still: Omit<StillOpeners, "engine"> & {
+    exported(reference: string, image: ImageFacts, flat: () => Promise<Readable>): Promise<StillContents>;
+  };
+}
 
 /** A process's drivers, each opened at its first use. */
 export class Engines {
@@ -18,6 +29,7 @@ export class Engines {
   #docker: Promise<DockerDriver> | undefined;
   #libvirt: Promise<Driver> | undefined;
   #carried: Promise<Driver> | undefined;
+  #still: Promise<Driver> | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -39,6 +51,7 @@ export class Engines {
     const all = Object.values<NodeDeclaration>(nodes);
     const vm = all.some(({ kind }) => kind === "vm");
     const onHost = all.some((node) => node.kind === "container" && node.on === undefined);
+    const still = all.some(({ kind }) => kind === "image");
     const carried = all.some((node) => node.kind === "container" && node.on !== undefined);
     // A recipe may start from an image, and only a docker engine knows where that is.
     const imported = all.some(({ image }) => typeof image === "object" && "kind" in image && fromImage(image));
@@ -46,18 +59,42 @@ export class Engines {
       ...(onHost || imported ? [this.docker()] : []),
       ...(vm ? [this.libvirt()] : []),
       ...(carried ? [this.#carriedDriver()] : []),
+      ...(still ? [this.#stillDriver()] : []),
     ]);
+  }
+
+  /** A program in a container of the host's engine, by the container's name; see `docker-attach.ts`. */
+  async attachContainer(name: string, attaching: Attaching): Promise<Attached> {
+    const { attachContainer } = await import("./docker-attach.ts");
+    const { dockerHost, engine } = this.#options;
+    return attachContainer({ dockerHost, cut: engine === "podman" ? "stays" : "ends" }, name, attaching);
+  }
+
+  /** A program in a machine, by the directory of its files; see `libvirt-attach.ts`. */
+  async attachMachine(directory: string, attaching: Attaching): Promise<Attached> {
+    return (await import("./libvirt-attach.ts")).attachMachine(directory, attaching);
   }
 
   /** Releases what was opened. */
   async close(): Promise<void> {
-    const opened = await Promise.allSettled([this.#docker, this.#libvirt, this.#carried]);
+    const opened = await Promise.allSettled([this.#docker, this.#libvirt, this.#carried, this.#still]);
     await Promise.all(opened.map((each) => (each.status === "fulfilled" ? each.value?.close() : undefined)));
   }
 
   #carriedDriver(): Promise<Driver> {
     this.#carried ??= import("./docker-carried.ts").then(({ CarriedDriver }) => new CarriedDriver());
     return this.#carried;
+  }
+
+  #stillDriver(): Promise<Driver> {
+    const { exported, ...files } = this.#options.still;
+    const engine = async (reference: string) => {
+      const docker = await this.docker();
+      const { facts, flat } = await docker.still(reference);
+      return exported(reference, facts, flat);
+    };
+    this.#still ??= import("./still.ts").then(({ StillDriver }) => new StillDriver({ ...files, engine }));
+    return this.#still;
   }
 }
 

@@ -8,7 +8,7 @@ import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import { messageOf, type Phase } from "../model/errors.ts";
 import type { EventSink, KeptStand } from "../model/event.ts";
 import type { BuiltImage } from "../model/image.ts";
-import type { Node, VmNode } from "../model/node.ts";
+import type { Node, StillNode, VmNode } from "../model/node.ts";
 import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
@@ -253,7 +253,7 @@ class Stand {
     const shared = taken.flat();
     // A container on a machine has its memory from that machine's.
     const memory = Object.values<NodeDeclaration>(environment.nodes)
-      .filter((node) => node.kind === "vm" || node.on === undefined)
+      .filter((node) => node.kind !== "container" || node.on === undefined)
       .reduce((sum, node) => sum + (node.memory ?? 0) + (node.kind === "vm" ? machineOverhead : 0), 0);
     const claims: Claim[] = [
       ...exclusiveNames(environment).map((name) => ({ name })),
@@ -313,12 +313,16 @@ class Stand {
     const live = await this.#phase("ready", node, () => driver.connect(resource, standing));
     this.#nodes.set(node, live);
     if (live.kind === "vm") this.#tellFacts(live as VmNode);
+    else if (live.kind === "image") this.#tell(live.name, (live as StillNode).facts);
   }
 
   #tellFacts({ name, facts, imageDigest }: VmNode): void {
+    this.#tell(name, { ...facts, image: imageDigest });
+  }
+
+  #tell(node: string, facts: Readonly<Record<string, string>>): void {
     const { environment, scope, events } = this.#wanted;
-    const told = { ...facts, image: imageDigest };
-    events.say({ event: "node", at: Date.now(), environment: environment.name, scope, node: name, facts: told });
+    events.say({ event: "node", at: Date.now(), environment: environment.name, scope, node, facts });
   }
 
   async #takeDown(): Promise<void> {

@@ -3,18 +3,21 @@ import { z } from "zod";
 import { callSite } from "./call-site.ts";
 import type { ContainerDeclaration } from "./container.ts";
 import { DeclarationError } from "./errors.ts";
-import type { ContainerNode, VmNode } from "./node.ts";
+import type { ContainerNode, StillNode, VmNode } from "./node.ts";
 import { nearest, readOptions } from "./options.ts";
+import type { StillDeclaration } from "./still.ts";
 import type { VmDeclaration } from "./vm.ts";
 
-export type NodeDeclaration = ContainerDeclaration | VmDeclaration;
+export type NodeDeclaration = ContainerDeclaration | VmDeclaration | StillDeclaration;
 
 /** The live handle that a declaration becomes. */
 export type NodeOf<Declaration extends NodeDeclaration> = Declaration extends ContainerDeclaration
   ? ContainerNode
   : Declaration extends VmDeclaration
     ? VmNode
-    : never;
+    : Declaration extends StillDeclaration
+      ? StillNode
+      : never;
 
 const namePattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 const network = z.strictObject({
@@ -34,7 +37,7 @@ const environmentOptions = z.strictObject({
     z.string(),
     z.custom<NodeDeclaration>(
       (value) => typeof value === "object" && value !== null && "kind" in value,
-      "expected container(…) or vm(…)",
+      "expected container(…), vm(…) or stillImage(…)",
     ),
   ),
 });
@@ -161,7 +164,10 @@ export function carrierOf(
   const found = new Map<string, string>();
   for (const [name, node] of Object.entries(nodes)) {
     if (!networkNames(node).includes(network)) continue;
-    found.set(node.kind === "vm" ? "vm" : node.on === undefined ? "host" : `on ${node.on}`, name);
+    found.set(
+      node.kind === "vm" ? "vm" : node.kind === "image" || node.on === undefined ? "host" : `on ${node.on}`,
+      name,
+    );
   }
   const [first = ["host", ""], second] = [...found];
   if (second !== undefined)
@@ -213,6 +219,7 @@ function claimOnce(environment: string, known: z.output<typeof environmentOption
         refuse("bad-address", `${address} is no address for a node in ${subnet}`, "the first one is the gateway's");
       claim(`${network} ${address}`, `address ${address}`);
     }
+    if (node.kind === "image") continue;
     if (node.kind === "vm") {
       for (const [network, { mac }] of Array.isArray(node.networks) ? [] : Object.entries(node.networks))
         if (mac !== undefined) claim(`${network} ${mac.toLowerCase()}`, `MAC ${mac}`);
@@ -242,7 +249,7 @@ export function networkNames(node: NodeDeclaration): readonly string[] {
 
 /** Nodes that must be there before this one: named in `after`, `volumesFrom` or `on`. */
 export function startsAfter(node: NodeDeclaration): readonly string[] {
-  if (node.kind === "vm") return node.after;
+  if (node.kind !== "container") return node.after;
   const on = node.on === undefined ? [] : [node.on];
   return [...node.after, ...on, ...node.volumesFrom.map((from) => (typeof from === "string" ? from : from.node))];
 }

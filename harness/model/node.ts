@@ -14,7 +14,7 @@ export interface Node {
   /** `environment/node`, or `host`. */
   readonly title: string;
   readonly name: string;
-  readonly kind: "container" | "vm" | "host";
+  readonly kind: "container" | "vm" | "image" | "host";
   /** The machine that carries this node: the host, or the VM whose engine runs it. The host carries itself. */
   readonly carrier: Node;
   /** Runs a command. Resolves for every exit status. Default deadline 60 s. */
@@ -69,6 +69,15 @@ export interface ContainerNode extends Node {
   /** Status and exit code as the engine sees them now. */
   state(): Promise<ContainerState>;
   /** What the image the container was made from declares. */
+  image(): Promise<ImageFacts>;
+}
+
+/** An image at rest. Whatever would run something rejects with a `TransportError` (code `not-running`), and so do checks that files do not answer. */
+export interface StillNode extends Node {
+  readonly kind: "image";
+  /** `probedBy: "archive"`, where the image lies, its digest. */
+  readonly facts: Readonly<Record<string, string>>;
+  /** What the image declares. Rejects for a bare directory, which has no configuration. */
   image(): Promise<ImageFacts>;
 }
 

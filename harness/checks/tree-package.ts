@@ -1,0 +1,58 @@
+// Decides how questions about Debian packages are answered from files alone: dpkg's status file, or the directory of status files
+// that distroless images have in its place.
+import type { FileTree } from "../model/tree.ts";
+import { type PackageFacts, readSubject } from "./package-facts.ts";
+import { textsOf } from "./tree-bytes.ts";
+import { failedProbe } from "./unanswered.ts";
+
+const database = "/var/lib/dpkg/status";
+const pieces = `${database}.d`;
+
+/** For `packageFacts.fromTree`. */
+export async function packagesFromTree(
+  tree: FileTree,
+  names: readonly string[],
+): Promise<readonly (PackageFacts | undefined | Error)[]> {
+  const [[whole], [listed]] = await Promise.all([textsOf(tree, [database]), tree.list([pieces])]);
+  if (listed instanceof Error) throw listed;
+  // An empty database would call every package unknown: that is not an answer.
+  if ((whole ?? "") === "" && listed === undefined)
+    throw failedProbe(
+      "cannot look at packages",
+      `there is neither ${database} with packages in it nor ${pieces}`,
+      "only packages of dpkg are seen in files",
+    );
+  // Beside each package's own file lie lists of its files' sums.
+  const parts = (listed ?? []).filter((name) => !name.endsWith(".md5sums")).map((name) => `${pieces}/${name}`);
+  const texts = [whole ?? "", ...(await textsOf(tree, parts)).map((text) => text ?? "")];
+  const found = new Map<string, PackageFacts>();
+  for (const stanza of texts.flatMap((text) => text.split(/\n\n+/))) {
+    const read = readStanza(stanza);
+    if (read === undefined) continue;
+    const { name, ...facts } = read;
+    found.set(`${name}:${facts.architecture}`, facts);
+    // Of several architectures, one that is installed speaks for the name.
+    if (found.get(name)?.state !== "installed") found.set(name, facts);
+  }
+  return names.map((subject) => {
+    const { by, name } = readSubject(subject);
+    if (by !== "any" && by !== "dpkg")
+      return failedProbe(`cannot look at packages of ${by}`, "only dpkg's are seen in files");
+    const facts = found.get(name);
+    return facts?.state === "not-installed" ? undefined : facts;
+  });
+}
+
+/** A paragraph of deb-control(5). Without a `Status:`, as in distroless images, the package is there: nobody else lists it. */
+function readStanza(text: string): ({ readonly name: string } & PackageFacts) | undefined {
+  const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "mi").exec(text)?.[1]?.trim();
+  const name = field("Package");
+  if (name === undefined || name === "") return undefined;
+  return {
+    name,
+    state: field("Status")?.split(/\s+/)[2] ?? "installed",
+    version: field("Version") ?? "",
+    architecture: field("Architecture") ?? "",
+    manager: "dpkg",
+  };
+}
