@@ -103,10 +103,18 @@ export const commandTable: readonly CommandEntry[] = [
   {
     usage: "build <recipe...>",
     does: "build the images of recipes, or find them built",
-    teaches: "An unchanged recipe is recognised by its digest and not built again.",
-    examples: [["assay build vfx-studio-soe", "one image"]],
-    options: [["--json", "print digests and paths as JSON"]],
-    exits: asking,
+    teaches:
+      "An unchanged recipe is recognised by its digest and not built again. Independent recipes are built at the same time.\n" +
+      "With --twice each is built from nothing, twice, and both trees are compared: the same, or what differs and why.",
+    examples: [
+      ["assay build vfx-studio-soe", "one image"],
+      ["assay build vfx-studio-soe --twice", "whether it comes out the same"],
+    ],
+    options: [
+      ["--json", "print digests and paths as JSON"],
+      ["--twice", "build from nothing twice and compare; the store keeps neither"],
+    ],
+    exits: [0, 1, 2, 3, 130, 143],
     act: async (names, options) => (await import("./build.ts")).buildCommand(names, options),
   },
   {

@@ -60,6 +60,20 @@ export class Rooms {
     return join(this.directory, "warm");
   }
 
+  /** How long the parts of a recipe's last build took: title → milliseconds. Outlives its image. */
+  durations(name: string): Readonly<Record<string, number>> {
+    try {
+      return JSON.parse(read(join(this.directory, "durations", name)) ?? "{}") as Record<string, number>;
+    } catch {
+      return {};
+    }
+  }
+
+  setDurations(name: string, durations: Readonly<Record<string, number>>): void {
+    mkdirSync(join(this.directory, "durations"), { recursive: true, mode: 0o700 });
+    writeWhole(join(this.directory, "durations", name), JSON.stringify(durations));
+  }
+
   /** Marks of who uses what. */
   get uses(): string {
     return join(this.directory, "uses");

@@ -8,6 +8,7 @@ import type { BuiltImage } from "../model/image.ts";
 import type { Recipe } from "../model/recipe.ts";
 import { type Budget, budgetBytes, readBudget } from "./budget.ts";
 import { BuildLog } from "./build-log.ts";
+import { timed } from "./build-parts.ts";
 import { type Digest, hexOf } from "./canonical.ts";
 import { builtImage, type Foundation, type ImageEntry, readEntry, readManifest } from "./entry.ts";
 import { evict } from "./evict.ts";
@@ -162,6 +163,11 @@ export class Store {
     };
   }
 
+  /** How long the parts of a recipe's last build took, milliseconds by title: the lines of `say` without their times. */
+  lastDurations(recipe: Recipe): Readonly<Record<string, number>> {
+    return this.#rooms.durations(recipe.name);
+  }
+
   /** This process uses nothing of the store any more: what it found or built may go. Without it, that is so when it ends. */
   release(): void {
     this.#uses.release();
@@ -214,7 +220,8 @@ export class Store {
     if (meanwhile !== undefined) return { entry: meanwhile, built: false };
 
     await checkTools(described.recipe);
-    const { foundation, below } = await this.#foundation(described, options);
+    const parts = timed(options.say ?? (() => {}));
+    const { foundation, below } = await this.#foundation(described, { ...options, say: parts.say });
     // Loaded when something is built: most runs only find.
     const { makeImage } = await import("./make-image.ts");
     await using room = this.#rooms.open();
@@ -229,9 +236,10 @@ export class Store {
         below,
         store: this.#rooms.directory,
         because: this.#because(described),
-        say: options.say ?? (() => {}),
+        say: parts.say,
       }),
     );
+    this.#rooms.setDurations(described.recipe.name, parts.durations);
     await room.finish(directory, entry.disk === undefined ? undefined : this.#rooms.disk(described.digest));
     this.#uses.take(hexOf(described.digest));
     this.#rooms.setNewest(described.recipe.name, described.digest);
