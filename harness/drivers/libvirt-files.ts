@@ -89,6 +89,8 @@ async function makeSeed(files: MachineFiles, seed: Readonly<Record<string, strin
 
 /** The kernel reads archives one after the other when each begins at a multiple of 512 bytes. */
 async function joinInitrd(initrd: string, cpio: Uint8Array, target: string): Promise<void> {
+  // A former one may be there, which nobody but root could write to.
+  await rm(target, { force: true });
   await copyFile(initrd, target, constants.COPYFILE_FICLONE);
   await chmod(target, 0o600);
   const { size } = await stat(target);

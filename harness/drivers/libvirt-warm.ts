@@ -2,6 +2,7 @@
 // nobody sees it before it has its own identity, and whatever goes wrong, it boots instead and says why.
 import { cpus } from "node:os";
 import { basename } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { Machine } from "./libvirt-machine.ts";
 import { snapshotDelete } from "./libvirt-qmp-jobs.ts";
@@ -17,12 +18,12 @@ import {
 
 /** Where machines are kept from run to run. Several processes may use it at the same time. */
 export interface KeptMachines {
-  /** Copies what is kept under a key over files that are there, by name. Resolves with why it did not; never rejects. */
+  /** Copies what is kept under a key over files that are there, by name. Resolves with why it did not, or not all; never rejects. */
   take(
     key: string,
     host: string,
     places: ReadonlyMap<string, string>,
-  ): Promise<{ readonly words: unknown } | { readonly why: string }>;
+  ): Promise<{ readonly words: unknown } | { readonly why: string; readonly touched?: true }>;
   /** Copies files of a machine that stands still; what it resolves with publishes them. `undefined`: it is not needed, or there is no room. */
   keep(
     key: string,
@@ -83,7 +84,7 @@ export async function takeKept(machine: Machine): Promise<boolean> {
     return true;
   }
   machine.whyBooted = taken.why;
-  await warm.anew();
+  if (taken.touched === true) await warm.anew();
   return false;
 }
 
@@ -116,7 +117,7 @@ async function wake(machine: Machine, warm: WarmFacts, kept: KeptWords): Promise
     // Its old address is another's by now, perhaps.
     loadOther(machine, readySnapshot, async () => void (await link(false))),
   ]);
-  await machine.greetAgain(AbortSignal.timeout(patienceMs));
+  await inTime("greet", machine.greetAgain(AbortSignal.timeout(patienceMs)));
   await step(machine, restTimers(kept.identity));
   await freshen(machine);
   await step(machine, script);
@@ -135,11 +136,7 @@ function untilAddressed({ facts }: Machine, { identity: { services } }: KeptWord
 
 async function step(machine: Machine, script: string): Promise<void> {
   if (script === ":") return;
-  const late = AbortSignal.timeout(patienceMs);
-  const ended = new Promise<never>((_, reject) =>
-    late.addEventListener("abort", () => reject(late.reason), { once: true }),
-  );
-  const { status, seen } = await Promise.race([machine.transport.observe(ran, script), ended]);
+  const { status, seen } = await inTime("become a machine of its own", machine.transport.observe(ran, script));
   if (status === 0) return;
   throw new ProvisionError({
     code: "not-fresh",
@@ -147,6 +144,26 @@ async function step(machine: Machine, script: string): Promise<void> {
     node: machine.facts.title,
     seen: `${stepFailed.get(status) ?? `its identity could not be made (status ${status})`}${seen === "" ? "" : `: ${seen}`}`,
   });
+}
+
+/** A guest that hangs answers nothing. */
+async function inTime<Answer>(what: string, work: Promise<Answer>): Promise<Answer> {
+  const over = new AbortController();
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([
+      work,
+      pause(patienceMs, undefined, { signal: over.signal, ref: false }).then((): never => {
+        throw new ProvisionError({
+          code: "deadline",
+          phase: "ready",
+          seen: `the guest did not ${what} within ${patienceMs / 1000} s`,
+        });
+      }),
+    ]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** What was kept did not come to life: away with it, and with the QEMU that tried. */

@@ -51,13 +51,13 @@ export class WarmMachines {
 
   /**
    * Writes copies of what is kept to `places`, files by name that are there already. Resolves with the driver's words, or with the
-   * reason why there is nothing to be used. What is damaged is removed. Rejects with nothing.
+   * reason why there is nothing to be used; `touched`: some of the files were written to. What is damaged is removed. Rejects with nothing.
    */
   async take(
     key: string,
     host: string,
     places: ReadonlyMap<string, string>,
-  ): Promise<{ readonly words: unknown } | { readonly why: string }> {
+  ): Promise<{ readonly words: unknown } | { readonly why: string; readonly touched?: true }> {
     const directory = this.#place(key);
     const entry = readWarm(directory);
     if (entry === undefined) return { why: "no machine like it was kept" };
@@ -76,7 +76,7 @@ export class WarmMachines {
       }
       return { words: entry.words };
     } catch (error) {
-      return { why: `what was kept could not be copied: ${messageOf(error)}` };
+      return { why: `what was kept could not be copied: ${messageOf(error)}`, touched: true };
     }
   }
 
