@@ -25,7 +25,7 @@ test("what sha256sum printed is read: sums, what is absent, what is not a regula
 });
 
 test("sums of any number of files are one sha256sum", () => {
-  expect(fileSha256.script(["/a", "/b", "/c"]).match(/sha256sum -z/g)).toHaveLength(1);
+  expect(fileSha256.script(["/a", "/b", "/c"]).match(/sha256sum -z --/g)).toHaveLength(1);
 });
 
 probeContract(hostNode, { probe: fileSha256, subject: "/etc/passwd", tools: ["sha256sum"] });

@@ -5,9 +5,14 @@ import { endFrame, type Frame, readFrames } from "./frames.ts";
 import { denied, failedProbe, missingTool, unreadable } from "./unanswered.ts";
 
 export type InventoryKind = "setuid" | "setgid" | "world-writable" | "orphaned";
+/** Of all that is there; or what differs from an owner, a group, or a mode for files or directories. */
+export type TreeTest =
+  | { readonly all: "files" | "links" | "entries" }
+  | { readonly notOwnedBy: string; readonly notOfGroup: string | undefined }
+  | { readonly notOfMode: number; readonly type: "f" | "d" };
 
 export interface InventoryQuery {
-  readonly kind: InventoryKind;
+  readonly kind: InventoryKind | TreeTest;
   /** An absolute directory. */
   readonly root: string;
 }
@@ -48,9 +53,14 @@ ${queries.map(look).join("\n")}`,
       if (canary.words === "absent") return failedProbe(`cannot look into ${root}`, "it is no directory");
       if (canary.bytes.toString("utf8") !== `${root}\0`) return unreadable("find", output);
       const refused = complaints.find((line) => /permission denied/i.test(line));
-      if (refused !== undefined) return denied(`cannot list ${kind} files`, refused);
+      if (refused !== undefined)
+        return denied(`cannot list ${typeof kind === "string" ? `${kind} files` : `what is in ${root}`}`, refused);
       const [complaint] = complaints;
-      if (complaint !== undefined) return failedProbe(`cannot list ${kind} files`, complaint);
+      if (complaint !== undefined)
+        return failedProbe(
+          `cannot list ${typeof kind === "string" ? `${kind} files` : `what is in ${root}`}`,
+          complaint,
+        );
       const paths = found.bytes.toString("utf8").split("\0").filter(Boolean);
       if (!paths.every((path) => path.startsWith(root))) return unreadable("find", output);
       return paths.sort();
@@ -61,9 +71,18 @@ ${queries.map(look).join("\n")}`,
 /** What was there when a directory was read and gone when it was looked at: a process's own files, nothing of the image. */
 const vanished = /: No such file or directory$/;
 
+/** Shell text: words of a spec in it are quoted. */
+function testOf(kind: Exclude<InventoryQuery["kind"], "orphaned">): string {
+  if (typeof kind === "string") return tests[kind];
+  if ("all" in kind) return { files: "-type f", links: "-type l", entries: "" }[kind.all];
+  if ("notOfMode" in kind) return `-type ${kind.type} ! -perm ${kind.notOfMode.toString(8)}`;
+  const group = kind.notOfGroup === undefined ? "" : ` -o ! -group ${quoteWord(kind.notOfGroup)}`;
+  return `\\( ! -user ${quoteWord(kind.notOwnedBy)}${group} \\)`;
+}
+
 function look({ kind, root }: InventoryQuery): string {
   const tree = quoteWord(root);
-  const search = kind === "orphaned" ? `orphans ${tree}` : `find ${tree} -xdev ${tests[kind]} -print0`;
+  const search = kind === "orphaned" ? `orphans ${tree}` : `find ${tree} -xdev ${testOf(kind)} -print0`;
   // The directory itself has to be found first: a `find` that is silent then looked at nothing.
   return `if [ -d ${tree} ]; then find ${tree} -prune -print0; ${endFrame("found")}; ${search}; else ${endFrame("absent")}; fi
 ${endFrame("done")}`;

@@ -1,0 +1,126 @@
+// Decides what is said of trees and of archives, both ways, and that hostile archives are judged within bounds.
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hostNode } from "../drivers/shell-node.ts";
+import type { Check } from "../model/check.ts";
+import { archive } from "./archive.ts";
+import { listArchive } from "./archive-list.ts";
+import { tree } from "./tree.ts";
+
+const node = hostNode();
+let root: string;
+const at = (name: string) => join(root, name);
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "assay-tree-"));
+  for (const name of ["one", "two"]) {
+    mkdirSync(at(name));
+    mkdirSync(at(`${name}/sub`));
+    writeFileSync(at(`${name}/a`), "text");
+    writeFileSync(at(`${name}/sub/new\nline`), "");
+    symlinkSync("../a", at(`${name}/sub/link`));
+    for (const path of [name, `${name}/sub`]) chmodSync(at(path), 0o755);
+    for (const path of [`${name}/a`, `${name}/sub/new\nline`]) chmodSync(at(path), 0o644);
+  }
+  const pack = (...words: string[]) =>
+    execFileSync(words[0] as string, words.slice(1), { cwd: at("one"), stdio: "ignore" });
+  pack("tar", "-cf", "../a.tar", ".");
+  pack("tar", "-czf", "../a.tgz", ".");
+  pack("tar", "--zstd", "-cf", "../a.zst", ".");
+  pack("zip", "-r", "../a.zip", ".");
+  pack("tar", "-PcJf", "../a.xz", ".");
+  pack("tar", "-Pcf", "../out.tar", "--transform", "s,^a$,../../etc/cron.d/x,", "a");
+  pack("tar", "-Pcf", "../link.tar", "--transform", "s,^sub/link$,link,;s,^../a$,../../etc,", "sub/link");
+  writeFileSync(at("cut.tgz"), readFileSync(at("a.tgz")).subarray(0, 60));
+});
+afterAll(async () => {
+  rmSync(root, { recursive: true });
+  await node.close();
+});
+
+const judged = async (check: Check) => check.judge(await check.observe(node));
+const digestOf = async (path: string) => (await tree(path).hasSha256("0".repeat(64)).observe(node)) as string;
+
+describe("a tree", () => {
+  test("has a digest of names, types and contents, wherever it lies and whoever owns it", async () => {
+    const digest = await digestOf(at("one"));
+    expect(await digestOf(at("two"))).toBe(digest);
+    expect(await judged(tree(at("one")).hasSha256(digest))).toMatchObject({ met: true });
+    writeFileSync(at("two/a"), "test");
+    expect(await digestOf(at("two"))).not.toBe(digest);
+    writeFileSync(at("two/a"), "text");
+    expect(await digestOf(at("two"))).toBe(digest);
+    writeFileSync(at("two/extra"), "");
+    expect(await judged(tree(at("two")).hasSha256(digest))).toMatchObject({ met: false });
+  });
+  test.each<[string, () => Check, boolean]>([
+    ["owner", () => tree(at("one")).belongsTo(0), true],
+    ["owner and group by name", () => tree(at("one")).belongsTo("root", "root"), true],
+    ["another group", () => tree(at("one")).belongsTo("root", 1), false],
+    ["modes", () => tree(at("one")).hasModes({ files: 0o644, directories: 0o755 }), true],
+    ["other modes of files", () => tree(at("one")).hasModes({ files: 0o600, directories: 0o755 }), false],
+    ["other modes of directories", () => tree(at("one")).hasModes({ files: 0o644, directories: 0o700 }), false],
+    ["entries", () => tree(at("one")).hasExactly("a", "sub", "sub/link", "sub/new\nline"), true],
+    ["other entries", () => tree(at("one")).hasExactly("a", "b"), false],
+  ])("%s", async (_, sentence, met) => {
+    expect(await judged(sentence())).toMatchObject({ met });
+  });
+  test("one that is not there is an error", async () => {
+    await expect(tree(at("missing")).belongsTo(0).observe(node)).rejects.toMatchObject({ code: "probe-failed" });
+  });
+});
+
+describe.each(["a.tar", "a.tgz", "a.zst", "a.zip"])("%s", (name) => {
+  test.each<[string, (of: ReturnType<typeof archive>) => Check, boolean]>([
+    ["has", (of) => of.has("a", "./sub/link"), true],
+    ["has not", (of) => of.has("a", "b"), false],
+    ["lacks", (of) => of.lacks("b"), true],
+    ["lacks not", (of) => of.lacks("a"), false],
+    ["stays inside", (of) => of.staysInside(), true],
+  ])("%s", async (_, say, met) => {
+    expect(await judged(say(archive(at(name))))).toMatchObject({ met });
+  });
+});
+
+test.each([
+  ["out.tar", /cron\.d/],
+  ["cut.tgz", /cannot be read/],
+  ["a.xz", /xz/],
+  ["one/a", /no tar/],
+  ["missing", /does not exist/],
+])("%s is not met, and it is said why", async (name, why) => {
+  expect(await judged(archive(at(name)).staysInside())).toMatchObject({ met: false, seen: expect.stringMatching(why) });
+});
+
+test("a link that leads out is told", async () => {
+  const sentence = archive("/a").staysInside();
+  const of = (name: string, target: string, hard = false) => sentence.judge({ entries: [{ name, target, hard }] });
+  expect([of("a", "/etc"), of("a", "../b"), of("d/a", "../../b"), of("d/a", "../b", true)]).toMatchObject(
+    Array(4).fill({ met: false }),
+  );
+  expect([of("d/a", "../b"), of("a", "b"), of("d/a", "d/b", true)]).toMatchObject(Array(3).fill({ met: true }));
+});
+
+test("an archive that grows beyond measure is not unpacked", () => {
+  const bomb = Buffer.concat(Array(20).fill(gzipSync(Buffer.alloc(64 * 1024 * 1024))));
+  expect(listArchive(bomb)).toMatchObject({ flaw: expect.stringMatching(/larger than/) });
+  expect(listArchive(gzipSync(Buffer.alloc(512, 1)))).toHaveProperty("flaw");
+});
+
+test("sizes that lie and names that are long", () => {
+  const whole = readFileSync(at("a.tar"));
+  const lying = Buffer.from(whole);
+  lying.write("77777777777\0", 124, "latin1");
+  expect(listArchive(lying)).toMatchObject({ flaw: expect.stringMatching(/damaged/) });
+  const long = "d/".repeat(120) + "x".repeat(250);
+  for (const format of ["gnu", "pax"]) {
+    const packed = execFileSync("tar", ["-cf", "-", `--format=${format}`, "--transform", `s,^a$,${long},`, "a"], {
+      cwd: at("one"),
+    });
+    expect(listArchive(packed)).toMatchObject({ entries: [{ name: long }] });
+  }
+});
