@@ -153,6 +153,21 @@ export const commandTable: readonly CommandEntry[] = [
         : (await import("./gc.ts")).gcCommand(options),
   },
   {
+    usage: "shell <node> [command...]",
+    does: "work in a node that is kept or up: a shell, or one command",
+    teaches:
+      "A node is <run>/<node> or <environment>/<node>, or its name alone where only one is called so. With a terminal on both sides the\n" +
+      "node gives one; else input and output are pipes. Its exit status is the command's; 3 when it could not be asked.",
+    examples: [
+      ["assay shell tou0b1c2d3/soe", "a shell in what a run with --keep left"],
+      ["assay shell studio/web -- cat /etc/os-release", "one command"],
+      ["tar -c role | assay shell web --user 0 -- tar -x -C /srv", "through pipes"],
+    ],
+    options: [["--user <name>", "as this user: a name, uid or uid:gid; else as the user the node runs as"]],
+    exits: asking,
+    act: async ([node = "", ...command], options) => (await import("./shell.ts")).shellCommand(node, command, options),
+  },
+  {
     usage: "down <what...>",
     does: "take down what was kept: a run, or an environment by its name",
     teaches: "What is not up is down already: that is no error.",
@@ -196,7 +211,7 @@ export const commandTable: readonly CommandEntry[] = [
       "Both sides by turns, in one run; the table goes to reports/bench.md as well. Only ratios mean something.\n" +
       "goss is built with go the first time; where that cannot be done the table says that the peer is missing.",
     options: [
-      ["--part <name>", "containers, machines or all; the others' numbers stay in the page"],
+      ["--part <name>", "containers, peers, machines or all; the others' numbers stay in the page"],
       ["--quick", "without the disk that is built from nothing, which takes minutes"],
     ],
     exits: [0, 1, 2, 3],

@@ -21,7 +21,8 @@ export function dockerExecTransport(
   return new ShellTransport(new ExecOpener(container, node, cut));
 }
 
-class ExecOpener implements Opener {
+/** Starts processes in one container. */
+export class ExecOpener implements Opener {
   readonly node: string;
   readonly administrator = "0";
   readonly #container: Docker.Container;
