@@ -25,6 +25,8 @@ export { inventory } from "./checks/inventory.ts";
 export { journal } from "./checks/journal.ts";
 export { kernel, sysctl } from "./checks/kernel.ts";
 export { gem, npm, pip } from "./checks/language-package.ts";
+export { licences } from "./checks/licences.ts";
+export { locale } from "./checks/locale.ts";
 export { login } from "./checks/login.ts";
 export { logs } from "./checks/logs.ts";
 export { module } from "./checks/module.ts";
