@@ -7,8 +7,8 @@ import type { Check } from "../model/check.ts";
 import { type ContainerOptions, container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import type { Node } from "../model/node.ts";
+import { onEachEngine } from "../vitest/each-engine.ts";
 import { openStage, type Stage } from "../vitest/stage.ts";
-import { onEachEngine } from "./testing/engines.ts";
 
 onEachEngine((engine) => {
   let stage: Stage;

@@ -7,8 +7,8 @@ import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import { shell } from "../model/exec.ts";
+import { onEachEngine } from "../vitest/each-engine.ts";
 import { openStage, type Stage, type Staged } from "../vitest/stage.ts";
-import { onEachEngine } from "./testing/engines.ts";
 
 const late =
   "trap 'echo bye; exit 5' TERM; sleep 0.3; echo up; echo warned >&2; while :; do sleep 86400 & wait $!; done";

@@ -7,9 +7,9 @@ import { readConfig } from "../config.ts";
 import { container, scratch, volume } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import { Store } from "../store/store.ts";
+import { onEachEngine } from "../vitest/each-engine.ts";
 import { driverContract } from "./contract.ts";
 import { DockerDriver } from "./docker.ts";
-import { onEachEngine } from "./testing/engines.ts";
 
 onEachEngine((engine) =>
   driverContract(engine.engine, async () => {

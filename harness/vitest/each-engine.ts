@@ -2,8 +2,8 @@
 // is skipped with its reason, never left out in silence.
 import { existsSync } from "node:fs";
 import { describe, test } from "vitest";
-import { readConfig } from "../../config.ts";
-import type { EngineKind } from "../docker.ts";
+import { readConfig } from "../config.ts";
+import type { EngineKind } from "../drivers/docker.ts";
 
 /** For `openStage` and `openDockerDriver`. */
 export interface EngineUnderTest {
