@@ -48,7 +48,8 @@ export async function standBy(options: StandingBy): Promise<Reaction> {
   }
   await endProcesses(run);
   const { ledger, drivers } = await open();
-  if (ledger !== undefined && (await leaseEnd(ledger, run)) !== "over") return "leased";
+  // Of a run that has ended, its owner may have died before it left its places.
+  if (ledger !== undefined && (await leaseEnd(ledger, run)) === "unlimited") return "leased";
   const reaped = await reap(run, { ledger, drivers });
   if (reaped.error === undefined && places !== undefined) vacate(places, run);
   return reaped;

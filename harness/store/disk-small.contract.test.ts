@@ -107,6 +107,7 @@ test("an image's disk goes with it; a disk of nobody is swept, a living one is n
     const numbered = onBootable("numbered", [run(["sh", "-c", `echo ${text} > /number`])], { disk: { loader: false } });
     const { image } = await store.build(numbered, { source });
     disks.push(join(image.disk?.path ?? "", ".."));
+    store.release();
     const then = Date.now() / 1000 - (9 - Number(text)) * 3600;
     utimesSync(join(image.tree, ".."), then, then);
   }
