@@ -1,6 +1,6 @@
 // Decides what the ledger's file is: a SQLite database in WAL mode that several processes write at once, with a version.
 // Refuses a file that is not one, is damaged, or was written by a newer Assay; says what to do about it.
-import { existsSync, linkSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, ProvisionError } from "../model/errors.ts";
@@ -63,6 +63,7 @@ export function openLedgerFile(file: string): DatabaseSync {
   return askLedger(file, () => {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     if (!existsSync(file)) make(file);
+    else closeToOthers(file);
     const database = new DatabaseSync(file, { timeout: busyMs, enableForeignKeyConstraints: true });
     try {
       database.exec("PRAGMA synchronous = FULL");
@@ -91,6 +92,8 @@ export function askLedger<Answer>(file: string, ask: () => Answer): Answer {
 function make(file: string): void {
   const draft = `${file}.${process.pid}.${process.hrtime.bigint()}.new`;
   try {
+    // SQLite gives its log and its index the rights of the file.
+    writeFileSync(draft, "", { mode: 0o600, flag: "wx" });
     const database = new DatabaseSync(draft, { timeout: busyMs });
     try {
       database.exec("PRAGMA journal_mode = WAL");
@@ -105,6 +108,14 @@ function make(file: string): void {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   } finally {
     for (const suffix of ["", "-wal", "-shm"]) rmSync(draft + suffix, { force: true });
+  }
+}
+
+/** Command lines and names are their user's. Of a file that an older Assay made, or somebody opened since; another user's is left as it is. */
+function closeToOthers(file: string): void {
+  for (const path of [file, `${file}-wal`, `${file}-shm`]) {
+    const seen = statSync(path, { throwIfNoEntry: false });
+    if (seen !== undefined && (seen.mode & 0o077) !== 0 && seen.uid === process.getuid?.()) chmodSync(path, 0o600);
   }
 }
 

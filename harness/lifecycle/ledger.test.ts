@@ -2,7 +2,16 @@
 // with a file that it cannot use.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -52,6 +61,21 @@ describe("a ledger", () => {
     ledger.endRun("r1");
     expect(ledger.run("r1")).toMatchObject({ run: "r1", command: "assay run", endedAt: expect.any(Number) });
     expect(statSync(join(directory, "state")).mode & 0o777).toBe(0o700);
+  });
+
+  test("is read by its user alone, with its log and its index; one that was open to others is closed", () => {
+    const rights = () =>
+      readdirSync(join(directory, "state"))
+        .filter((name) => name.startsWith("ledger.db"))
+        .map((name) => `${name} ${(statSync(join(directory, "state", name)).mode & 0o777).toString(8)}`);
+    const all = ["ledger.db 600", "ledger.db-shm 600", "ledger.db-wal 600"];
+    using ledger = Ledger.open(file);
+    ledger.beginRun("r1", "x", "c");
+    expect(rights()).toEqual(all);
+    for (const suffix of ["", "-wal", "-shm"]) chmodSync(file + suffix, 0o644);
+    using again = Ledger.open(file);
+    expect(again.run("r1")).toBeDefined();
+    expect(rights()).toEqual(all);
   });
 
   test("lists the newest first, and what was gone does not come back", () => {
