@@ -7,6 +7,7 @@ const defaultTimeoutMs = 60_000;
 /** The deadline and the abort signal of one command. End it in `finally`. */
 export class Deadline {
   readonly #node: string;
+  readonly #obstacle: (() => string) | undefined;
   readonly #said: string;
   readonly #timer: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
@@ -14,8 +15,10 @@ export class Deadline {
   #reason: TransportError | undefined;
   #late: (reason: TransportError) => unknown = () => undefined;
 
-  constructor(node: string, command: Command, options: ExecOptions) {
+  /** `obstacle`: see `Opener`. */
+  constructor(node: string, command: Command, options: ExecOptions, obstacle?: () => string) {
     this.#node = node;
+    this.#obstacle = obstacle;
     this.#said = sayCommand(command).slice(0, 200);
     const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
     this.#timer = setTimeout(() => {
@@ -39,12 +42,14 @@ export class Deadline {
       let over = false;
       this.onLate((reason) => {
         over = true;
+        const why = this.#obstacle?.();
+        const seen = reason.seen.replace("had not ended", "could not be started").replace(" and was killed", "");
         reject(
           new TransportError({
             code: reason.code,
             phase: reason.phase,
             node: this.#node,
-            seen: reason.seen.replace("had not ended", "could not be started").replace(" and was killed", ""),
+            seen: why === undefined ? seen : `${seen}: ${why}`,
             hint: "the node does not answer, or all that can run on it at a time is running",
           }),
         );

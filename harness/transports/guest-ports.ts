@@ -15,7 +15,12 @@ export interface GuestPortsOptions {
   readonly control: string;
   /** Of the ports `dev.assay.<k>.in`, `.out`, `.err`; the first is slot 1. */
   readonly slots: readonly SlotSockets[];
+  /** How long a process may wait for a slot, the guest's greeting included. Default five minutes; commands have shorter deadlines of their own. */
+  readonly patienceMs?: number;
 }
+
+/** For who has no deadline of its own: longer than most commands take that could hold a slot. */
+const defaultPatienceMs = 300_000;
 
 /** The guest, as it introduced itself. */
 export interface Greeting {
@@ -83,14 +88,33 @@ export class GuestPorts implements Opener {
 
   async open(argv: readonly [string, ...string[]], options: OpenOptions): Promise<Channel> {
     const text = startText(argv, options);
-    for (;;) {
-      await this.greeted();
-      const slot = await new Promise<PortSlot>((resolve, reject) => {
-        this.#waiting.push({ resolve, reject });
-        this.#hand();
-      });
-      if (slot.state === "taken") return slot.start(text); // else the guest started again meanwhile, and nothing was sent
+    const patienceMs = this.#options.patienceMs ?? defaultPatienceMs;
+    const over = new AbortController();
+    const timer = setTimeout(() => {
+      const seen = `"${argv.join(" ").slice(0, 200)}" could not be started for ${patienceMs} ms: ${this.obstacle()}`;
+      over.abort(this.#error("no-slot", seen, "run fewer commands at a time, or find why those that run do not end"));
+    }, patienceMs);
+    try {
+      for (;;) {
+        await sooner(over.signal, this.greeted());
+        const slot = await this.#slot(over.signal);
+        if (slot.state === "taken") return slot.start(text); // else the guest started again meanwhile, and nothing was sent
+      }
+    } finally {
+      clearTimeout(timer);
     }
+  }
+
+  obstacle(): string {
+    if (this.#greeting === undefined) return "the guest's shell has not greeted since the guest started";
+    const count = (wanted: PortSlot["state"]) => this.#slots.filter(({ state }) => state === wanted).length;
+    const running = count("used") + count("taken");
+    const silent = this.#slots.length - running - count("free");
+    const still =
+      silent > 0
+        ? `, and the guest does not say that ${silent === 1 ? "one" : silent} more ${silent === 1 ? "is" : "are"} free`
+        : "";
+    return `${running} of the guest's ${this.#slots.length} slots have a program that runs${still}`;
   }
 
   async killTree(pid: number): Promise<void> {
@@ -142,6 +166,20 @@ export class GuestPorts implements Opener {
   close(): void {
     this.#closed = true;
     this.#gone(this.#error("closed", "the node has been torn down"));
+  }
+
+  /** A slot that nobody else has, as soon as one is free. */
+  #slot(over: AbortSignal): Promise<PortSlot> {
+    return new Promise((resolve, reject) => {
+      const waiting = { resolve, reject };
+      this.#waiting.push(waiting);
+      over.addEventListener("abort", () => {
+        const at = this.#waiting.indexOf(waiting);
+        if (at !== -1) this.#waiting.splice(at, 1);
+        reject(over.reason);
+      });
+      this.#hand();
+    });
   }
 
   #connect(): void {
@@ -233,6 +271,14 @@ export class GuestPorts implements Opener {
   #error(code: string, seen: string, hint?: string): TransportError {
     return new TransportError({ code, phase: "exec", node: this.node, seen, hint });
   }
+}
+
+/** The value, or the signal's reason when that comes first. */
+function sooner<Value>(over: AbortSignal, coming: Promise<Value>): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    over.addEventListener("abort", () => reject(over.reason));
+    coming.then(resolve, reject);
+  });
 }
 
 /** One line of shell for the guest's script. Line breaks in words are written as the script's variable that holds one. */

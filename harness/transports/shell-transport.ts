@@ -39,7 +39,7 @@ export class ShellTransport implements Transport {
   async #exec(command: Command, options: ExecOptions): Promise<ExecResult> {
     const argv: readonly [string, ...string[]] = "shell" in command ? ["/bin/sh", "-c", command.shell] : command;
     const pool = this.#pool("exec", options.user);
-    const deadline = new Deadline(this.#opener.node, command, options);
+    const deadline = this.#deadline(command, options);
     try {
       const lacksShell = await deadline.before(pool.lacksShell());
       if (options.stdin !== undefined || lacksShell)
@@ -164,7 +164,7 @@ export class ShellTransport implements Transport {
         for (const asking of batch.asking.values()) for (const { reject } of asking) reject(error);
     };
     const names = [...byProbe.keys()].map((probe) => probe.name).join(", ");
-    const deadline = new Deadline(this.#opener.node, { shell: `observe ${names}` }, {});
+    const deadline = this.#deadline({ shell: `observe ${names}` });
     try {
       const pool = this.#pool("observe", user);
       if (await deadline.before(pool.lacksShell())) {
@@ -195,6 +195,15 @@ export class ShellTransport implements Transport {
     } finally {
       deadline.end();
     }
+  }
+
+  #deadline(command: Command, options: ExecOptions = {}): Deadline {
+    return new Deadline(
+      this.#opener.node,
+      command,
+      options,
+      this.#opener.obstacle && (() => this.#opener.obstacle?.() ?? ""),
+    );
   }
 
   #pool(purpose: "exec" | "observe", user: string | undefined): ShellPool {

@@ -56,6 +56,8 @@ export interface Opener {
   open(argv: readonly [string, ...string[]], options: OpenOptions): Promise<Channel>;
   /** Kills a process of the node, by its pid as seen on the node, with all that descend from it. Never rejects. */
   killTree(pid: number, options: OpenOptions): Promise<void>;
+  /** What keeps a process from being started just now, for messages; where there is more to say than that the node does not answer. */
+  obstacle?(): string;
   /** User of observations; `undefined`: the node's own. */
   readonly administrator: string | undefined;
   /** For nodes whose memory can be kept and brought back; without it no channel outlives that. */
