@@ -3,6 +3,7 @@
 import { type Probe, quoteWord } from "../model/check.ts";
 import { endFrame, readFrames } from "./frames.ts";
 import { readApkPackages } from "./package-apk.ts";
+import { packagesFromTree } from "./tree-package.ts";
 import { failedProbe, missingTool, unreadable } from "./unanswered.ts";
 import { type PackageManager, versionOrder } from "./version-order.ts";
 
@@ -94,6 +95,7 @@ ${byPackager(subjects)
       return answers.get(by)?.(name);
     });
   },
+  fromTree: packagesFromTree,
 };
 
 type Lookup = (name: string) => PackageFacts | undefined | Error;

@@ -73,7 +73,8 @@ export class TreeIndex {
     }
     const link = mode >> 12 === 0o12;
     parent.set(name, {
-      mode,
+      // Linux keeps no permissions of links: whatever an archive says, they are all.
+      mode: link ? 0o120777 : mode,
       uid,
       gid,
       size: link ? entry.link.length : size,
