@@ -6,11 +6,10 @@ import { join } from "node:path";
 import { readConfig } from "../config.ts";
 import type { Remover } from "../drivers/driver.ts";
 import { faultStep } from "../lifecycle/fault.ts";
-import type { Lease } from "../lifecycle/lease.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { type Supervised, supervise } from "../lifecycle/supervisor.ts";
 import { messageOf } from "../model/errors.ts";
-import type { KeptStand, RunEvent } from "../model/event.ts";
+import type { RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
 import { redact, register } from "../model/secret.ts";
 import { ownModule } from "../place.ts";
@@ -19,6 +18,7 @@ import type { Report } from "../reporting/report.ts";
 import { roomToStart } from "../vitest/early-worker.ts";
 import type { RunSettings } from "../vitest/session.ts";
 import { gcLines } from "./gc.ts";
+import { endOfRun, leaseOf } from "./run-end.ts";
 import { engineFacts, openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
 
 export interface RunOptions {
@@ -157,7 +157,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       places,
       event: heard,
       secret: register,
-      keep: () => leaseOf(events, options.keepMs ?? keptMs),
+      keep: () => leaseOf(events, options.keepMs),
       collected: (collected) => {
         const lines =
           "error" in collected ? [`trouble: ${messageOf(collected.error)}`] : gcLines({ ...collected, kept: [] });
@@ -173,72 +173,15 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   }
   const child = readFileSync(log, "utf8");
   writeFileSync(log, redact(child));
-  // Vitest says so where a reporter of its own prints; with ours alone it ends without a word.
-  const nothing = ended.childStatus === 1 && (child.trim() === "" || /No test files found/.test(child));
-  if (
-    ended.cancelled === undefined &&
-    ended.childStatus !== 0 &&
-    !events.some(({ event }) => event === "test-ended" || event === "trouble")
-  ) {
-    say({
-      event: "trouble",
-      at: Date.now(),
-      outcome: "errored",
-      exitCode: nothing ? 2 : 3,
-      error: { name: "Error", message: redact(nothing ? sayNothing(patterns) : lastWords(child)) },
-    });
-  } else if (ended.cancelled === undefined && ended.childSignal !== undefined) {
-    // What it had not come to is in no event: without this a run that was cut short would look met.
-    const message = `vitest was killed by ${ended.childSignal} before it was done: not all that was planned was asked`;
-    say({ event: "trouble", at: Date.now(), outcome: "errored", exitCode: 3, error: { name: "Error", message } });
-  }
   await machines;
-  const { created, destroyed, leaked, kept, error } = ended.totals;
-  if (error !== undefined && leaked.length === 0) {
-    say({
-      event: "trouble",
-      at: Date.now(),
-      outcome: "errored",
-      exitCode: 3,
-      error: { name: error.name, code: error.code, message: redact(error.message) },
-    });
-  }
-  say({
-    event: "run-ended",
-    at: Date.now(),
-    ...(ended.cancelled === undefined ? {} : { cancelled: ended.cancelled }),
-    totals: { created, destroyed, leaked, ...(kept === undefined ? {} : { kept }) },
-  });
+  for (const event of endOfRun(ended, { events, log: child, patterns })) say(event);
   const { conclude } = await (concluding ?? import("./conclude.ts"));
   const concluded = await conclude(events, report, config.color);
   options.concluded?.(concluded);
   return concluded.exitCode;
 }
 
-/** For how long something is kept when nobody says. */
-const keptMs = 60 * 60_000;
-
-/** What stays of a run, by what its test processes said. */
-function leaseOf(events: readonly RunEvent[], ms: number): Lease | undefined {
-  const stands = events.flatMap((event): KeptStand[] => {
-    if (event.event !== "kept") return [];
-    const { environment, scope, nodes, resources } = event;
-    return [{ environment, scope, nodes, resources }];
-  });
-  const keptAt = Date.now();
-  return stands.length === 0 ? undefined : { keptAt, until: keptAt + ms, stands };
-}
-
 /** Eleven letters and digits that sort by time; four random ones keep runs of one second apart. */
 function newRunId(): string {
   return `${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(3).toString("hex").slice(0, 4)}`;
-}
-
-function sayNothing(patterns: readonly string[]): string {
-  const sought = patterns.map((pattern) => `"${pattern}"`).join(" or ");
-  return patterns.length === 0 ? "there are no spec files" : `no spec file's path contains ${sought}`;
-}
-
-function lastWords(log: string): string {
-  return `vitest ended before any test did; its last words: ${log.trim().split("\n").slice(-10).join("\n")}`;
 }
