@@ -1,6 +1,6 @@
 // Decides how an archive's list is read from its bytes, bounded in entries and in what compression may make of them.
 // Sources of the formats: POSIX pax and the GNU tar manual; zip's central directory by PKWARE's APPNOTE 4.3.12 and 4.3.16.
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { gunzipSync, inflateRawSync, zstdDecompressSync } from "node:zlib";
 
 export interface ArchiveEntry {
   readonly name: string;
@@ -96,7 +96,7 @@ function paxNames(bytes: Buffer): { path?: string; linkpath?: string } {
   return found;
 }
 
-/** The central directory at the end says what is there; targets of links are contents, and are not read. */
+/** The central directory at the end says what is there; of a symbolic link, the contents are its target. */
 function listZip(bytes: Buffer): ArchiveSeen {
   const end = bytes.lastIndexOf(Buffer.from([0x50, 0x4b, 5, 6]));
   if (end === -1 || end + 22 > bytes.length) return { flaw: "it is a zip without its end" };
@@ -109,8 +109,26 @@ function listZip(bytes: Buffer): ArchiveSeen {
     const nameLength = bytes.readUInt16LE(at + 28);
     const next = at + 46 + nameLength + bytes.readUInt16LE(at + 30) + bytes.readUInt16LE(at + 32);
     if (next > end) return { flaw: "its list of entries is damaged" };
-    entries.push({ name: bytes.toString("utf8", at + 46, at + 46 + nameLength), hard: false });
+    // Made by a unix: the upper half of the attributes is the mode.
+    const link = bytes[at + 5] === 3 && bytes.readUInt16LE(at + 40) >> 12 === 0o12;
+    const target = link ? zipTarget(bytes, at) : undefined;
+    entries.push({ name: bytes.toString("utf8", at + 46, at + 46 + nameLength), hard: false, target });
     at = next;
   }
   return { entries };
+}
+
+/** More than any kernel takes as the target of a link. */
+const targetLimit = 64 * 1024;
+
+/** The contents of the entry whose record in the directory is at `at`, stored or deflated. Throws where they cannot be read. */
+function zipTarget(bytes: Buffer, at: number): string {
+  const method = bytes.readUInt16LE(at + 10);
+  const header = bytes.readUInt32LE(at + 42);
+  const start = header + 30 + bytes.readUInt16LE(header + 26) + bytes.readUInt16LE(header + 28);
+  const contents = bytes.subarray(start, start + bytes.readUInt32LE(at + 20));
+  if (contents.length > targetLimit) throw new Error("a link in it is longer than any link");
+  if (method === 0) return contents.toString("utf8");
+  if (method !== 8) throw new Error(`a link in it is compressed in a way that is not known (${method})`);
+  return inflateRawSync(contents, { maxOutputLength: targetLimit }).toString("utf8");
 }

@@ -1,13 +1,22 @@
 // Decides what is read out of ELF files, held against readelf and ldd of this machine, and that no file harms who reads it.
-import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import type { Check } from "../model/check.ts";
 import { probeContract } from "./contract.ts";
-import { elf } from "./elf.ts";
+import { elf, loaderDirectories } from "./elf.ts";
 import { readElf } from "./elf-read.ts";
 import { fileSlice } from "./file-slice.ts";
 
@@ -70,7 +79,22 @@ test.each<[string, () => Check, boolean]>([
   expect(await isMet(sentence())).toBe(met);
 });
 
-test("facts are those that readelf says, of many programs", async () => {
+test("a part of the loader's configuration that may not be read is an error", async () => {
+  mkdirSync(at("conf"));
+  chmodSync(root, 0o755);
+  const probe = {
+    ...loaderDirectories,
+    script: () => loaderDirectories.script([]).replaceAll("/etc/ld.so.conf.d", at("conf")),
+  };
+  writeFileSync(at("conf/a.conf"), "/opt/a # ours\n\ninclude /etc/other/*.conf\n/opt/b");
+  const nobody = node.as("65534:65534");
+  expect(await nobody.observe(probe, "loader")).toEqual(expect.arrayContaining(["/opt/a", "/opt/b"]));
+  chmodSync(at("conf/a.conf"), 0o600);
+  await expect(nobody.observe(probe, "loader")).rejects.toMatchObject({ code: "probe-denied" });
+});
+
+test("facts are those that readelf says, of many programs", async (context) => {
+  if (spawnSync("readelf", ["--version"]).error !== undefined) return context.skip("readelf (binutils) is not here");
   for (const path of ["/bin/bash", "/bin/ls", "/usr/bin/env", "/bin/busybox", "/usr/bin/openssl"]) {
     const said = execFileSync("readelf", ["-Wld", path], { encoding: "utf8" });
     const bytes = readFileSync(path);

@@ -8,7 +8,7 @@ import { type ElfFacts, headLength, readElf } from "./elf-read.ts";
 import { fileContents } from "./file-bytes.ts";
 import { fileSlice } from "./file-slice.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
-import { failedProbe } from "./unanswered.ts";
+import { denied, failedProbe, unreadable } from "./unanswered.ts";
 
 export type ElfSeen = ElfFacts | { readonly flaw: string };
 
@@ -137,14 +137,17 @@ async function searched(node: Node, machine: string): Promise<readonly string[]>
 }
 
 /** Subject: always `loader`. Answer: the directories that `/etc/ld.so.conf` and the files of `/etc/ld.so.conf.d` name. */
-const loaderDirectories: Probe<"loader", readonly string[]> = {
+export const loaderDirectories: Probe<"loader", readonly string[]> = {
   name: "ld.so.conf",
+  // A file that may not be read is an error: without its directories, libraries would be missing that are there.
   script: () => `for file in /etc/ld.so.conf /etc/ld.so.conf.d/*.conf; do
-  [ -f "$file" ] && [ -r "$file" ] && while read -r line || [ -n "$line" ]; do printf '%s\\n' "$line"; done <"$file"
+  [ -f "$file" ] || continue
+  while read -r line || [ -n "$line" ]; do printf '%s\\n' "$line"; done <"$file" || exit
 done; echo end`,
   parse(output, subjects) {
     const lines = output.stdout.toString("utf8").trimEnd().split("\n");
-    if (lines.at(-1) !== "end") throw failedProbe("cannot read the loader's configuration", output.stderr.trim());
+    if (/permission denied/i.test(output.stderr)) throw denied("cannot read /etc/ld.so.conf", output.stderr.trim());
+    if (output.status !== 0 || lines.at(-1) !== "end") throw unreadable("ld.so.conf", output);
     return subjects.map(() =>
       lines.map((line) => line.replace(/#.*/, "").trim()).filter((line) => line.startsWith("/")),
     );

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import type { Check } from "../model/check.ts";
@@ -14,6 +14,16 @@ import { tree } from "./tree.ts";
 const node = hostNode();
 let root: string;
 const at = (name: string) => join(root, name);
+
+// Recorded: Info-ZIP 3.0, `zip -X -y -r`, of the tree below and of a link that leads out; the last by Python 3.11, which deflates links.
+const zips = {
+  "a.zip":
+    "UEsDBAoAAAAAAAmFdV1YBdN7BAAAAAQAAAAIAAAAc3ViL2xpbmsuLi9hUEsDBAoAAAAAAAmFdV3Hp4s7BAAAAAQAAAABAAAAYXRleHRQSwMECgAAAAAACYV1XQAAAAAAAAAAAAAAAAwAAABzdWIvbmV3CmxpbmVQSwECHgMKAAAAAAAJhXVdWAXTewQAAAAEAAAACAAAAAAAAAAAAAAA/6EAAAAAc3ViL2xpbmtQSwECHgMKAAAAAAAJhXVdx6eLOwQAAAAEAAAAAQAAAAAAAAABAAAApIEqAAAAYVBLAQIeAwoAAAAAAAmFdV0AAAAAAAAAAAAAAAAMAAAAAAAAAAAAAACkgU0AAABzdWIvbmV3CmxpbmVQSwUGAAAAAAMAAwCfAAAAdwAAAAAA",
+  "out.zip":
+    "UEsDBAoAAAAAAA6FdV19yAoYEAAAABAAAAAHAAAAc3ViL291dC4uLy4uL2V0Yy9jcm9uLmRQSwECHgMKAAAAAAAOhXVdfcgKGBAAAAAQAAAABwAAAAAAAAAAAAAA/6EAAAAAc3ViL291dFBLBQYAAAAAAQABADUAAAA1AAAAAAA=",
+  "deflated.zip":
+    "UEsDBBQAAAAIAAAAdV083C8bEQAAACIAAAAHAAAAc3ViL291dNPT09fDhlJLkvWTi/Lz9FIAUEsBAhQDFAAAAAgAAAB1XTzcLxsRAAAAIgAAAAcAAAAAAAAAAAAAAP+hAAAAAHN1Yi9vdXRQSwUGAAAAAAEAAQA1AAAANgAAAAAA",
+};
 
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), "assay-tree-"));
@@ -30,9 +40,9 @@ beforeAll(() => {
     execFileSync(words[0] as string, words.slice(1), { cwd: at("one"), stdio: "ignore" });
   pack("tar", "-cf", "../a.tar", ".");
   pack("tar", "-czf", "../a.tgz", ".");
-  pack("tar", "--zstd", "-cf", "../a.zst", ".");
-  pack("zip", "-r", "../a.zip", ".");
-  pack("tar", "-PcJf", "../a.xz", ".");
+  writeFileSync(at("a.zst"), zstdCompressSync(readFileSync(at("a.tar"))));
+  writeFileSync(at("a.xz"), Buffer.concat([Buffer.from("fd377a585a000004", "hex"), Buffer.alloc(600)]));
+  for (const [name, recorded] of Object.entries(zips)) writeFileSync(at(name), Buffer.from(recorded, "base64"));
   pack("tar", "-Pcf", "../out.tar", "--transform", "s,^a$,../../etc/cron.d/x,", "a");
   pack("tar", "-Pcf", "../link.tar", "--transform", "s,^sub/link$,link,;s,^../a$,../../etc,", "sub/link");
   writeFileSync(at("cut.tgz"), readFileSync(at("a.tgz")).subarray(0, 60));
@@ -88,6 +98,8 @@ describe.each(["a.tar", "a.tgz", "a.zst", "a.zip"])("%s", (name) => {
 
 test.each([
   ["out.tar", /cron\.d/],
+  ["out.zip", /sub\/out -> \.\.\/\.\.\/etc\/cron\.d/],
+  ["deflated.zip", /sub\/out -> (\.\.\/){8}etc\/cron\.d/],
   ["cut.tgz", /cannot be read/],
   ["a.xz", /xz/],
   ["one/a", /no tar/],
@@ -109,6 +121,22 @@ test("an archive that grows beyond measure is not unpacked", () => {
   const bomb = Buffer.concat(Array(20).fill(gzipSync(Buffer.alloc(64 * 1024 * 1024))));
   expect(listArchive(bomb)).toMatchObject({ flaw: expect.stringMatching(/larger than/) });
   expect(listArchive(gzipSync(Buffer.alloc(512, 1)))).toHaveProperty("flaw");
+});
+
+test("a zip whose link lies about its place or its size is not met, whatever it says", () => {
+  const whole = Buffer.from(zips["out.zip"], "base64");
+  const directory = whole.readUInt32LE(whole.length - 6);
+  for (const [offset, value] of [
+    [20, 0x7fffffff],
+    [42, 0x7fffffff],
+    [10, 12],
+  ] as const) {
+    const lying = Buffer.from(whole);
+    if (offset === 10) lying.writeUInt16LE(value, directory + offset);
+    else lying.writeUInt32LE(value, directory + offset);
+    const seen = listArchive(lying);
+    expect("flaw" in seen || seen.entries.some(({ target }) => target?.startsWith("../../"))).toBe(true);
+  }
 });
 
 test("sizes that lie and names that are long", () => {
