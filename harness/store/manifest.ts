@@ -160,7 +160,8 @@ function stepFacts(step: Step): unknown {
   return step;
 }
 
-function withoutSecrets(value: unknown, salt: () => string): unknown {
+/** The same data with a keyed hash in the place of each secret. */
+export function withoutSecrets(value: unknown, salt: () => string): unknown {
   if (isSecret(value))
     return { secret: value.name, hmac: createHmac("sha256", salt()).update(value.reveal()).digest("hex") };
   if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, salt));

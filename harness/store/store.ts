@@ -15,7 +15,7 @@ import { evict } from "./evict.ts";
 import type { ImageSource } from "./image-source.ts";
 import { type Kept, listKept } from "./kept.ts";
 import { takeLock } from "./lock.ts";
-import { type Described, describeRecipe } from "./manifest.ts";
+import { type Described, describeRecipe, withoutSecrets } from "./manifest.ts";
 import { markUsed, pruneImages, restMs } from "./prune.ts";
 import { type Room, Rooms } from "./rooms.ts";
 import { findTool, type Workplace } from "./steps-tool.ts";
@@ -91,6 +91,16 @@ export class Store {
   /** The image of a recipe as its files are now, if it is in the store. Reads the context; asks no engine but for `fromImage`. */
   async find(recipe: Recipe, options: FindOptions = {}): Promise<BuiltImage | undefined> {
     return this.#find(await this.#describe(recipe, options));
+  }
+
+  /** What a build of the recipe, as its files are now, would be known by. Builds nothing. */
+  async digest(recipe: Recipe, options: FindOptions = {}): Promise<Digest> {
+    return (await this.#describe(recipe, options)).digest;
+  }
+
+  /** Data that may be written down: a hash with this store's key in the place of each secret. */
+  sealed(data: unknown): unknown {
+    return withoutSecrets(data, () => this.#rooms.salt());
   }
 
   /** Finds the image or builds it. Rejects with a `DeclarationError` before anything is made, else with a `ProvisionError`. */

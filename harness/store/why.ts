@@ -12,6 +12,11 @@ export function manifestDifference(before: Manifest, now: Manifest): string[] {
   return differences("", before, now);
 }
 
+/** The same of any two pieces of data that JSON can say. */
+export function dataDifference(before: unknown, now: unknown): string[] {
+  return differences("", before, now);
+}
+
 function differences(place: string, before: unknown, now: unknown): string[] {
   if (isPlainList(before) && isPlainList(now) && place.endsWith("include")) return setDifference(place, before, now);
   if (isRecord(before) && isRecord(now)) {
