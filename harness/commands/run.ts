@@ -9,7 +9,7 @@ import { faultStep } from "../lifecycle/fault.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { type Supervised, supervise } from "../lifecycle/supervisor.ts";
 import { messageOf } from "../model/errors.ts";
-import type { RunEvent } from "../model/event.ts";
+import type { RunEvent, Shard } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
 import { redact, register } from "../model/secret.ts";
 import { ownModule } from "../place.ts";
@@ -30,6 +30,10 @@ export interface RunOptions {
   readonly keep?: "on-failure" | "always" | undefined;
   /** For how long, in milliseconds. */
   readonly keepMs?: number;
+  /** Which part of the spec files, of how many. */
+  readonly shard?: Shard | undefined;
+  /** Prints the report on standard output and nothing else; what people read goes to standard error. */
+  readonly json?: boolean;
   /** Told the report, once it is written. */
   readonly concluded?: (report: Report) => void;
 }
@@ -41,7 +45,9 @@ export interface RunOptions {
 export async function runCommand(patterns: readonly string[], options: RunOptions): Promise<number> {
   const startedAt = Date.now();
   const { projects } = options;
+  const shard = options.shard === undefined ? undefined : `${options.shard.index}/${options.shard.count}`;
   const config = readConfig();
+  const color = config.color && options.json !== true;
   // Little is loaded before the child is started: it has the longest way to go.
   const substitutes =
     options.with === undefined
@@ -73,6 +79,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     "assay",
     projects.length === 1 ? "run" : "test",
     ...(options.with === undefined ? [] : ["--with", options.with]),
+    ...(shard === undefined ? [] : ["--shard", shard]),
     ...patterns,
   ];
   const settings: RunSettings = {
@@ -106,10 +113,18 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       (engines) => say({ event: "engines", at: Date.now(), engines }),
       () => undefined, // whoever wanted a machine has said so
     );
-  // The child takes longer to start than an engine to answer: all of this is done meanwhile.
+  // The child takes longer to start than an engine to answer: all of this is done meanwhile. An engine that does not answer is no
+  // concern of a run that has machines alone, and is told by each test that wanted it.
   const begun = async () => {
-    const [{ Progress }, engines] = await Promise.all([import("../reporting/progress.ts"), versions(config.engine)]);
-    progress = new Progress({ stream: process.stdout, color: config.color, live: config.live });
+    const [{ Progress }, engines] = await Promise.all([
+      import("../reporting/progress.ts"),
+      versions(config.engine).catch(() => ({})),
+    ]);
+    progress = new Progress(
+      options.json === true
+        ? { stream: process.stderr, color, live: false }
+        : { stream: process.stdout, color, live: config.live },
+    );
     say({
       event: "run-started",
       at: startedAt,
@@ -124,6 +139,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
         node: process.version,
         engines,
       },
+      ...(options.shard === undefined ? {} : { shard: options.shard }),
     });
     const held = early ?? [];
     early = undefined;
@@ -147,6 +163,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
           "--config",
           ownModule("vitest.config"),
           ...projects.flatMap((project) => ["--project", project]),
+          ...(shard === undefined ? [] : [`--shard=${shard}`]),
           ...patterns,
         ],
         env: { ...process.env, ASSAY_SETTINGS: JSON.stringify(settings), NO_COLOR: "1" },
@@ -176,7 +193,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   await machines;
   for (const event of endOfRun(ended, { events, log: child, patterns })) say(event);
   const { conclude } = await (concluding ?? import("./conclude.ts"));
-  const concluded = await conclude(events, report, config.color);
+  const concluded = await conclude(events, report, { color, json: options.json === true });
   options.concluded?.(concluded);
   return concluded.exitCode;
 }

@@ -57,19 +57,48 @@ export const commandTable: readonly CommandEntry[] = [
       ["assay run docker-soe", "the specs whose file name holds docker-soe"],
       ["assay run docker-soe --keep --keep-for 20m", "what failed stays for twenty minutes: see assay shell"],
       ["NO_COLOR=1 assay run | tee log", "plain lines"],
+      [
+        "assay run --shard 1/3 --json >1.json",
+        "a third of the spec files, the report as JSON; assay merge makes one of all",
+      ],
       ["assay run docker-soe --with vfx-studio-soe=registry.example/soe:rc1", "the same specs on a candidate"],
     ],
     options: [
+      [
+        "--json",
+        "print the report as JSON (reports/report.schema.json) on standard output, and all else on standard error",
+      ],
+      ["--shard <i/n>", "run the i-th of n parts of the spec files, each on a machine of its own; see assay merge"],
       ["--with <name=other,...>", "let a recipe, an image or an environment stand in for the one of that name"],
       ["--project <name>", "a project of tests other than the specs: unit, contract, crash, bench"],
       ["--keep [when]", "leave environments standing for a look: on-failure, which is meant without a word, or always"],
       ["--keep-for <time>", "for how long; 1h unless told otherwise"],
     ],
     exits: running,
-    async act(patterns, { project = "specs", keep, keepFor, ...options }) {
-      const { readKeep } = await import("./keep-options.ts");
-      return run(patterns, [String(project)], { ...options, ...readKeep(keep, keepFor) });
+    async act(patterns, { project = "specs", keep, keepFor, shard, ...options }) {
+      const [{ readKeep }, { readShard }] = await Promise.all([
+        import("./keep-options.ts"),
+        import("./merge-options.ts"),
+      ]);
+      return run(patterns, [String(project)], { ...options, ...readKeep(keep, keepFor), ...readShard(shard) });
     },
+  },
+  {
+    usage: "merge <report...>",
+    does: "make one report of several: of the shards of a run, or of runs of different specs",
+    teaches:
+      "Each is a report.json or the directory it is in; evidence that lies beside one is taken along. A shard that is missing means that\n" +
+      "it could not be asked. The exit code is that of the whole.",
+    examples: [
+      ["assay merge shard-*/report.json", "report, JUnit, summary and page of all, in reports/runs/"],
+      ["assay merge a b --out merged", "the runs in the directories a and b, into merged/"],
+    ],
+    options: [
+      ["--out <directory>", "where it is written; a new directory in reports/runs unless told otherwise"],
+      ["--json", "print the merged report as JSON"],
+    ],
+    exits: running,
+    act: async (words, options) => (await import("./merge.ts")).mergeCommand(words, options),
   },
   {
     usage: "parity <name>",

@@ -28,6 +28,8 @@ export type RunEvent =
       readonly version: string;
       readonly command: readonly string[];
       readonly host: HostFacts;
+      /** Which part of the spec files this run runs, of how many. */
+      readonly shard?: Shard;
     }
   /** Versions of an engine that the run came to use, beside those that `run-started` names. */
   | { readonly event: "engines"; readonly at: Instant; readonly engines: HostFacts["engines"] }
@@ -140,6 +142,12 @@ export type RunEvent =
       readonly cancelled?: "SIGINT" | "SIGTERM" | "SIGHUP";
       readonly totals: TeardownTotals;
     };
+
+/** One of several runs that share the spec files: the `index`th of `count`, from 1. */
+export interface Shard {
+  readonly index: number;
+  readonly count: number;
+}
 
 export interface HostFacts {
   readonly hostname: string;

@@ -18,6 +18,8 @@ export const exitCodes = [
 
 interface Facts extends Pick<Report, "tests" | "troubles" | "teardown"> {
   readonly cancelled: Report["cancelled"];
+  /** Of a run that is one of several: all of its tests may be skipped. */
+  readonly shard?: Report["shard"];
 }
 
 /**
@@ -25,7 +27,7 @@ interface Facts extends Pick<Report, "tests" | "troubles" | "teardown"> {
  * before "could not ask", because trying again mends only the latter.
  */
 export function conclude(facts: Facts): Pick<Report, "verdict" | "exitCode" | "reason"> {
-  const { tests, troubles, teardown, cancelled } = facts;
+  const { tests, troubles, teardown, cancelled, shard } = facts;
   const having = (outcome: string) => tests.filter((test) => test.outcome === outcome);
   const misdeclared = having("errored").filter(
     ({ errors }) => errors.length > 0 && errors.every(({ name }) => name === "DeclarationError"),
@@ -72,6 +74,10 @@ export function conclude(facts: Facts): Pick<Report, "verdict" | "exitCode" | "r
   }
   const passed = having("passed").length;
   const skipped = having("skipped").length;
+  if (passed === 0 && skipped > 0 && shard !== undefined) {
+    const reason = `no test of this shard ran, ${say(skipped, "test")} skipped; the merged report judges the whole`;
+    return { verdict: "met", exitCode: ExitCode.met, reason };
+  }
   if (passed === 0) {
     const reason =
       skipped === 0

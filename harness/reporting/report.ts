@@ -137,6 +137,20 @@ const kept = z
   })
   .meta({ id: "Kept" });
 
+const host = z.strictObject({
+  hostname: z.string(),
+  kernel: z.string(),
+  cpus: count,
+  memoryBytes: count,
+  node: z.string(),
+  engines: z.record(z.string(), z.string()),
+});
+
+const shard = z
+  .strictObject({ index: z.int().min(1), count: z.int().min(1) })
+  .refine(({ index, count: of }) => index <= of, "the index is above the count")
+  .meta({ id: "Shard", description: "which part of the spec files a run ran: the index-th of count" });
+
 /** The published shape of `report.json`. Foreign texts in it are redacted and at most 16,384 characters long. */
 export const reportSchema = z
   .strictObject({
@@ -147,14 +161,12 @@ export const reportSchema = z
     startedAt: time,
     endedAt: time,
     ms,
-    host: z.strictObject({
-      hostname: z.string(),
-      kernel: z.string(),
-      cpus: count,
-      memoryBytes: count,
-      node: z.string(),
-      engines: z.record(z.string(), z.string()),
-    }),
+    host: host.describe("where it ran; of a merged report the first one's, with the engines of all"),
+    shard: shard.optional(),
+    mergedFrom: z
+      .array(z.strictObject({ run: z.string(), shard: shard.optional(), verdict: z.enum(verdicts), ms, host }))
+      .optional()
+      .describe("the reports that assay merge made this one of; absent in a run's own"),
     verdict: z.enum(verdicts),
     exitCode: z.literal(exitCodes),
     reason: z.string().describe("the verdict in a sentence"),
@@ -249,16 +261,10 @@ export function reportOf(events: readonly RunEvent[]): Report {
       node: told(started.host.node),
       engines: Object.fromEntries(events.flatMap(enginesIn).map(([name, version]) => [told(name), told(version)])),
     },
-    ...conclude({ tests, troubles, teardown, cancelled: ended?.cancelled }),
+    ...(started.shard === undefined ? {} : { shard: started.shard }),
+    ...conclude({ tests, troubles, teardown, cancelled: ended?.cancelled, shard: started.shard }),
     ...(ended?.cancelled === undefined ? {} : { cancelled: ended.cancelled }),
-    counts: {
-      files: new Set(tests.map(({ file }) => file)).size,
-      planned: tests.filter(({ planned }) => planned).length,
-      ran: tests.filter((each) => each.outcome !== "skipped" && each.startedAt !== undefined).length,
-      tests: countOutcomes(tests.map((each) => each.outcome)),
-      checks: countOutcomes(tests.flatMap(({ checks }) => checks.map((each) => each.outcome))),
-      troubles: troubles.length,
-    },
+    counts: countsOf(tests, troubles),
     tests,
     troubles,
     images: imagesIn(events),
@@ -266,6 +272,18 @@ export function reportOf(events: readonly RunEvent[]): Report {
     evidence: evidenceIn(events),
     teardown,
     resources,
+  };
+}
+
+/** How many there are of everything that is counted. */
+export function countsOf(tests: Report["tests"], troubles: Report["troubles"]): Report["counts"] {
+  return {
+    files: new Set(tests.map(({ file }) => file)).size,
+    planned: tests.filter(({ planned }) => planned).length,
+    ran: tests.filter((each) => each.outcome !== "skipped" && each.startedAt !== undefined).length,
+    tests: countOutcomes(tests.map((each) => each.outcome)),
+    checks: countOutcomes(tests.flatMap(({ checks }) => checks.map((each) => each.outcome))),
+    troubles: troubles.length,
   };
 }
 

@@ -64,7 +64,8 @@ export function evidenceIn(events: readonly RunEvent[]): Report["evidence"] {
     }));
 }
 
-function belowEvidence(path: string): string {
+/** A path that leads nowhere but below `evidence/`. */
+export function belowEvidence(path: string): string {
   const parts = path.split("/").filter((part) => part !== "" && part !== "." && part !== "..");
   const from = parts.lastIndexOf("evidence");
   return ["evidence", ...parts.slice(from + 1)].join("/");

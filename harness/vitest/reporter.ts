@@ -3,7 +3,7 @@
 import { relative } from "node:path";
 import type { Reporter, TestCase, TestModule } from "vitest/node";
 import { connectEvents } from "../lifecycle/event-socket.ts";
-import { messageOf } from "../model/errors.ts";
+import { DeclarationError, messageOf } from "../model/errors.ts";
 import type { EventSink, ToldError } from "../model/event.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { RunSettings } from "./session.ts";
@@ -62,7 +62,7 @@ export class EventReporter implements Reporter {
   }
 
   async onTestRunEnd(_modules: readonly TestModule[], unhandled: readonly unknown[]): Promise<void> {
-    for (const error of unhandled) this.#trouble(error as unknown as TestError);
+    for (const error of unhandled) this.#trouble((misdivided(error) ?? error) as unknown as TestError);
     await this.#events.flushed();
   }
 
@@ -116,6 +116,18 @@ export class EventReporter implements Reporter {
   #file(module: TestModule): string {
     return relative(this.#project, module.moduleId);
   }
+}
+
+/** Vitest refuses parts that would have no file in words of its own option. */
+export function misdivided(error: unknown): DeclarationError | undefined {
+  const [, files, shard] =
+    /^--shard <count> must be .* Resolved (\d+) test files for --shard=(.+)\.$/.exec(messageOf(error)) ?? [];
+  if (files === undefined) return undefined;
+  return new DeclarationError({
+    code: "too-many-shards",
+    seen: `--shard ${shard}: there ${files === "1" ? "is 1 spec file" : `are ${files} spec files`} to run`,
+    hint: "make no more parts than there are files, or check the patterns",
+  });
 }
 
 /** Only an assertion blames the image. A time-out, a TypeError in a spec, an engine that is down: could not ask. */

@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import { DeclarationError } from "../model/errors.ts";
+import type { RunEvent, Shard } from "../model/event.ts";
+import { mergeReports } from "./merge.ts";
+import { type Report, reportOf, reportSchema } from "./report.ts";
+import { ranTest, runEnded, runStarted, sampleRun, testEnded } from "./sample.ts";
+
+function run(name: string, shard: Shard | undefined, events: readonly RunEvent[], end = runEnded()): Report {
+  return reportOf([runStarted({ run: name, ...(shard === undefined ? {} : { shard }) }), ...events, end]);
+}
+const of = (index: number, count = 2): Shard => ({ index, count });
+const green = (file: string) => ranTest(file, "is so", "passed");
+const merged = (...reports: Report[]) =>
+  mergeReports(
+    reports.map((report) => ({ report, at: `${report.run}.json` })),
+    "merged-1",
+  );
+
+describe("shards", () => {
+  test("in any order, are one report by the schema, with all that each saw", () => {
+    const whole = merged(run("two", of(2), green("b.spec.ts")), run("one", of(1), sampleRun().slice(1, -1)));
+    expect(reportSchema.parse(whole)).toEqual(whole);
+    expect(whole.mergedFrom?.map(({ run: name }) => name)).toEqual(["one", "two"]);
+    expect(whole).toMatchObject({ verdict: "could-not-ask", exitCode: 3 });
+    expect(whole.counts.tests).toEqual({ passed: 3, failed: 1, errored: 1, skipped: 1 });
+    expect(whole.teardown).toMatchObject({ created: 10, destroyed: 10, inventoried: true });
+    expect(whole.environments[0]?.scope).toBe("one/bash");
+    expect(whole.evidence[0]?.path).toBe("evidence/one/docker-soe-bash/soe.log");
+  });
+
+  test("all met is met; one that fails makes the whole fail; one that was cancelled cancels it", () => {
+    const one = run("one", of(1), green("a.spec.ts"));
+    expect(merged(one, run("two", of(2), green("b.spec.ts")))).toMatchObject({ verdict: "met", exitCode: 0 });
+    const failing = run("two", of(2), ranTest("b.spec.ts", "is so", "failed"));
+    expect(merged(one, failing)).toMatchObject({ verdict: "failed", exitCode: 1 });
+    const cancelled = run("two", of(2), green("b.spec.ts"), runEnded({}, { cancelled: "SIGTERM" }));
+    expect(merged(one, cancelled)).toMatchObject({ verdict: "cancelled", exitCode: 143 });
+  });
+
+  test("one of which all is skipped is no failure by itself; a whole of which all is, is one", () => {
+    const skipping = (name: string, index: number) =>
+      run(name, of(index), [testEnded(`${name}.spec.ts`, "is so", "skipped", { reason: "no KVM here" })]);
+    expect(skipping("one", 1)).toMatchObject({ verdict: "met", exitCode: 0 });
+    expect(merged(skipping("one", 1), run("two", of(2), green("b.spec.ts")))).toMatchObject({ exitCode: 0 });
+    expect(merged(skipping("one", 1), skipping("two", 2))).toMatchObject({ verdict: "usage", exitCode: 2 });
+  });
+
+  test("one that is missing means that it could not be asked", () => {
+    const part = merged(run("one", of(1, 3), green("a.spec.ts")), run("three", of(3, 3), green("c.spec.ts")));
+    expect(part).toMatchObject({ verdict: "could-not-ask", exitCode: 3 });
+    expect(part.troubles.map(({ error }) => error.message)).toEqual([
+      "shard 2/3 is missing: nothing is known of its specs",
+    ]);
+  });
+
+  test("a test that two of them ran is told: these are no parts of one whole", () => {
+    const twice = merged(run("one", of(1), green("a.spec.ts")), run("two", of(2), green("a.spec.ts")));
+    expect(twice.exitCode).toBe(3);
+    expect(twice.troubles).toEqual([
+      { outcome: "errored", exitCode: 3, file: "a.spec.ts", error: expect.objectContaining({ code: "doubled-test" }) },
+    ]);
+  });
+
+  test.each([
+    ["doubled-report", [run("one", of(1), []), run("one", of(2), [])], "one.json and one.json are both of run one"],
+    ["doubled-report", [run("one", of(1), []), run("two", of(1), [])], "are both shard 1/2"],
+    ["mixed-shards", [run("one", of(1), []), run("two", of(2, 3), [])], "two.json is shard 2/3"],
+    ["mixed-shards", [run("one", of(1), []), run("two", undefined, [])], "two.json is a whole run"],
+    ["no-reports", [], "there is no report"],
+  ])("%s is refused", (code, reports, said) => {
+    const merging = () => merged(...reports);
+    expect(merging).toThrow(DeclarationError);
+    expect(merging).toThrow(expect.objectContaining({ code, message: expect.stringContaining(said) }));
+  });
+});
+
+test("whole runs are merged in the order in which they began, and a leak of one is the leak of all", () => {
+  const leaking = run("two", undefined, green("b.spec.ts"), runEnded({ leaked: ["container left"] }));
+  const whole = merged(leaking, run("one", undefined, green("a.spec.ts")));
+  expect(whole).toMatchObject({ verdict: "leaked", exitCode: 4 });
+  expect(whole.teardown.leaked).toEqual(["container left"]);
+});
+
+test("evidence of a report from elsewhere leads nowhere but below evidence/", () => {
+  const report = run("one", undefined, green("a.spec.ts"));
+  const evil = { environment: "a", node: "b", title: "log", path: "../../../etc/passwd" };
+  expect(merged({ ...report, evidence: [evil] }).evidence[0]?.path).toBe("evidence/one/etc/passwd");
+});
