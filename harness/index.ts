@@ -5,6 +5,7 @@ export { describe } from "vitest";
 // 4. Checks: each is a sentence about a node, that a person could have asked it.
 export { group, user } from "./checks/account.ts";
 export { all } from "./checks/all.ts";
+export { any, not } from "./checks/any.ts";
 export { archive } from "./checks/archive.ts";
 export { authorizedKeys } from "./checks/authorized-keys.ts";
 export { bootLoader } from "./checks/boot-loader.ts";

@@ -17,33 +17,25 @@ export function all<N extends Node>(...parts: readonly Check<N>[]): Check<N, rea
   requireSubject(parts.length > 0, "all() was given no check", "an empty list would be met by anything");
   const [first] = parts;
   return {
-    title: parts.length === 1 && first !== undefined ? first.title : `all of ${parts.length}: ${list(parts)}`,
+    title: parts.length === 1 && first !== undefined ? first.title : `all of ${parts.length}: ${sayTitles(parts)}`,
     command: [...new Set(parts.map((part) => part.command))].join("; "),
     parts,
     async observe(node) {
       const answers = await Promise.allSettled(parts.map((part) => part.observe(node)));
-      const unanswered = answers.flatMap((answer, index) =>
-        answer.status === "rejected" ? [{ part: parts[index], reason: answer.reason as unknown }] : [],
-      );
-      const [cause] = unanswered;
-      if (cause === undefined) return answers.map((answer) => (answer as PromiseFulfilledResult<unknown>).value);
+      const unanswered = answers.filter((answer) => answer.status === "rejected");
+      if (unanswered.length === 0) return answers.map((answer) => (answer as PromiseFulfilledResult<unknown>).value);
       const failed = answers.flatMap((answer, index) => {
         const part = parts[index];
         if (part === undefined || answer.status === "rejected") return [];
         const judgement = part.judge(answer.value);
         return "met" in judgement && !judgement.met ? [sayPart(part, judgement)] : [];
       });
-      const reasons = new Set(
-        unanswered.map(({ reason }) => (reason instanceof HarnessError ? reason.seen : messageOf(reason))),
+      throw couldNotAsk(
+        node,
+        parts.length,
+        unanswered.map(({ reason }) => reason as unknown),
+        failed,
       );
-      throw new ObservationError({
-        code: cause.reason instanceof HarnessError ? cause.reason.code : "probe-failed",
-        phase: "observe",
-        node: node.title,
-        seen: `${unanswered.length} of ${parts.length} could not be asked: ${[...reasons].join("; ")}${failed.length === 0 ? "" : `; and not met: ${failed.join("; ")}`}`,
-        ...(cause.reason instanceof HarnessError && cause.reason.hint !== undefined ? { hint: cause.reason.hint } : {}),
-        cause: cause.reason,
-      });
     },
     judge(seen) {
       const judged = parts.map((part, index) => ({ part, judgement: part.judge(seen[index]) }));
@@ -64,14 +56,34 @@ export function all<N extends Node>(...parts: readonly Check<N>[]): Check<N, rea
   };
 }
 
+/** Some of so many parts could not be asked; the code and the hint are the first one's. `failed` are those that are not met. */
+export function couldNotAsk(
+  node: Node,
+  count: number,
+  unanswered: readonly unknown[],
+  failed: readonly string[],
+): ObservationError {
+  const reasons = new Set(unanswered.map((each) => (each instanceof HarnessError ? each.seen : messageOf(each))));
+  const [cause] = unanswered;
+  return new ObservationError({
+    code: cause instanceof HarnessError ? cause.code : "probe-failed",
+    phase: "observe",
+    node: node.title,
+    seen: `${unanswered.length} of ${count} could not be asked: ${[...reasons].join("; ")}${failed.length === 0 ? "" : `; and not met: ${failed.join("; ")}`}`,
+    ...(cause instanceof HarnessError && cause.hint !== undefined ? { hint: cause.hint } : {}),
+    cause,
+  });
+}
+
 type Judged = Extract<Judgement, { met: boolean }>;
 
-function sayPart(part: Check<never>, judgement: Judged): string {
+/** @example "file /a is a file: expected a file, saw it does not exist" */
+export function sayPart(part: Check<never>, judgement: Judged): string {
   return `${part.title}: expected ${judgement.expected}, saw ${judgement.seen}`;
 }
 
 /** The first few titles: a hundred of them would help nobody. */
-function list(parts: readonly Check<never>[]): string {
+export function sayTitles(parts: readonly Check<never>[]): string {
   const most = 3;
   const titles = parts.slice(0, most).map((part) => part.title);
   return `${titles.join(", ")}${parts.length > most ? `, and ${parts.length - most} more` : ""}`;

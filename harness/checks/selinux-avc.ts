@@ -33,6 +33,8 @@ export async function auditMark(node: Node): Promise<AuditMark | undefined> {
  * audit log is the kernel's. Rejects where auditd does not run, or records were lost and the answer depends on them.
  *
  * A policy hides some of its denials (`dontaudit`): where a denial is not found, the message says whether it would be.
+ *
+ * @example await expect(machine).toMeet(avc({ since: before }).hasDeniedNothing({ except: [{ source: "semanage_t" }] }));
  */
 export function avc(options: { readonly since?: AuditMark | undefined } = {}) {
   const { since } = options;
