@@ -5,6 +5,7 @@ import type { Telling } from "../host/carry-out.ts";
 import { learnSetup } from "../host/learn.ts";
 import { type Plan, planSetup, type Step, sayStep } from "../host/plan.ts";
 import { dockerdLog } from "../host/plan-docker.ts";
+import { podmanLog } from "../host/plan-podman.ts";
 import { ExitCode, ProvisionError } from "../model/errors.ts";
 import { thisHost } from "./this-host.ts";
 
@@ -54,7 +55,11 @@ function needsRoot(plan: Plan, config: Config, command: string): number {
 }
 
 function tellSteps(steps: readonly Step[], { state }: Config): string {
-  return ["To do:", ...steps.map((step) => `  # ${step.title}\n  ${sayStep(step, dockerdLog(state))}`)].join("\n");
+  return ["To do:", ...steps.map((step) => `  # ${step.title}\n  ${sayStep(step, logOf(step, state))}`)].join("\n");
+}
+
+function logOf(step: Step, state: string): string {
+  return step.kind === "daemon" && step.daemon === "podman" ? podmanLog(state) : dockerdLog(state);
 }
 
 /** Asks on a terminal; elsewhere nobody can answer, so it says how to agree and takes it as a no. */

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import type { Config } from "../config.ts";
 import type { Surroundings } from "../host/examine.ts";
 
-export function thisHost({ dockerHost, libvirtUri, state, disks, project }: Config): Surroundings {
+export function thisHost({ engine, dockerHost, engineHosts, libvirtUri, state, disks, project }: Config): Surroundings {
   const modules = join(project, "node_modules");
   const uid = process.getuid?.() ?? -1;
-  return { path: process.env["PATH"] ?? "", dockerHost, libvirtUri, state, disks, modules, uid };
+  const podmanHost = engineHosts.podman;
+  return { path: process.env["PATH"] ?? "", engine, dockerHost, podmanHost, libvirtUri, state, disks, modules, uid };
 }

@@ -1,11 +1,14 @@
 // Decides when a daemon that is to be brought up by hand is left alone instead: when somebody else has done it meanwhile.
+
+import { join } from "node:path";
 import { messageOf, ProvisionError } from "../model/errors.ts";
-import { answered, startDockerd } from "./dockerd.ts";
+import { answered, startDockerd, startEngine } from "./dockerd.ts";
 import { askEngine, defaultSocket } from "./engine.ts";
 import { knockAtLibvirt } from "./libvirt.ts";
 import { libvirtAnswered, startLibvirt } from "./libvirtd.ts";
 import type { Command, Daemon } from "./plan.ts";
 import { dockerdLog } from "./plan-docker.ts";
+import { podmanLog } from "./plan-podman.ts";
 import { livingProcess, textOf } from "./processes.ts";
 
 const before = "its package has started it already";
@@ -15,7 +18,19 @@ const before = "its package has started it already";
  * what is told of it; rejects with a `ProvisionError` and the daemon's last words.
  */
 export function bringUp(daemon: Daemon, commands: readonly Command[], state: string): Promise<string> {
-  return daemon === "docker" ? bringUpDockerd(commands[0]?.[0] ?? "dockerd", state) : bringUpLibvirt(commands);
+  if (daemon === "libvirt") return bringUpLibvirt(commands);
+  const [command] = commands;
+  if (command === undefined) throw new TypeError(`no command starts ${daemon}`);
+  return daemon === "docker" ? bringUpDockerd(command[0], state) : bringUpPodman(command, state);
+}
+
+/** The service's address is the last word of its command. */
+async function bringUpPodman(command: Command, state: string): Promise<string> {
+  const address = command.at(-1) ?? "";
+  if ((await askEngine(address)).state === "answers") return before;
+  const log = podmanLog(state);
+  const socket = address.replace(/^unix:\/\//, "");
+  return `as pid ${await startEngine(command, { log, pid: join(state, "podman.pid"), socket })}, output in ${log}`;
 }
 
 async function bringUpDockerd(program: string, state: string): Promise<string> {

@@ -46,10 +46,20 @@ export function cgroupFinding(mountinfo: string, reachable?: (mountPoint: string
   }
 }
 
+const reachable = (mountPoint: string) => existsSync(join(mountPoint, "cgroup.procs"));
+
+/** Which hierarchy this process sees; `none` too where nobody can say. */
+export function cgroupsHere(): ReturnType<typeof cgroupsIn> {
+  try {
+    return cgroupsIn(readFileSync("/proc/self/mountinfo", "utf8"), reachable);
+  } catch {
+    return "none";
+  }
+}
+
 /** Reads the mount table of this process. */
 export function probeCgroups(): Finding {
   try {
-    const reachable = (mountPoint: string) => existsSync(join(mountPoint, "cgroup.procs"));
     return cgroupFinding(readFileSync("/proc/self/mountinfo", "utf8"), reachable);
   } catch (error) {
     return {

@@ -1,4 +1,4 @@
-// Decides how dockerd is started by hand where no init system does it, and when it counts as up: when it answers.
+// Decides how an engine is started by hand where no init system does it, and when it counts as up: when it answers.
 import { spawn } from "node:child_process";
 import {
   closeSync,
@@ -13,7 +13,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { messageOf, ProvisionError } from "../model/errors.ts";
+import { sayCommand } from "../model/exec.ts";
 import { askEngine, defaultSocket } from "./engine.ts";
+import type { Command } from "./plan.ts";
 import { dockerdLog } from "./plan-docker.ts";
 
 /** The last lines of a text that are not empty; a line that was overwritten by carriage returns counts as its last state. */
@@ -27,18 +29,34 @@ export function lastLines(text: string, count: number): readonly string[] {
  * to `dockerdLog`, its pid to `dockerd.pid` beside it. Rejects with a `ProvisionError` (code `engine-not-started`) and its
  * last words when it ends first, or does not answer in time; then it is ended.
  */
-export async function startDockerd(
+export function startDockerd(
   program: string,
   state: string,
   { socket = defaultSocket, timeoutMs = 60_000 }: { readonly socket?: string; readonly timeoutMs?: number } = {},
 ): Promise<number> {
-  mkdirSync(state, { recursive: true });
-  const log = dockerdLog(state);
+  return startEngine([program], { log: dockerdLog(state), pid: join(state, "dockerd.pid"), socket, timeoutMs });
+}
+
+/** Where an engine that is started by hand leaves its output and its pid, and where it answers. */
+export interface EngineFiles {
+  readonly log: string;
+  readonly pid: string;
+  readonly socket: string;
+  readonly timeoutMs?: number;
+}
+
+/** Any engine, in the way of `startDockerd`. */
+export async function startEngine(
+  command: Command,
+  { log, pid, socket, timeoutMs = 60_000 }: EngineFiles,
+): Promise<number> {
+  for (const file of [log, socket]) mkdirSync(dirname(file), { recursive: true });
+  const [program, ...words] = command;
   const output = openSync(log, "a");
   const before = statSync(log).size;
-  const child = spawn(program, [], { detached: true, cwd: "/", stdio: ["ignore", output, output] });
+  const child = spawn(program, words, { detached: true, cwd: "/", stdio: ["ignore", output, output] });
   closeSync(output);
-  if (child.pid !== undefined) writeFileSync(join(state, "dockerd.pid"), `${child.pid}\n`);
+  if (child.pid !== undefined) writeFileSync(pid, `${child.pid}\n`);
   const { promise, reject } = Promise.withResolvers<never>();
   child.on("error", (error) => reject(error));
   child.on("exit", (status, signal) => reject(new Error(`it ended with ${status ?? signal}`)));
@@ -50,8 +68,8 @@ export async function startDockerd(
     throw new ProvisionError({
       code: "engine-not-started",
       phase: "setup",
-      seen: `${program} was started and is not up: ${messageOf(cause)}; its last words: ${words}`,
-      hint: `the whole log is ${log}; mend what it names, then try: setsid ${program}`,
+      seen: `${sayCommand(command)} was started and is not up: ${messageOf(cause)}; its last words: ${words}`,
+      hint: `the whole log is ${log}; mend what it names, then try: setsid ${sayCommand(command)}`,
       cause,
     });
   }

@@ -80,9 +80,10 @@ export function apiAtLeast(have: string, want: string): boolean {
   return major > wantMajor || (major === wantMajor && minor >= wantMinor);
 }
 
-/** The line of `assay doctor` about the engine. */
-export function engineFinding(answer: EngineAnswer): Finding {
-  const about = { what: "docker engine", needed: true } as const;
+/** The line of `assay doctor` about the engine that runs the host's containers. */
+export function engineFinding(answer: EngineAnswer, engine: "docker" | "podman" = "docker"): Finding {
+  const about = { what: `${engine} engine`, needed: true } as const;
+  const setup = engine === "docker" ? "npx assay setup --yes" : `ASSAY_ENGINE=${engine} npx assay setup --yes`;
   if (answer.state === "answers") {
     const detail = `${answer.version}, API ${answer.api}, at ${answer.at}`;
     if (apiAtLeast(answer.api, oldestApi)) return { ...about, can: "yes", detail };
@@ -95,21 +96,34 @@ export function engineFinding(answer: EngineAnswer): Finding {
     };
   }
   const detail = `${answer.at}: ${answer.seen}`;
-  if (answer.state === "absent")
-    return { ...about, can: "no", detail, cause: "no engine runs there", remedy: "npx assay setup --yes" };
+  if (answer.state === "absent") return { ...about, can: "no", detail, cause: "no engine runs there", remedy: setup };
   if (answer.state === "denied")
     return {
       ...about,
       can: "no",
       detail,
       cause: "this user may not open the engine's socket",
-      remedy: "become root, or: sudo usermod -aG docker $USER, then log in again",
+      remedy:
+        engine === "docker"
+          ? "become root, or: sudo usermod -aG docker $USER, then log in again"
+          : "become root, or start a service of your own: systemctl --user start podman.socket",
     };
   return {
     ...about,
     can: "unknown",
     detail,
     cause: "what is there could not be asked",
-    remedy: "docker version shows more; look at DOCKER_HOST and at the engine's log",
+    remedy:
+      engine === "docker"
+        ? "docker version shows more; look at DOCKER_HOST and at the engine's log"
+        : "podman --remote version shows more; look at CONTAINER_HOST and at the service's log",
   };
+}
+
+/** The line about podman where docker is the engine: nobody needs it, and the contracts of drivers run on it where it is. */
+export function otherEngineFinding(answer: EngineAnswer): Finding {
+  const { what, can, detail, remedy } = engineFinding(answer, "podman");
+  if (can === "yes") return { what, can, detail, needed: false };
+  const cause = "nothing needs it: it is the engine where ASSAY_ENGINE=podman is set";
+  return { what, can, detail, cause, needed: false, ...(remedy === undefined ? {} : { remedy }) };
 }

@@ -3,7 +3,7 @@ import type { Finding } from "../model/capabilities.ts";
 import { messageOf } from "../model/errors.ts";
 import { bindingFinding } from "./binding.ts";
 import { probeCgroups } from "./cgroups.ts";
-import { askEngine, engineFinding, engineGet } from "./engine.ts";
+import { askEngine, engineFinding, engineGet, otherEngineFinding } from "./engine.ts";
 import { kvmDeviceFindings } from "./kvm-device.ts";
 import { probeLibvirt } from "./libvirt-answer.ts";
 import { machineFindings } from "./machine-findings.ts";
@@ -18,7 +18,12 @@ import { probeVirtualisation } from "./virtualisation.ts";
 export interface Surroundings {
   /** `PATH` */
   readonly path: string;
+  /** Which engine runs the host's containers. */
+  readonly engine: "docker" | "podman";
+  /** That engine's address; `undefined`: docker's usual socket. */
   readonly dockerHost: string | undefined;
+  /** Where podman listens, whichever engine is chosen. */
+  readonly podmanHost: string;
   readonly libvirtUri: string;
   /** Where Assay's own files lie; need not exist. */
   readonly state: string;
@@ -32,9 +37,10 @@ export interface Surroundings {
 
 /** Everything that is asked of this host, in the order it is told. Never rejects; changes nothing. */
 export async function examineHost(surroundings: Surroundings): Promise<readonly Finding[]> {
-  const { path, dockerHost, libvirtUri, state, modules, uid } = surroundings;
-  const [engine, info, libvirt, machines, virtualisation] = await Promise.all([
+  const { path, engine: kind, dockerHost, podmanHost, libvirtUri, state, modules, uid } = surroundings;
+  const [engine, podman, info, libvirt, machines, virtualisation] = await Promise.all([
     askEngine(dockerHost),
+    kind === "podman" ? undefined : askEngine(podmanHost),
     engineGet(dockerHost, "/info").catch(() => undefined) as Promise<EngineInfo | undefined>,
     probeLibvirt(path, libvirtUri),
     machineFindings(surroundings),
@@ -43,8 +49,9 @@ export async function examineHost(surroundings: Surroundings): Promise<readonly 
   const missing = missingTools(path);
   const root = info?.DockerRootDir;
   return [
-    engineFinding(engine),
-    ...socketFindings(dockerHost),
+    engineFinding(engine, kind),
+    ...socketFindings(dockerHost, kind),
+    ...(podman === undefined ? [] : [otherEngineFinding(podman)]),
     ...toolFindings(missing),
     userFinding(uid),
     probeCgroups(),

@@ -1,7 +1,7 @@
 // Decides how setup learns what is there. On the way of every start: files and one question to each engine, no processes.
 import { existsSync } from "node:fs";
 import { bindingToBuild } from "./binding.ts";
-import { probeCgroups } from "./cgroups.ts";
+import { cgroupsHere, probeCgroups } from "./cgroups.ts";
 import { askEngine } from "./engine.ts";
 import type { Surroundings } from "./examine.ts";
 import { letIn, shutOut } from "./kvm-device.ts";
@@ -11,12 +11,17 @@ import { passable } from "./passage.ts";
 import type { SetupFacts } from "./plan.ts";
 import type { DockerFacts } from "./plan-docker.ts";
 import type { LibvirtSetupFacts } from "./plan-libvirt.ts";
+import { mayRaiseLimits, type PodmanFacts, podmanTools } from "./plan-podman.ts";
 import { livingProcess, textOf } from "./processes.ts";
 import { findTool, missingTools } from "./tools.ts";
 
 /** What `planSetup` decides by. Takes about 5 ms where both engines run. Never rejects. */
 export async function learnSetup(surroundings: Surroundings): Promise<SetupFacts> {
-  const [docker, libvirt] = await Promise.all([learnDocker(surroundings), learnLibvirt(surroundings)]);
+  const [docker, podman, libvirt] = await Promise.all([
+    learnDocker(surroundings),
+    surroundings.engine === "podman" ? learnPodman(surroundings) : undefined,
+    learnLibvirt(surroundings),
+  ]);
   return {
     uid: surroundings.uid,
     // sd_booted(3) says that this is how to know.
@@ -24,6 +29,7 @@ export async function learnSetup(surroundings: Surroundings): Promise<SetupFacts
     aptGet: findTool("apt-get", surroundings.path) !== undefined,
     missing: missingTools(surroundings.path),
     docker,
+    ...(podman === undefined ? {} : { podman }),
     libvirt,
   };
 }
@@ -38,6 +44,19 @@ async function learnDocker({ path, dockerHost }: Surroundings): Promise<DockerFa
     pid: engine.state === "absent" ? livingProcess("dockerd") : undefined,
     cgroups: probeCgroups().can !== "no",
     appArmorParserMissing: confined() && findTool("apparmor_parser", path) === undefined,
+  };
+}
+
+async function learnPodman({ path, dockerHost: address = "", state }: Surroundings): Promise<PodmanFacts> {
+  return {
+    // Its first answers come late on a busy machine: it looks at its storage for them.
+    engine: await askEngine(address, 20_000),
+    address,
+    program: findTool("podman", path),
+    missing: missingTools(path, podmanTools),
+    cgroups: cgroupsHere(),
+    mayRaiseLimits: mayRaiseLimits(textOf("/proc/self/status") ?? ""),
+    state,
   };
 }
 

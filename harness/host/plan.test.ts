@@ -3,6 +3,7 @@ import { machineTools } from "./machine-tools.ts";
 import { planSetup, type SetupFacts, sayStep } from "./plan.ts";
 import type { DockerFacts } from "./plan-docker.ts";
 import type { LibvirtSetupFacts } from "./plan-libvirt.ts";
+import { mayRaiseLimits, type PodmanFacts, podmanSettingsText, podmanTools } from "./plan-podman.ts";
 import { tools } from "./tools.ts";
 
 const at = "/var/run/docker.sock";
@@ -170,4 +171,55 @@ test("a machine without apt-get that has everything needs no plan", () => {
 test("an optional binding that cannot be built fails nothing", () => {
   const { steps } = plan({ libvirt: { binding: { command: ["g++", "x.cc"], headersMissing: false } } });
   expect(steps).toMatchObject([{ mayFail: true }]);
+});
+
+const podman: PodmanFacts = {
+  engine: { ...absent, at: "unix:///run/podman/podman.sock" },
+  address: "unix:///run/podman/podman.sock",
+  program: "/usr/bin/podman",
+  missing: [],
+  cgroups: "v2",
+  mayRaiseLimits: true,
+  state: "/state",
+};
+const service =
+  "sh -c 'setsid env CONTAINERS_CONF=/state/podman.conf /usr/bin/podman system service --time=0 unix:///run/podman/podman.sock >>/state/podman.log 2>&1 &'";
+
+function podmanSteps(found: Partial<PodmanFacts>, systemd = false): readonly string[] {
+  const planned = plan({ systemd, docker: { engine: absent, program: undefined }, podman: { ...podman, ...found } });
+  return planned.blocked === undefined
+    ? planned.steps.map((step) => sayStep(step, "/state/podman.log"))
+    : [planned.blocked.seen];
+}
+
+test("where podman is the engine, docker is not asked for", () => {
+  expect(podmanSteps({ engine: { state: "answers", at, version: "4.3.1", api: "1.41" } })).toEqual([]);
+  expect(podmanSteps({}, true)).toEqual(["systemctl start podman.socket"]);
+  const [settings, start] = podmanSteps({});
+  expect(settings).toContain("/state/podman.conf");
+  expect(start).toBe(service);
+});
+
+test("podman's packages are named one by one, and its runtime as the cgroups want it", () => {
+  const packages = (cgroups: PodmanFacts["cgroups"]) =>
+    podmanSteps({ program: undefined, missing: podmanTools, cgroups }, true)[1];
+  expect(packages("v2")).toBe(`${install} podman netavark aardvark-dns iptables catatonit`);
+  expect(packages("hybrid")).toBe(`${install} podman runc netavark aardvark-dns iptables catatonit`);
+});
+
+test("podman's settings say only what the machine asks for", () => {
+  expect(podmanSettingsText({ cgroups: "v2", mayRaiseLimits: true })).not.toMatch(/default_ulimits|runtime/);
+  expect(podmanSettingsText({ cgroups: "hybrid", mayRaiseLimits: false })).toMatch(
+    /^\[containers\]\ndefault_ulimits = .*\n\[engine\]\n(?:.*\n)*runtime = "runc"\n\[network\]\nnetwork_backend = "netavark"\n$/,
+  );
+  expect(mayRaiseLimits("CapEff:\t000001ffffffffff\n")).toBe(true);
+  expect(mayRaiseLimits("CapEff:\t000001fffeffffff\n")).toBe(false);
+});
+
+test("a podman that setup does not own is left alone, with the reason", () => {
+  expect(podmanSteps({ address: "tcp://far:2375", engine: absent })).toEqual([
+    "no podman answers at CONTAINER_HOST=tcp://far:2375",
+  ]);
+  expect(podmanSteps({ engine: { state: "answers", at, version: "3.0", api: "1.40" } })[0]).toContain("API 1.40");
+  expect(podmanSteps({ cgroups: "none" })[0]).toContain("no cgroups");
 });

@@ -2,6 +2,7 @@
 import { sayCommand } from "../model/exec.ts";
 import { type DockerFacts, planDocker } from "./plan-docker.ts";
 import { type LibvirtSetupFacts, planLibvirt } from "./plan-libvirt.ts";
+import { type PodmanFacts, planPodman } from "./plan-podman.ts";
 import type { Tool } from "./tools.ts";
 
 /** What setup looks at; quick to learn. */
@@ -13,12 +14,14 @@ export interface SetupFacts {
   /** Of the tools that containers need. */
   readonly missing: readonly Tool[];
   readonly docker: DockerFacts;
+  /** Where podman is the engine: then docker need not be there. */
+  readonly podman?: PodmanFacts;
   readonly libvirt: LibvirtSetupFacts;
 }
 
 export type Command = readonly [string, ...string[]];
 
-export type Daemon = "docker" | "libvirt";
+export type Daemon = "docker" | "podman" | "libvirt";
 
 export type Step = (
   | {
@@ -62,19 +65,20 @@ const strict = ["-o", "APT::Update::Error-Mode=any"] as const;
 
 /** The plan for what was found. The user is not looked at: a plan is also what somebody without root is shown. */
 export function planSetup(facts: SetupFacts): Plan {
-  const docker = planDocker(facts.docker, facts.systemd);
-  if ("seen" in docker) return { blocked: docker };
-  const needed = [...docker.packages, ...facts.missing.map((tool) => tool.package)];
+  const engine =
+    facts.podman === undefined ? planDocker(facts.docker, facts.systemd) : planPodman(facts.podman, facts.systemd);
+  if ("seen" in engine) return { blocked: engine };
+  const needed = [...engine.packages, ...facts.missing.map((tool) => tool.package)];
   if (needed.length > 0 && !facts.aptGet)
     return {
       blocked: {
         seen: `there is no apt-get here to install ${needed.join(", ")} with`,
-        hint: "install what these Debian packages bring by this system's own means, start dockerd, then try again",
+        hint: "install what these Debian packages bring by this system's own means, start the engine, then try again",
       },
     };
   const libvirt = planLibvirt(facts.libvirt, facts);
   const packages = [...new Set([...needed, ...libvirt.packages])];
-  return { steps: [...(packages.length > 0 ? install(packages) : []), ...docker.steps, ...libvirt.steps] };
+  return { steps: [...(packages.length > 0 ? install(packages) : []), ...engine.steps, ...libvirt.steps] };
 }
 
 function install(packages: readonly string[]): readonly Step[] {
@@ -90,7 +94,7 @@ function install(packages: readonly string[]): readonly Step[] {
   ];
 }
 
-/** A step as a person would type it. `log` is where the output of a dockerd goes; libvirt's daemons have logs of their own. */
+/** A step as a person would type it. `log` is where the output of an engine goes; libvirt's daemons have logs of their own. */
 export function sayStep(step: Step, log: string): string {
   switch (step.kind) {
     case "wait":

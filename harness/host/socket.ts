@@ -5,13 +5,20 @@ import { messageOf } from "../model/errors.ts";
 import { defaultSocket, engineAddress } from "./engine.ts";
 
 /** Looks at the socket that `DOCKER_HOST` or the default names; nothing to say where the engine is not on a socket. */
-export function socketFindings(dockerHost: string | undefined): readonly Finding[] {
+export function socketFindings(
+  dockerHost: string | undefined,
+  engine: "docker" | "podman" = "docker",
+): readonly Finding[] {
   const address = engineAddress(dockerHost);
   const path = address?.socketPath;
   if (typeof path !== "string") return [];
-  const about = { what: "docker socket", needed: true } as const;
+  const about = { what: `${engine} socket`, needed: true } as const;
   const start =
-    path === defaultSocket ? "npx assay setup --yes" : `start the engine that DOCKER_HOST=${dockerHost} means`;
+    engine === "podman"
+      ? "ASSAY_ENGINE=podman npx assay setup --yes"
+      : path === defaultSocket
+        ? "npx assay setup --yes"
+        : `start the engine that DOCKER_HOST=${dockerHost} means`;
   let seen: Stats;
   try {
     seen = statSync(path);
