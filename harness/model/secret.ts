@@ -44,6 +44,7 @@ export function revealed(value: string | Secret): string {
 export function register(name: string, value: string): void {
   const known = values.has(value);
   values.set(value, name);
+  forms = undefined;
   if (!known) listener?.(name, value);
 }
 
@@ -59,18 +60,29 @@ export function onSecret(heard: (name: string, value: string) => void): void {
  */
 export function redact(text: string): string {
   if (values.size === 0) return text;
-  let out = text;
-  for (const [value, name] of [...values].sort(([a], [b]) => b.length - a.length)) {
-    const json = JSON.stringify(value).slice(1, -1);
-    for (const form of new Set([
-      value,
-      json,
-      encodeURIComponent(value),
-      Buffer.from(value).toString("base64"),
-      Buffer.from(value).toString("base64url"),
-    ])) {
-      out = out.replaceAll(form, `‹${name}›`);
-    }
-  }
-  return out;
+  forms ??= formsOf(values);
+  // Almost no text holds any: one look at it instead of one for each form.
+  if (!forms.any.test(text)) return text;
+  return forms.each.reduce((out, [form, shown]) => out.replaceAll(form, () => shown), text);
+}
+
+/** What is looked for in every text that is written; made anew when a value is registered. */
+interface Forms {
+  readonly any: RegExp;
+  /** Each form and what stands for it, those of longer values first. */
+  readonly each: readonly (readonly [form: string, shown: string])[];
+}
+
+let forms: Forms | undefined;
+
+function formsOf(all: ReadonlyMap<string, string>): Forms {
+  const each = [...all]
+    .sort(([a], [b]) => b.length - a.length)
+    .flatMap(([value, name]) => {
+      const bytes = Buffer.from(value);
+      const json = JSON.stringify(value).slice(1, -1);
+      const written = [value, json, encodeURIComponent(value), bytes.toString("base64"), bytes.toString("base64url")];
+      return [...new Set(written)].map((form) => [form, `‹${name}›`] as const);
+    });
+  return { any: new RegExp(each.map(([form]) => RegExp.escape(form)).join("|")), each };
 }
