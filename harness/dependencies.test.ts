@@ -26,7 +26,7 @@ const rooms: Record<string, readonly string[]> = {
 /** Third parties that only some files may name. */
 const pinned: Record<string, RegExp> = {
   dockerode: /^harness\/(drivers\/docker[^/]*|transports\/docker-exec)\.ts$/,
-  testcontainers: /^harness\/drivers\/docker[^/]*\.ts$/,
+  testcontainers: /^harness\/(drivers\/docker[^/]*|bench\/(peers|ready)\.bench)\.ts$/,
   vitest:
     /^harness\/(index\.ts$|vitest(\.config\.ts|\/))|\.(test|spec|bench)\.ts$|\/contract\.ts$|^fixtures\/broken\/find-twins\.ts$/,
   "vitest/config": /^harness\/vitest\.config\.ts$/,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { hostNode } from "../drivers/shell-node.ts";
 import { messageOf } from "../model/errors.ts";
 import { Store } from "../store/store.ts";
-import { haveGoss } from "./goss.ts";
+import { goss as gossProgram, haveGoProgram } from "./go-program.ts";
 import { diskRows, machineRows } from "./machine-rows.ts";
 import { machineRecipe } from "./machine-work.ts";
 import type { Measuring } from "./measure.ts";
@@ -19,7 +19,7 @@ import { gossfile } from "./work.ts";
 export async function measureMachines(measuring: Measuring & { readonly full: boolean }): Promise<Row[]> {
   const { config, say, rounds } = measuring;
   mkdirSync(join(config.state, "bench"), { recursive: true });
-  const goss = await haveGoss(config.state, say);
+  const goss = await haveGoProgram(gossProgram, config.state, say);
   const room = mkdtempSync(join(config.state, "bench", "work-"));
   const host = hostNode();
   try {

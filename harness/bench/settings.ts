@@ -5,6 +5,10 @@ import { dirname } from "node:path";
 export interface BenchSettings {
   /** Directory with `goss`, `goss.yaml` and `defect.yaml`, to be mounted at `gossMount`; absent where goss is missing. */
   readonly goss?: string;
+  /** Its `pytest`, and a directory with `test_files.py` and `test_defect.py`; absent where testinfra is missing. */
+  readonly testinfra?: { readonly pytest: string; readonly directory: string };
+  /** Directory with `files_spec.rb` and `defect_spec.rb`; absent where serverspec is missing. */
+  readonly serverspec?: string;
   /** File for the answer. */
   readonly answer: string;
   readonly warmUp: number;

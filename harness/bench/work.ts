@@ -5,7 +5,7 @@ import { readConfig } from "../config.ts";
 import { all, bind, container, defineEnvironment, file, fromRecipe, recipe, run } from "../index.ts";
 
 /** Half of them root's, half of them studio's, in ten directories. */
-const files = Array.from({ length: 100 }, (_, index) => {
+export const files = Array.from({ length: 100 }, (_, index) => {
   const owner = index % 2 === 0 ? "root" : "studio";
   return { path: `/srv/bench/${Math.floor(index / 10)}/file-${index}`, owner, group: owner };
 });

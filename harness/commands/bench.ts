@@ -1,13 +1,15 @@
 // Decides how `assay bench` goes: the image first, then the measurements, then the table, on the terminal and in reports/bench.md.
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { join, relative } from "node:path";
 import { promisify } from "node:util";
-import { gossVersion } from "../bench/goss.ts";
+import { goss } from "../bench/go-program.ts";
 import { machineRecipe } from "../bench/machine-work.ts";
 import { measure } from "../bench/measure.ts";
 import { measureMachines } from "../bench/measure-machines.ts";
+import { measurePeers } from "../bench/measure-peers.ts";
 import { type Machine, markdownPart, pageWith, plainTable, type Row, verdictOf } from "../bench/table.ts";
 import { benchRecipe } from "../bench/work.ts";
 import { type Config, readConfig } from "../config.ts";
@@ -19,7 +21,7 @@ import { Store } from "../store/store.ts";
 import { proxies } from "./proxies.ts";
 import { engineFacts } from "./surroundings.ts";
 
-const parts = ["containers", "machines", "all"] as const;
+const parts = ["containers", "peers", "machines", "all"] as const;
 
 export interface BenchOptions {
   /** Default `all`; `machines` without the disk that is built from nothing: `--quick`. */
@@ -45,8 +47,10 @@ export async function benchCommand({ part = "all", quick = false }: BenchOptions
     writeFileSync(page, pageWith(before, title, markdownPart(rows, machine)));
     console.log(`${plainTable(rows)}\n\nwritten to ${relative(process.cwd(), page)}`);
   };
-  if (part !== "machines") await containers(config, say, (rows, machine) => tell("Containers", rows, machine));
-  if (part !== "containers") await machines(config, quick, say, (rows, machine) => tell("Machines", rows, machine));
+  const wanted = (one: (typeof parts)[number]) => part === "all" || part === one;
+  if (wanted("containers")) await containers(config, say, (rows, machine) => tell("Containers", rows, machine));
+  if (wanted("peers")) await peers(config, say, (rows, machine) => tell("Containers, other peers", rows, machine));
+  if (wanted("machines")) await machines(config, quick, say, (rows, machine) => tell("Machines", rows, machine));
   const verdicts = all.map(verdictOf);
   if (verdicts.includes("not met")) return ExitCode.failed;
   return verdicts.includes("peer missing") || verdicts.includes("not measured") ? ExitCode.couldNotAsk : ExitCode.met;
@@ -62,8 +66,16 @@ async function containers(config: Config, say: (line: string) => void, tell: Tel
   const driver = await enginesOf(engineFacts(config)).docker();
   const engines = await prepared(config, driver, say);
   const { rows, gossMissing } = await measure({ config, say, warmUp: 5, rounds: 15 });
-  const goss = gossMissing === undefined ? { goss: gossVersion } : {};
-  tell(rows, thisMachine({ ...engines, "docker command": await dockerCommand(), ...goss }, config.version));
+  const peer = gossMissing === undefined ? { goss: goss.version } : {};
+  tell(rows, thisMachine({ ...engines, "docker command": await dockerCommand(), ...peer }, config.version));
+}
+
+async function peers(config: Config, say: (line: string) => void, tell: Tell): Promise<void> {
+  const driver = await enginesOf(engineFacts(config)).docker();
+  const engines = await prepared(config, driver, say);
+  const { rows, versions } = await measurePeers({ config, say, warmUp: 1, rounds: 5 });
+  const { version } = createRequire(import.meta.url)("testcontainers/package.json") as { version: string };
+  tell(rows, thisMachine({ ...engines, testcontainers: version, ...versions }, config.version));
 }
 
 /** The disk is in the store before anything is timed. */
@@ -74,7 +86,7 @@ async function machines(config: Config, quick: boolean, say: (line: string) => v
   const store = new Store({ directory: config.store, disks: config.disks, environment: proxies() });
   await store.build(machineRecipe, { say });
   const rows = await measureMachines({ config, say, warmUp: 1, rounds: 5, full: !quick });
-  tell(rows, thisMachine({ libvirt: version, qemu, goss: gossVersion }, config.version));
+  tell(rows, thisMachine({ libvirt: version, qemu, goss: goss.version }, config.version));
 }
 
 /** The image is in the engine, so that no run builds or loads it. Answers the engine's version. */
