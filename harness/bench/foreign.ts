@@ -18,8 +18,10 @@ export function foreignProject(directory: string, project: string, labels: Recor
 }
 
 function testFile(labels: Record<string, string>): string {
-  return `import { GenericContainer } from "testcontainers";
-import { afterAll, beforeAll, expect, test } from "vitest";
+  // Not imports of this file.
+  const of = (name: string) => JSON.stringify(name);
+  return `import { GenericContainer } from ${of("testcontainers")};
+import { afterAll, beforeAll, expect, test } from ${of("vitest")};
 
 const files = ${JSON.stringify(files, null, 2)};
 let container;

@@ -1,7 +1,9 @@
 // Timings as numbers, and numbers as a table: all of it pure.
 import { describe, expect, test } from "vitest";
+import { chartOf } from "./chart.ts";
+import { pageOf, withPart } from "./page.ts";
 import { ratioOf, sampleOf } from "./sample.ts";
-import { markdownPart, pageWith, plainTable, type Row, verdictOf } from "./table.ts";
+import { markdownPart, plainTable, type Row, verdictOf } from "./table.ts";
 
 describe("a sample", () => {
   test("is median and quartiles, in whatever order the timings came", () => {
@@ -80,10 +82,41 @@ describe("a table", () => {
     expect(page).toContain("- memory (load average 0.5 to 7.0)");
     expect(page).toContain("  - Assay: from the store; missing: not built");
   });
+});
+
+describe("the page and its chart", () => {
+  const row = (work: string, ours: number, more: Partial<Row> = {}): Row => ({
+    work,
+    ours: { by: "all()", sample: sampleOf([ours]) },
+    peer: { by: "a shell", sample: sampleOf([100]) },
+    ...more,
+  });
+  const machine = { cpus: 2, memoryBytes: 2 ** 30, versions: { node: "v24.0.0" } };
 
   test("a part that is measured anew leaves the others", () => {
-    const page = pageWith(pageWith("", "Machines", "boots"), "Containers", "runs\n");
-    expect(page).toContain("## Containers\n\nruns\n\n## Machines\n\nboots\n");
-    expect(pageWith(page, "Machines", "resets")).toBe(page.replace("boots", "resets"));
+    const first = withPart({}, "Machines", { rows: [row("boots", 50)], machine });
+    const both = withPart(first, "Containers", { rows: [row("runs", 50)], machine });
+    expect(Object.keys(both)).toEqual(["Containers", "Machines"]);
+    const page = pageOf(both);
+    expect(page).toMatch(/^## Containers\n\n[^#]*\| runs [^#]*^## Machines\n\n[^#]*\| boots /m);
+    const again = pageOf(withPart(both, "Machines", { rows: [row("resets", 50)], machine }));
+    expect(again).toBe(page.replaceAll("boots", "resets"));
+  });
+
+  test("what has no ratio is not drawn; what comes from outside is escaped; a line begins or ends at the peer", () => {
+    const missing = row("no peer", 1, { peer: { by: "a shell", missing: "there is none" } });
+    const chart = chartOf([row("a <b>", 10, { target: 0.5 }), missing, row("slow", 400, { target: 2 })]);
+    expect(chart).not.toContain("no peer");
+    expect(chart).toContain("a &lt;b&gt;");
+    const bars = [...chart.matchAll(/<rect x="(\d+)" y="\d+" width="(\d+)".*fill="(#\w+)"/g)].map(
+      ([, x, width, fill]) => ({ x: Number(x), end: Number(x) + Number(width), fill }),
+    );
+    expect(bars).toHaveLength(2);
+    const one = Number(/class="one" x1="(\d+)"/.exec(chart)?.[1]);
+    expect(bars[0]?.end).toBe(one);
+    expect(bars[1]?.x).toBe(one);
+    expect(bars[0]?.fill).not.toBe(bars[1]?.fill);
+    // A tenth of the peer, and four times it, on one scale.
+    expect((bars[1]?.end ?? 0) - one).toBeCloseTo((one - (bars[0]?.x ?? 0)) * Math.log10(4), -1);
   });
 });

@@ -54,26 +54,6 @@ export function plainTable(rows: readonly Row[]): string {
     .join("\n");
 }
 
-const opening = [
-  "# Assay against the same work by other means",
-  "",
-  "Medians in milliseconds where nothing else is said, with the quartiles behind them. Both sides did the same work in the same",
-  "run, by turns, after warm-up. Only the ratios mean something on another machine.",
-].join("\n");
-
-/** The page with one part of it measured anew; the others stay as they are. Titles are `Containers` and `Machines`. */
-export function pageWith(page: string, title: string, part: string): string {
-  const parts = new Map(
-    page
-      .split(/^## /m)
-      .slice(1)
-      .map((text) => [text.slice(0, text.indexOf("\n")), text.slice(text.indexOf("\n")).trim()] as const),
-  );
-  parts.set(title, part.trim());
-  const sorted = [...parts].sort(([a], [b]) => (a < b ? -1 : 1));
-  return `${[opening, ...sorted.map(([name, text]) => `## ${name}\n\n${text}`)].join("\n\n")}\n`;
-}
-
 /** One part of the page in Markdown: table, how each side did its work, the machine. */
 export function markdownPart(rows: readonly Row[], machine: Machine): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;

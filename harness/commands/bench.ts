@@ -1,6 +1,5 @@
-// Decides how `assay bench` goes: the image first, then the measurements, then the table, on the terminal and in reports/bench.md.
+// Decides how `assay bench` goes: the image first, then the measurements, then the table on the terminal, and page, chart and numbers in `reports`.
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { join, relative } from "node:path";
@@ -10,7 +9,8 @@ import { machineRecipe } from "../bench/machine-work.ts";
 import { measure } from "../bench/measure.ts";
 import { measureMachines } from "../bench/measure-machines.ts";
 import { measurePeers } from "../bench/measure-peers.ts";
-import { type Machine, markdownPart, pageWith, plainTable, type Row, verdictOf } from "../bench/table.ts";
+import { keepPart } from "../bench/page.ts";
+import { type Machine, plainTable, type Row, verdictOf } from "../bench/table.ts";
 import { benchRecipe } from "../bench/work.ts";
 import { type Config, readConfig } from "../config.ts";
 import type { Driver } from "../drivers/driver.ts";
@@ -39,12 +39,10 @@ export async function benchCommand({ part = "all", quick = false }: BenchOptions
     });
   const config = readConfig();
   const say = (line: string) => console.error(`bench: ${line}`);
-  const page = join(config.project, "reports", "bench.md");
   const all: Row[] = [];
   const tell = (title: string, rows: readonly Row[], machine: Machine) => {
     all.push(...rows);
-    const before = existsSync(page) ? readFileSync(page, "utf8") : "";
-    writeFileSync(page, pageWith(before, title, markdownPart(rows, machine)));
+    const page = keepPart(join(config.project, "reports"), title, { rows, machine });
     console.log(`${plainTable(rows)}\n\nwritten to ${relative(process.cwd(), page)}`);
   };
   const wanted = (one: (typeof parts)[number]) => part === "all" || part === one;
