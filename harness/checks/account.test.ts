@@ -25,6 +25,30 @@ describe("what getent and id printed in a Debian 12 container is read", () => {
     ]);
   });
 
+  test("of musl's getent (Alpine), and of the file where there is none", () => {
+    // A group without members has no last field there: getent.c of aports, main/musl.
+    expect(groupEntry.parse(output("root:x:0:root\nvfx:x:1000\n"), ["root", "vfx"])).toEqual([
+      { gid: 0 },
+      { gid: 1000 },
+    ]);
+    const file = output("root:x:0:0:root:/root:/bin/sh\nops:x:1:1::/:/bin/sh\n", 78);
+    expect(userEntry.parse(file, ["ops", "nope"])).toMatchObject([{ uid: 1 }, undefined]);
+    expect(() => userEntry.parse(output("", 78), ["ops"])).toThrow(ObservationError);
+    expect(groupsOf.parse(output("1 id: unknown user nope\0"), ["nope"])).toEqual([undefined]);
+  });
+
+  test("a getent that ends at the first unknown name is asked again", async () => {
+    const node = hostNode();
+    const musl = `getent() {
+  database=$1; shift
+  for name do grep "^$name:" /etc/$database || return 2; done
+}`;
+    const probe = { ...userEntry, script: (names: readonly string[]) => `${musl}\n${userEntry.script(names)}` };
+    const seen = await Promise.all(["--", "nosuch-user", "root"].map((name) => node.observe(probe, name)));
+    expect(seen).toEqual([undefined, undefined, await node.observe(userEntry, "root")]);
+    await node.close();
+  });
+
   test("a user's groups", () => {
     const text = "0 root\x001 id: 'nope': no such user\x000 postgres ssl-cert\0";
     expect(groupsOf.parse(output(text), ["root", "nope", "postgres"])).toEqual([

@@ -1,6 +1,7 @@
 // Decides which sentences can be said about users and groups, as the node's name service knows them (`getent`, `id`).
 import { type Probe, quoteWord } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
+import { askNameService, byFile } from "./name-service.ts";
 import { type PasswordState, passwordState, sayPassword } from "./password.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { groupsFromTree, membershipsFromTree, usersFromTree } from "./tree-account.ts";
@@ -20,9 +21,9 @@ export interface GroupEntry {
 /** Subject: a user name. Answer: its entry, `undefined` where there is no such user. */
 export const userEntry: Probe<string, UserEntry | undefined> = {
   name: "getent passwd",
-  script: (names) => `getent passwd -- ${names.map(quoteWord).join(" ")}`,
+  script: (names) => askNameService("passwd", names),
   parse: (output, names) =>
-    entries(output, names, "passwd", 7, ([, , uid, gid, , home = "", shell = ""]) => ({
+    entries(output, names, "passwd", [7], ([, , uid, gid, , home = "", shell = ""]) => ({
       uid: Number(uid),
       gid: Number(gid),
       home,
@@ -34,8 +35,9 @@ export const userEntry: Probe<string, UserEntry | undefined> = {
 /** Subject: a group name. Answer: its entry, `undefined` where there is no such group. */
 export const groupEntry: Probe<string, GroupEntry | undefined> = {
   name: "getent group",
-  script: (names) => `getent group -- ${names.map(quoteWord).join(" ")}`,
-  parse: (output, names) => entries(output, names, "group", 4, ([, , gid]) => ({ gid: Number(gid) })),
+  script: (names) => askNameService("group", names),
+  // musl's getent leaves out the last field where a group has no members.
+  parse: (output, names) => entries(output, names, "group", [4, 3], ([, , gid]) => ({ gid: Number(gid) })),
   fromTree: groupsFromTree,
 };
 
@@ -55,7 +57,9 @@ for name in ${names.map(quoteWord).join(" ")}; do groups=$(id -Gn -- "$name" 2>&
       if (status === "0")
         return groups.every((group) => /^[^:\s]+$/.test(group)) ? groups : unreadable("id -Gn", output);
       const said = groups.join(" ");
-      return /no such user/i.test(said) ? undefined : failedProbe(`cannot list the groups of ${name}`, said);
+      return /no such user|unknown user/i.test(said)
+        ? undefined
+        : failedProbe(`cannot list the groups of ${name}`, said);
     });
   },
   fromTree: membershipsFromTree,
@@ -152,17 +156,17 @@ function entries<Entry>(
   output: Parameters<Probe<string, Entry>["parse"]>[0],
   names: readonly string[],
   database: string,
-  fieldCount: number,
+  fieldCounts: readonly number[],
   read: (fields: readonly string[]) => Entry,
 ): readonly (Entry | undefined)[] {
   requireTool(output, "getent", `the ${database} database`);
-  if (output.status !== 0 && output.status !== 2) throw unreadable(`getent ${database}`, output);
+  if (![0, 2, byFile].includes(output.status)) throw unreadable(`getent ${database}`, output);
   const found = new Map<string, Entry>();
   for (const line of output.stdout.toString("utf8").split("\n").filter(Boolean)) {
     const fields = line.split(":");
-    if (fields.length !== fieldCount) throw unreadable(`getent ${database}`, output);
+    if (!fieldCounts.includes(fields.length)) throw unreadable(`getent ${database}`, output);
     found.set(fields[0] ?? "", read(fields));
   }
-  if (output.status === 0 && names.length > 0 && found.size === 0) throw unreadable(`getent ${database}`, output);
+  if (output.status !== 2 && names.length > 0 && found.size === 0) throw unreadable(`getent ${database}`, output);
   return names.map((name) => found.get(name));
 }

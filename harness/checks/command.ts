@@ -2,6 +2,7 @@
 import type { Check } from "../model/check.ts";
 import { type Command, type ExecOptions, type ExecResult, sayCommand } from "../model/exec.ts";
 import type { Node } from "../model/node.ts";
+import { readAs, sentencesAbout } from "./data.ts";
 import { about, verdict } from "./question.ts";
 import { excerpt, occurs, sayFound, sayWanted, type Wanted } from "./wanted.ts";
 
@@ -34,6 +35,24 @@ export function command(words: Command, options: ExecOptions = {}) {
     prints: (wanted: Wanted) => prints("stdout", "prints", wanted),
     /** Text or pattern occurs in its standard error, whatever the status. */
     printsError: (wanted: Wanted) => prints("stderr", "prints the error", wanted),
+    /**
+     * A value in JSON on its standard output, whatever the status, by the path of `file(…).json`.
+     * @example command(["ip", "-j", "route"]).json("[0].dst").is("default")
+     */
+    json: (path?: string) =>
+      sentencesAbout<Node>(
+        {
+          subject: (place) => `${place("JSON")} that command ${excerptLine(said)} prints`,
+          command: said,
+          async observe(node) {
+            const seen = await node.exec(words, options);
+            const read = await readAs("JSON", Buffer.from(seen.stdout));
+            return "flaw" in read ? { flaw: `${read.flaw} (${sayEnd(seen)})` } : read;
+          },
+        },
+        "JSON",
+        path,
+      ),
   };
 }
 

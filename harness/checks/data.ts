@@ -20,18 +20,42 @@ export type DataSeen = Parsed | NoContents;
  * The path's grammar is `dataSteps`'; without a path it is the whole.
  */
 export function dataIn(file: string, format: DataFormat, path = "") {
-  const steps = dataSteps(path);
-  const ask = about<Node, DataSeen>({
-    subject: `${steps.length === 0 ? format : `${sayPath(steps)} in the ${format}`} of file ${sayWord(file)}`,
-    command: `cat ${sayWord(file)}`,
-    async observe(node) {
-      const seen = await node.observe(fileContents, file);
-      if ("nothing" in seen) return seen;
-      if (!seen.whole || seen.bytes.length > dataLimit)
-        throw failedProbe(`cannot read ${file} as ${format}`, `it is longer than ${dataLimit} bytes`);
-      // The parsers are loaded where one is needed.
-      return (await import("./data-parse.ts")).parseData(format, seen.bytes);
+  return sentencesAbout<Node>(
+    {
+      subject: (place) => `${place(format)} of file ${sayWord(file)}`,
+      command: `cat ${sayWord(file)}`,
+      async observe(node) {
+        const seen = await node.observe(fileContents, file);
+        if ("nothing" in seen) return seen;
+        if (!seen.whole || seen.bytes.length > dataLimit)
+          throw failedProbe(`cannot read ${file} as ${format}`, `it is longer than ${dataLimit} bytes`);
+        return readAs(format, seen.bytes);
+      },
     },
+    format,
+    path,
+  );
+}
+
+/** The parsers are loaded where one is needed. */
+export async function readAs(format: DataFormat, bytes: Buffer): Promise<Parsed> {
+  return (await import("./data-parse.ts")).parseData(format, bytes);
+}
+
+/** The sentences about a value in contents that come from anywhere; `place` says where in them it is: `port in the JSON`. */
+export function sentencesAbout<N extends Node>(
+  contents: {
+    readonly subject: (place: (format: DataFormat) => string) => string;
+    readonly command: string;
+    readonly observe: (node: N) => Promise<DataSeen>;
+  },
+  format: DataFormat,
+  path = "",
+) {
+  const steps = dataSteps(path);
+  const ask = about<N, DataSeen>({
+    ...contents,
+    subject: contents.subject((what) => (steps.length === 0 ? what : `${sayPath(steps)} in the ${what}`)),
   });
   /** A sentence about the value; that there is none is not met, whatever it says. */
   const say = (predicate: string, expected: string, holds: (value: unknown) => boolean) =>

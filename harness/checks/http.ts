@@ -2,28 +2,31 @@
 import { sayCommand } from "../model/exec.ts";
 import type { Node } from "../model/node.ts";
 import type { Judgement } from "../model/outcome.ts";
+import { readAs, sentencesAbout } from "./data.ts";
 import { type Exchange, exchangeFromHere, httpExchange } from "./http-exchange.ts";
-import { about, requireSubject, verdict } from "./question.ts";
+import { type HttpOptions, httpRequest } from "./http-request.ts";
+import { about, verdict } from "./question.ts";
 import { excerpt, occurs, sayFound, sayWanted, type Wanted } from "./wanted.ts";
 
 /**
- * One GET, without following redirects. Asked of `host` it is made by this process; of any other node, inside it, by curl, python3 or
- * bash. A refused or silent connection is "not met"; a name that cannot be resolved, or no tool, rejects. Waits at most 5 s.
+ * One request, a GET that follows no redirects unless it is told otherwise. Asked of `host` it is made by this process; of any other
+ * node, inside it, by curl or python3; plain http without redirects also by bash or busybox's nc. A refused or silent connection, a
+ * certificate that is not trusted and redirects without end are "not met"; a name that cannot be resolved, a file that is not there, or
+ * no tool, rejects. Waits at most 5 s.
  *
  * @example await expect(web).toMeet(http("http://127.0.0.1:8080/health").answers(200), { within: "20s" });
+ * @example await expect(web).toMeet(http("https://web/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}", ca: "/etc/ca.pem" }).answers(401));
  * @example await expect(host).toMeet(http(`http://127.0.0.1:${web.port(8080).port}/`).bodyContains("Welcome"));
  */
-export function http(url: string) {
-  requireSubject(
-    /^https?:\/\/[^\s\0]+$/.test(url) && URL.canParse(url),
-    `"${url}" is not an http or https URL`,
-    "write it whole, as in http://127.0.0.1:8080/",
-  );
-  const ask = about<Node, Exchange>({
-    subject: url,
-    command: sayCommand(["curl", "-i", url]),
-    observe: (node) => (node.kind === "host" ? exchangeFromHere(url) : node.observe(httpExchange, url)),
-  });
+export function http(url: string, options: HttpOptions = {}) {
+  const request = httpRequest(url, options);
+  const { method } = request;
+  const subject = method === "GET" ? url : `${method} ${url}`;
+  // Headers and body may hold secrets: they are not said.
+  const command = sayCommand(["curl", "-i", ...(method === "GET" ? [] : ["-X", method]), url]);
+  const observe = (node: Node) =>
+    node.kind === "host" ? exchangeFromHere(request) : node.observe(httpExchange, request);
+  const ask = about<Node, Exchange>({ subject, command, observe });
   return {
     /** With this status, or with any response at all. */
     answers: (status?: number) =>
@@ -57,6 +60,23 @@ export function http(url: string) {
           met: occurs(wanted, response.body),
           seen: sayFound(wanted, response.body),
         })),
+      ),
+    /**
+     * A value in a body of JSON, whatever the status, by the path of `file(…).json`.
+     * @example http("http://127.0.0.1:9200/_cluster/health").json("status").is("green")
+     */
+    json: (path?: string) =>
+      sentencesAbout<Node>(
+        {
+          subject: (place) => `${place("JSON")} that ${subject} answers`,
+          command,
+          async observe(node) {
+            const seen = await observe(node);
+            return "refused" in seen ? { flaw: `no answer: ${seen.refused}` } : readAs("JSON", Buffer.from(seen.body));
+          },
+        },
+        "JSON",
+        path,
       ),
   };
 }

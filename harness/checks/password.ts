@@ -1,5 +1,6 @@
 // Decides how the state of passwords is seen, from the shadow database. A hash is never told, only that there is one and of which kind.
-import { type Probe, quoteWord } from "../model/check.ts";
+import type { Probe } from "../model/check.ts";
+import { askNameService, byFile } from "./name-service.ts";
 import { passwordsFromTree } from "./tree-account.ts";
 import { denied, missingTool, requireTool, unreadable } from "./unanswered.ts";
 
@@ -16,13 +17,12 @@ export const passwordState: Probe<string, PasswordState | undefined> = {
   name: "getent shadow",
   // Who may not read the database is told by getent that nobody is in it.
   script: (names) => `export LC_ALL=C
-command -v getent >/dev/null || exit 127
 [ ! -e /etc/shadow ] || [ -r /etc/shadow ] || exit 77
-getent shadow -- root ${names.map(quoteWord).join(" ")}`,
+${askNameService("shadow", ["root", ...names])}`,
   parse(output, names) {
     requireTool(output, "getent", "the state of a password");
     if (output.status === 77) throw denied("cannot read the shadow database", "permission denied");
-    if (output.status !== 0 && output.status !== 2) throw unsaid(output.status);
+    if (![0, 2, byFile].includes(output.status)) throw unsaid(output.status);
     const lines = output.stdout.toString("utf8").split("\n").filter(Boolean);
     const states = new Map<string, PasswordState>();
     for (const line of lines) {

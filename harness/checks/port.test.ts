@@ -54,7 +54,7 @@ probeContract(hostNode, { probe: listeners, subject: "tcp/1", tools: ["grep"] })
 probeContract(hostNode, {
   probe: socketHolders,
   subject: "1",
-  tools: ["find", "grep"],
+  tools: ["find", "grep", "ls"],
   elsewhere: "sight of every process",
 });
 
@@ -123,8 +123,27 @@ describe("who holds a socket", () => {
     expect(parse(named, linked + looked, refused)).toEqual([[{ pid: 277, name: "sshd" }]]);
   });
 
-  test("busybox's find cannot tell", () => {
-    expect(() => parse(named, "", "find: unrecognized: -lname\nBusyBox v1.35.0\n")).toThrow(/GNU find/);
+  test("where find is busybox's, ls tells", () => {
+    // Recorded: ls of busybox 1.35 and of coreutils 9.1.
+    const busybox = `/proc/1/fd:
+total 0
+lr-x------    1 root     root            64 Nov 21 15:00 0 -> /dev/null
+
+/proc/277/fd:
+total 0
+lrwx------    1 root     root            64 Nov 21 15:00 3 -> socket:[16401]
+lrwx------    1 root     root            64 Nov 21 15:00 4 -> pipe:[9]
+`;
+    const coreutils = `/proc/277/fd:
+total 0
+lrwx------ 1 root root 64 Nov 21 15:00 3 -> socket:[16401]
+`;
+    for (const text of [busybox, coreutils])
+      expect(parse(named, `${text}ls /proc/self/comm\n`)).toEqual([[{ pid: 277, name: "sshd" }]]);
+    expect(parse(named, "ls /proc/self/comm\n", "ls: /proc/1/fd: Permission denied\n")[0]).toMatchObject({
+      code: "probe-denied",
+    });
+    expect(() => parse(named, busybox)).toThrow(ObservationError);
   });
 
   test.each([

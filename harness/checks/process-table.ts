@@ -1,7 +1,7 @@
 // Decides how the processes of a node are seen: two `grep` over /proc, no `ps`. Leaves out the probe's own processes and
 // shells that were entered from outside the way the probe's was.
 import type { Probe } from "../model/check.ts";
-import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
+import { failedProbe, missingTool, requireTool, unreadable } from "./unanswered.ts";
 
 export interface ProcessFacts {
   readonly pid: number;
@@ -25,7 +25,7 @@ read -r self _ </proc/self/stat
 printf '%s %s\\0' "$$" "$self"
 grep -sHE '^(Name|State|PPid|Uid):' /proc/[0-9]*/status
 printf '\\0'
-grep -saHzZ '' /proc/[0-9]*/cmdline
+grep -saHz '' /proc/[0-9]*/cmdline
 exit 0`,
   parse(output, names) {
     requireTool(output, "grep", "processes");
@@ -35,6 +35,8 @@ exit 0`,
     const table = readStatuses(statuses, args);
     const [shell, self] = own.split(" ").map(Number);
     if (shell === undefined || self === undefined || !table.has(shell)) throw unreadable("grep /proc/*/status", output);
+    // The shell that asks was started with at least its own name.
+    if (!args.has(shell)) throw missingTool("a grep that knows -z", "processes");
     const running = [...table.values()].filter((each) => !isOurs(each, table, shell, self));
     return names.map((name) => running.filter((each) => goesBy(name, each)));
   },
@@ -77,14 +79,14 @@ function readStatuses(text: string, args: ReadonlyMap<number, readonly string[]>
   return table;
 }
 
-/** Pairs of `/proc/12/cmdline` and one argument. */
+/** `/proc/12/cmdline:` and one argument. */
 function readCommandLines(fields: readonly string[]): Map<number, string[]> {
   const args = new Map<number, string[]>();
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const pid = Number(/^\/proc\/(\d+)\/cmdline$/.exec(fields[at] ?? "")?.[1]);
-    const known = args.get(pid);
-    if (known === undefined) args.set(pid, [fields[at + 1] ?? ""]);
-    else known.push(fields[at + 1] ?? "");
+  for (const field of fields) {
+    const [, pid = "", word = ""] = /^\/proc\/(\d+)\/cmdline:(.*)$/s.exec(field) ?? [];
+    const known = args.get(Number(pid));
+    if (known === undefined) args.set(Number(pid), [word]);
+    else known.push(word);
   }
   return args;
 }

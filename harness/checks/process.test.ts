@@ -15,7 +15,7 @@ describe("what grep found in /proc of a Debian 12 container is read", () => {
     status: 0,
     stderr: "",
     stdout: Buffer.from(
-      `80 86\0${status(1, "sleep", "S (sleeping)", 0, 0)}${status(80, "sh", "S (sleeping)", 0, 0)}${status(86, "sh", "S (sleeping)", 80, 0)}${more}\0/proc/1/cmdline\0sleep\0/proc/1/cmdline\0infinity\0/proc/80/cmdline\0/bin/sh\0/proc/86/cmdline\0/bin/sh\0${args}`,
+      `80 86\0${status(1, "sleep", "S (sleeping)", 0, 0)}${status(80, "sh", "S (sleeping)", 0, 0)}${status(86, "sh", "S (sleeping)", 80, 0)}${more}\0/proc/1/cmdline:sleep\0/proc/1/cmdline:infinity\0/proc/80/cmdline:/bin/sh\0/proc/86/cmdline:/bin/sh\0${args}`,
     ),
   });
 
@@ -29,7 +29,7 @@ describe("what grep found in /proc of a Debian 12 container is read", () => {
 
   test("a shell entered beside the one that asked is left out; one that a program started is not", () => {
     const more = `${status(90, "sh", "S (sleeping)", 0, 0)}${status(91, "sh", "S (sleeping)", 1, 0)}`;
-    const args = "/proc/90/cmdline\0/bin/sh\0/proc/91/cmdline\0/bin/sh\0";
+    const args = "/proc/90/cmdline:/bin/sh\0/proc/91/cmdline:/bin/sh\0";
     expect(processesNamed.parse(recorded(more, args), ["sh"])[0]).toMatchObject([{ pid: 91 }]);
   });
 
@@ -49,17 +49,23 @@ describe("what grep found in /proc of a Debian 12 container is read", () => {
     ],
     ["a title written over the arguments", "nginx", "nginx", ["nginx: master process /usr/sbin/nginx"]],
   ])("a process goes by %s", (_, name, kernelName, words) => {
-    const args = words.map((word) => `/proc/9/cmdline\0${word}\0`).join("");
+    const args = words.map((word) => `/proc/9/cmdline:${word}\0`).join("");
     const [seen] = processesNamed.parse(recorded(status(9, kernelName, "S (sleeping)", 1, 33), args), [name]);
     expect(seen).toMatchObject([{ pid: 9, uid: 33, args: words }]);
   });
 
   test("a long name's beginning is not the name of another", () => {
     const [seen] = processesNamed.parse(
-      recorded(status(9, "a-very-long-dae", "S", 1, 0), "/proc/9/cmdline\0/x/a-very-long-daemon2\0"),
+      recorded(status(9, "a-very-long-dae", "S", 1, 0), "/proc/9/cmdline:/x/a-very-long-daemon2\0"),
       ["a-very-long-daemon"],
     );
     expect(seen).toEqual([]);
+  });
+
+  test("a grep without -z shows no arguments: that is told, and not taken for none", () => {
+    const { stdout, ...rest } = recorded();
+    const bare = Buffer.from(stdout.toString().replaceAll(/\/proc\/\d+\/cmdline.*/gs, ""));
+    expect(() => processesNamed.parse({ ...rest, stdout: bare }, ["sleep"])).toThrow(/a grep that knows -z/);
   });
 
   test("a /proc that hides processes is an error", () => {

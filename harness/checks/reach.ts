@@ -1,4 +1,4 @@
-// Decides how a TCP connection is tried from inside a node: by python3, perl, or bash, whichever is there. Each tells refusal from a
+// Decides how a TCP connection is tried from inside a node: by python3, perl, bash, or busybox's nc, whichever is there. Each tells refusal from a
 // name that cannot be resolved; a program that does not is left alone.
 import { type Probe, quoteWord } from "../model/check.ts";
 import { failedProbe, missingTool, unreadable } from "./unanswered.ts";
@@ -34,6 +34,12 @@ try() {
     getent ahosts "$1" >/dev/null || { echo "name 0 the name $1 cannot be resolved"; return; }
     said=$(timeout ${seconds} bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "$1" "$2" 2>&1)
     case $? in 0) echo "open connected" ;; 124) echo "shut timed out" ;; *) echo "shut \${said##*: }" ;; esac
+  elif nc --help 2>&1 | grep -q '^BusyBox'; then
+    # What it runs once it is connected ends at once.
+    said=$(nc -w ${seconds} "$1" "$2" -e true 2>&1 </dev/null) && { echo "open connected"; return; }
+    case $said in *"bad address"*) echo "name 0 the name $1 cannot be resolved" ;; 
+    "nc: timed out") case $1 in *[!0-9.:]*) echo "name 0 the name $1 was not resolved, or nobody answered, in time" ;; *) echo "shut timed out" ;; esac ;;
+    "nc: can't connect"*) echo "shut \${said##*: }" ;; *) echo missing ;; esac
   else echo missing; fi
 }
 ${subjects
@@ -49,7 +55,7 @@ wait`,
       const line = lines.find((each) => each.startsWith(`${index} `))?.slice(`${index} `.length) ?? "";
       const [, word, said = ""] = /^(open|shut|name|missing) ?(.*)$/.exec(line) ?? [];
       if (word === "missing")
-        return missingTool("python3, perl or (with timeout and getent) bash", "what can be reached");
+        return missingTool("python3, perl, (with timeout and getent) bash, or busybox's nc", "what can be reached");
       if (word === "open" && said === "connected") return { reached: true, said };
       if (word === "shut" && said !== "") return { reached: false, said };
       // getaddrinfo(3): -2 and -5 are a name that does not exist, or has no address.

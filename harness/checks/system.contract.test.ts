@@ -8,17 +8,25 @@ import { shell } from "../model/exec.ts";
 import type { ContainerNode, Node } from "../model/node.ts";
 import { debianRootfs, recipe, run } from "../model/recipe.ts";
 import { openStage, type Stage } from "../vitest/stage.ts";
+import { groupEntry, groupsOf, userEntry } from "./account.ts";
 import { cron, cronEntries } from "./cron.ts";
 import { firewall } from "./firewall.ts";
+import { httpExchange } from "./http-exchange.ts";
 import { pip } from "./language-package.ts";
+import { moduleFacts } from "./module.ts";
+import { mountFacts } from "./mount.ts";
 import { address, networkInterface, route } from "./network.ts";
 import { interfaceFacts, routes } from "./network-facts.ts";
 import { alternative, hostName, os } from "./os.ts";
 import { pkg } from "./package.ts";
 import { packageFacts } from "./package-facts.ts";
-import { port } from "./port.ts";
+import { passwordState } from "./password.ts";
+import { listeners, port } from "./port.ts";
+import { socketHolders } from "./port-holders.ts";
 import { process as processCheck } from "./process.ts";
 import { openFiles, processEnvironment, processLimits } from "./process-inside.ts";
+import { processesNamed } from "./process-table.ts";
+import { reachable } from "./reach.ts";
 import { service } from "./service.ts";
 import { serviceFacts } from "./service-facts.ts";
 import { versionOrder } from "./version-order.ts";
@@ -43,7 +51,7 @@ const environment = defineEnvironment("system-checks", {
       capabilities: { add: ["NET_ADMIN"] },
       ulimits: { nofile: { soft: 1024, hard: 4096 } },
     }),
-    plain: container({ image: lab, idle: true, networks: ["quiet"] }),
+    plain: container({ image: lab, idle: true, networks: ["quiet"], dnsOptions: ["timeout:1", "attempts:1"] }),
   },
 });
 
@@ -363,6 +371,14 @@ const probes: readonly [Probe<never, unknown>, unknown][] = [
   [openFiles, 1],
   [processLimits, 1],
   [serviceFacts, "sysv cron"],
+  [processesNamed, "sleep"],
+  [listeners, "tcp/8123"],
+  [mountFacts, "/proc"],
+  [moduleFacts, "overlay"],
+  [userEntry, "games"],
+  [groupEntry, "shadow"],
+  [groupsOf, "nosuch"],
+  [passwordState, "games"],
 ] as never;
 test.each(probes.map(([probe, subject]) => ({ name: probe.name, probe, subject })))(
   "$name: busybox's tools alone give the same answer",
@@ -371,6 +387,32 @@ test.each(probes.map(([probe, subject]) => ({ name: probe.name, probe, subject }
     expect(await plain.observe(byBusybox, subject as never)).toEqual(await plain.observe(probe, subject as never));
   },
 );
+
+test("busybox's nc and ls show what is reached, what answers, and who listens", async () => {
+  const bare = <Subject, Answer>(probe: Probe<Subject, Answer>): Probe<Subject, Answer> => ({
+    ...probe,
+    script: (subjects) => `PATH=/bb\n${probe.script(subjects)}`,
+  });
+  await plain.succeed(shell("mkdir /www && echo hello >/www/a && setsid busybox httpd -p 127.0.0.1:8125 -h /www"));
+  expect(await plain.observe(bare(httpExchange), "http://127.0.0.1:8125/a")).toMatchObject({
+    status: 200,
+    body: "hello\n",
+  });
+  expect(await plain.observe(bare(httpExchange), "http://127.0.0.1:8125/b")).toMatchObject({ status: 404 });
+  expect(await plain.observe(bare(httpExchange), "http://127.0.0.1:1/")).toMatchObject({
+    refused: "Connection refused",
+  });
+  await expect(plain.observe(bare(httpExchange), "http://nosuch.invalid/")).rejects.toMatchObject({
+    code: "probe-failed",
+  });
+  expect(await plain.observe(bare(reachable), "127.0.0.1 8125")).toEqual({ reached: true, said: "connected" });
+  expect(await plain.observe(bare(reachable), "127.0.0.1 1")).toEqual({ reached: false, said: "Connection refused" });
+  await expect(plain.observe(bare(reachable), "nosuch.invalid 1")).rejects.toMatchObject({ code: "probe-failed" });
+  const [listener] = await plain.observe(listeners, "tcp/8125");
+  const held = await plain.observe(bare(socketHolders), listener?.inode ?? "");
+  expect(held).toEqual([{ pid: expect.any(Number), name: "busybox" }]);
+  expect(held).toEqual(await plain.observe(socketHolders, listener?.inode ?? ""));
+});
 
 test("apk's database is read by busybox alone", async () => {
   await plain.succeed(
