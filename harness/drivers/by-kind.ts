@@ -27,6 +27,7 @@ export interface EngineOptions extends DockerDriverOptions, LibvirtDriverOptions
 export class Engines {
   readonly #options: EngineOptions;
   #docker: Promise<DockerDriver> | undefined;
+  #answered: Promise<DockerDriver> | undefined;
   #libvirt: Promise<Driver> | undefined;
   #carried: Promise<Driver> | undefined;
   #still: Promise<Driver> | undefined;
@@ -46,7 +47,10 @@ export class Engines {
     return this.#libvirt;
   }
 
-  /** Drivers of every kind that the environment's nodes need. Rejects when one cannot be opened. */
+  /**
+   * Drivers of every kind that the environment's nodes need; no engine is asked but theirs. Rejects when one cannot be opened, with
+   * `engine-down` or `engine-too-old` where containers are declared and no engine that will do answers.
+   */
   async of({ nodes }: Environment): Promise<readonly Driver[]> {
     const all = Object.values<NodeDeclaration>(nodes);
     const vm = all.some(({ kind }) => kind === "vm");
@@ -56,7 +60,7 @@ export class Engines {
     // A recipe may start from an image, and only a docker engine knows where that is.
     const imported = all.some(({ image }) => typeof image === "object" && "kind" in image && fromImage(image));
     return Promise.all([
-      ...(onHost || imported ? [this.docker()] : []),
+      ...(onHost || imported ? [this.#answeringDocker()] : []),
       ...(vm ? [this.libvirt()] : []),
       ...(carried ? [this.#carriedDriver()] : []),
       ...(still ? [this.#stillDriver()] : []),
@@ -79,6 +83,20 @@ export class Engines {
   async close(): Promise<void> {
     const opened = await Promise.allSettled([this.#docker, this.#libvirt, this.#carried, this.#still]);
     await Promise.all(opened.map((each) => (each.status === "fulfilled" ? each.value?.close() : undefined)));
+  }
+
+  /** Asked once: before anything is built for an engine that is not there. One that did not answer is asked again. */
+  #answeringDocker(): Promise<DockerDriver> {
+    this.#answered ??= this.docker()
+      .then(async (docker) => {
+        await docker.probe();
+        return docker;
+      })
+      .catch((error: unknown) => {
+        this.#answered = undefined;
+        throw error;
+      });
+    return this.#answered;
   }
 
   #carriedDriver(): Promise<Driver> {

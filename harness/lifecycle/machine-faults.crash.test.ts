@@ -171,3 +171,24 @@ describe("no libvirt at all", () => {
     expect(await left(stage)).toEqual(none);
   });
 });
+
+describe("no docker at all", () => {
+  const env = { DOCKER_HOST: "unix:///no/such/docker.sock" };
+
+  test("a run of machines neither asks for it nor misses it", async () => {
+    using stage = await stageOf("metal.subject", env);
+    const { output } = await stage.start().ended;
+    expect(output).toMatch(/([34]) created, \1 destroyed, 0 leaked/);
+    expect(output).not.toContain("docker");
+    expect(Object.keys(stage.report().host.engines)).toEqual(["libvirt", "qemu"]);
+    expect(await left(stage)).toEqual(none);
+  });
+
+  test("a run with a container could not ask, and says who did not answer", async () => {
+    using stage = await stageOf("small.subject", env);
+    const { code, output } = await stage.start().ended;
+    expect({ code, output }).toMatchObject({ code: 3, output: expect.stringContaining("/no/such/docker.sock") });
+    expect(output).toContain("0 created, 0 destroyed, 0 leaked");
+    expect(await left(stage)).toEqual(none);
+  });
+});
