@@ -62,7 +62,8 @@ test("without libvirt containers can be run and machines cannot, and doctor says
   );
 });
 
-test.skipIf(!existsSync("/dev/kvm"))("QEMU is let at a /dev/kvm of an alien group, once", () => {
+test("QEMU is let at a /dev/kvm of an alien group, once", ({ skip }) => {
+  if (!existsSync("/dev/kvm")) skip("this host has no /dev/kvm");
   const { said } = alone(`
     mknod /run/kvm c 10 232 && chown 0:4242 /run/kvm && chmod 660 /run/kvm && mount --bind /run/kvm /dev/kvm
     ${assay} doctor | grep -A1 '^/dev/kvm'
