@@ -29,6 +29,17 @@ describe("what the resolver said in a Debian 12 container is read", () => {
     expect(error).toMatchObject({ code: "probe-failed", hint: expect.stringContaining("resolv.conf") });
   });
 
+  test("without perl and python3, nslookup of busybox tells which names do not exist", () => {
+    const said = (line: string) => `Server:\t\t127.0.0.11\nAddress:\t127.0.0.11:53\n\n${line}\n`;
+    expect(parse("unknown", said("** server can't find name: NXDOMAIN"))).toEqual([]);
+    for (const line of [
+      "** server can't find name.lan: NXDOMAIN",
+      "** server can't find name: SERVFAIL",
+      ";; timed out",
+    ])
+      expect(parse("unknown", said(line))).toMatchObject({ code: "probe-missing" });
+  });
+
   test("where nobody can say why, nothing is said", () => {
     expect(parse("unknown", "")).toMatchObject({ code: "probe-missing", seen: expect.stringContaining("perl") });
     expect(parse("0", "what?")).toMatchObject({ code: "probe-unreadable" });
@@ -48,7 +59,8 @@ test("perl, python3 and getent agree about names that exist; getent alone says n
   });
   const [perl, python, getent] = [addresses, without("perl"), without("perl", "python3")];
   for (const probe of [perl, python, getent]) expect(await node.observe(probe, "localhost")).toContain("127.0.0.1");
-  await expect(node.observe(getent, "nosuch.invalid")).rejects.toMatchObject({ code: "probe-missing" });
+  const mute = { ...getent, script: (names: readonly string[]) => `nslookup() { :; }\n${getent.script(names)}` };
+  await expect(node.observe(mute, "nosuch.invalid")).rejects.toMatchObject({ code: "probe-missing" });
   await node.close();
 });
 

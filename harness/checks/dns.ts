@@ -3,6 +3,9 @@
 import { isIP } from "node:net";
 import { type Probe, quoteWord } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
+import type { RecordType } from "./dns-packet.ts";
+import { dnsRecords, readServer } from "./dns-server.ts";
+import { fileContents } from "./file-bytes.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { failedProbe, missingTool, requireTool, unreadable } from "./unanswered.ts";
 
@@ -23,7 +26,8 @@ for name in sys.argv[1:]:
 
 /**
  * Subject: a host name. Answer: its addresses, none for a name that does not exist. perl (in every Debian) or python3 tell the
- * resolver's error; `getent` has one status for every failure, so that with it alone a failure is not an answer.
+ * resolver's error; `getent` has one status for every failure, so that with it alone a failure is not an answer, unless nslookup (of
+ * busybox, in Alpine) is told by a name server that there is no such name.
  */
 export const addresses: Probe<string, readonly string[]> = {
   name: "getaddrinfo",
@@ -34,7 +38,8 @@ if command -v perl >/dev/null; then perl -MSocket=:addrinfo,SOCK_STREAM -e ${quo
 elif command -v python3 >/dev/null; then python3 -c ${quoteWord(python)} ${words}
 elif command -v getent >/dev/null; then
   for name in ${words}; do
-    found=$(getent ahosts "$name") && printf '0\\0%s\\0' "$found" || printf '%s\\0\\0' "unknown"
+    if found=$(getent ahosts "$name"); then printf '0\\0%s\\0' "$found"
+    else printf 'unknown\\0%s\\0' "$(nslookup "$name" 2>&1 </dev/null)"; fi
   done
 else exit 127; fi`;
   },
@@ -45,25 +50,47 @@ else exit 127; fi`;
     return names.map((name, index) => {
       const [number = "", text = ""] = fields.slice(index * 2);
       if (number === "0") return readAddresses(text) ?? unreadable("getaddrinfo", output);
+      if (number === "unknown" && isNoName(name, text)) return [];
       if (number === "unknown")
-        return missingTool("perl or python3", `whether ${name} does not exist or no name server answered`);
+        return missingTool("perl, python3 or nslookup", `whether ${name} does not exist or no name server answered`);
       if (noSuchName.has(Number(number))) return [];
       return failedProbe(`cannot resolve ${name}`, text, "look at the node's /etc/resolv.conf and at its networks");
     });
   },
 };
 
-/** @example await expect(soe).toMeet(dns("db").resolvesTo("10.0.0.7")); */
-export function dns(name: string) {
+export interface DnsOptions {
+  /**
+   * Asks this name server alone, and neither the hosts file nor what the node would ask: an IP address, with its port where that is
+   * not 53. A server that is silent, refuses or fails is no answer.
+   */
+  readonly server?: string;
+}
+
+/**
+ * A host name, as programs of the node resolve it; or as one name server says.
+ * @example await expect(soe).toMeet(dns("db").resolvesTo("10.0.0.7"));
+ * @example await expect(soe).toMeet(dns("studio.example", { server: "10.0.0.2" }).hasRecord("MX", "10 mail.studio.example"));
+ */
+export function dns(name: string, { server }: DnsOptions = {}) {
   requireSubject(
     /^[^\s\0-][^\s\0]*$/.test(name) && isIP(name) === 0,
     `"${name}" is not a host name`,
     "give a name; an address needs no resolving",
   );
+  if (server !== undefined) requireServer(server);
+  const subject = server === undefined ? `name ${name}` : `name ${name} at ${server}`;
+  const records = (node: Node, type: RecordType, at: string) => {
+    requireLabels(name);
+    return node.observe(dnsRecords, { server: at, name, type });
+  };
   const ask = about<Node, readonly string[]>({
-    subject: `name ${name}`,
-    command: `getent ahosts ${name}`,
-    observe: (node) => node.observe(addresses, name),
+    subject,
+    command: server === undefined ? `getent ahosts ${name}` : `dig +short @${server} ${name} A ${name} AAAA`,
+    async observe(node) {
+      if (server === undefined) return node.observe(addresses, name);
+      return (await Promise.all([records(node, "A", server), records(node, "AAAA", server)])).flat();
+    },
   });
   return {
     /** It has an address, whichever. */
@@ -77,7 +104,55 @@ export function dns(name: string) {
           sayAddresses(seen),
         ),
       ),
+    /**
+     * Has records of a type, and all of these among them, written as by `dig +short`; in whichever case, the last dot does not matter.
+     * Asks the server, or without one the first of the node's resolv.conf. An address is asked about by its name below `arpa`.
+     * @example dns("_amqp._tcp.studio.example").hasRecord("SRV", "0 5 5672 broker.studio.example")
+     * @example dns("7.0.0.10.in-addr.arpa").hasRecord("PTR", "db.studio.example")
+     */
+    hasRecord: (type: RecordType, ...wanted: readonly string[]) =>
+      about<Node, readonly string[]>({
+        subject,
+        command: `dig +short ${server === undefined ? "" : `@${server} `}${name} ${type}`,
+        observe: async (node) => records(node, type, server ?? (await firstServer(node))),
+      })(`has ${wanted.length === 0 ? `a record ${type}` : `${type} ${wanted.join(" and ")}`}`, (seen) => {
+        const found = seen.map(plain);
+        return verdict(
+          found.length > 0 && wanted.every((each) => found.includes(plain(each))),
+          wanted.join(", ") || `a record ${type}`,
+          seen.join(", ") || `no record ${type}`,
+        );
+      }),
   };
+}
+
+/** As it is compared: names of any case, with or without the dot at their end. */
+function plain(record: string): string {
+  return record.toLowerCase().replace(/\.$/, "");
+}
+
+function requireServer(server: string): void {
+  requireSubject(
+    readServer(server) !== undefined,
+    `"${server}" is not a name server's address`,
+    'write an IP address, as in "10.0.0.2", "10.0.0.2:5353" or "[fd00::2]:5353"',
+  );
+}
+
+/** Longer names fit into no question. */
+function requireLabels(name: string): void {
+  const labels = name.replace(/\.$/, "").split(".");
+  if (name.length > 253 || labels.some((label) => label === "" || Buffer.byteLength(label) > 63))
+    throw failedProbe(`cannot ask about ${name.slice(0, 80)}`, "parts of a name are 1 to 63 bytes long, all of it 253");
+}
+
+async function firstServer(node: Node): Promise<string> {
+  const seen = await node.observe(fileContents, "/etc/resolv.conf");
+  const text = "nothing" in seen ? "" : seen.bytes.toString("utf8");
+  const server = /^\s*nameserver\s+(\S+)/m.exec(text)?.[1];
+  if (server === undefined || readServer(server) === undefined)
+    throw failedProbe("cannot see which name server to ask", "/etc/resolv.conf names none", "give dns() a server");
+  return server;
 }
 
 /** One address a line; getent writes more after it, and each address up to three times. `undefined` for anything else. */
@@ -93,4 +168,10 @@ function readAddresses(text: string): readonly string[] | undefined {
 
 function sayAddresses(seen: readonly string[]): string {
   return seen.length === 0 ? "no such name" : seen.join(", ");
+}
+
+/** nslookup's word for the name itself, and for no other that a search list made of it. */
+function isNoName(name: string, said: string): boolean {
+  const failures = [...said.matchAll(/^\*\* server can't find (\S+?)\.?: (\S+)$/gm)];
+  return failures.length > 0 && failures.every(([, asked, why]) => asked === name && why === "NXDOMAIN");
 }

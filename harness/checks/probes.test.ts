@@ -18,6 +18,7 @@ const subjects: Readonly<Record<string, unknown>> = {
   bootFacts: "boot",
   checkState: "/dev/vda1",
   cronEntries: "all",
+  dnsRecords: { server: "127.0.0.1", name: "a.example", type: "A" },
   fileAttributes: "/etc/passwd",
   fileContents: "/etc/passwd",
   "fileDigest.md5": "/etc/passwd",
