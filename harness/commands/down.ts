@@ -1,11 +1,12 @@
 // Decides how `assay down` ends what was kept: its lease first, so that no reaper waits for it any more, then the run.
-import { readConfig } from "../config.ts";
+import { type Config, readConfig } from "../config.ts";
 import { ownership } from "../lifecycle/lease.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { vacate } from "../lifecycle/places.ts";
 import { type Reaped, reap } from "../lifecycle/reap.ts";
 import { DeclarationError, ExitCode } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
+import { declarationOf } from "./by-hand.ts";
 import { keeps, keptRuns } from "./kept-runs.ts";
 import { findEnvironments } from "./recipes.ts";
 import { openDrivers, placesOf } from "./surroundings.ts";
@@ -18,7 +19,7 @@ export async function downCommand(words: readonly string[], options: { readonly 
   const config = readConfig();
   using ledger = Ledger.open(config.ledger);
   const runs: string[] = [];
-  for (const word of words) runs.push(...(await runsMeant(ledger, config.project, word)));
+  for (const word of words) runs.push(...(await runsMeant(ledger, config, word)));
   const ended: Ended[] = [];
   const drivers = openDrivers(config);
   try {
@@ -57,7 +58,12 @@ export async function takeDown(
   return totals;
 }
 
-async function runsMeant(ledger: Ledger, project: string, word: string): Promise<readonly string[]> {
+async function runsMeant(
+  ledger: Ledger,
+  config: Pick<Config, "scratch" | "project">,
+  word: string,
+): Promise<readonly string[]> {
+  const { project } = config;
   const row = ledger.run(word);
   if (row !== undefined) {
     if (row.endedAt !== undefined) return [];
@@ -69,7 +75,10 @@ async function runsMeant(ledger: Ledger, project: string, word: string): Promise
       hint: ownership(row) === "dead" ? "assay gc removes what it left" : "end the process that it belongs to",
     });
   }
-  const kept = keptRuns(ledger).filter((each) => keeps(each, word));
+  // What another checkout has up under the name is for that one to take down, or by its run.
+  const kept = keptRuns(ledger).filter(
+    (each) => keeps(each, word) && (declarationOf(config, each.run)?.project ?? project) === project,
+  );
   if (kept.length > 0) return kept.map(({ run }) => run);
   const environments = [...(await findEnvironments(project)).keys()];
   if (environments.includes(word)) return [];

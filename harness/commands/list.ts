@@ -1,7 +1,8 @@
 // Decides how what is alive is told: runs, whose they are, and what stands of each. Removes nothing.
 import { existsSync } from "node:fs";
 import { readConfig } from "../config.ts";
-import type { Remover } from "../drivers/driver.ts";
+import type { Owner, Remover } from "../drivers/driver.ts";
+import { knownElsewhere } from "../lifecycle/elsewhere.ts";
 import { takeInventory, type Views } from "../lifecycle/inventory.ts";
 import { type Lease, type Ownership, ownership } from "../lifecycle/lease.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
@@ -67,12 +68,16 @@ export async function listCommand(options: { readonly json?: boolean }): Promise
 /** Runs that have not ended, or of which something stands; newest first. `now` is milliseconds since the epoch. */
 export async function listRuns(views: Views, now: number): Promise<Listing> {
   const { items, unasked } = await takeInventory(views);
-  const runs = new Map<string, Omit<ListedRun, "owner"> & { lease?: Lease | undefined; resources: ListedResource[] }>();
+  type Known = Omit<ListedRun, "owner"> & { lease?: Lease | undefined; foreign?: boolean; resources: ListedResource[] };
+  const runs = new Map<string, Known>();
   for (const { run, identity, command, startedAt, endedAt, lease } of views.ledger?.runs() ?? [])
     if (endedAt === undefined || items.some((item) => item.run === run))
       runs.set(run, { run, command, identity, ageMs: now - startedAt, lease, resources: [] });
   for (const { run, owner, kind, name, environment, node, found, entries, createdAt } of items) {
-    const known = runs.get(run) ?? { run, identity: owner.identity, ageMs: now - createdAt, resources: [] };
+    const known: Known = runs.get(run) ?? {
+      ...{ run, identity: owner.identity, ageMs: now - createdAt, resources: [] },
+      ...knownTo(owner, views.ledger),
+    };
     const [entry] = entries;
     // An entry that is live in the ledger and that the engine does not show was removed by somebody else.
     const remembered = entry?.state === "live" ? "missing" : (entry?.state ?? "unknown");
@@ -83,14 +88,20 @@ export async function listRuns(views: Views, now: number): Promise<Listing> {
   }
   return {
     runs: [...runs.values()]
-      .map(({ lease, ...each }) => {
-        const owner = ownership({ identity: each.identity, lease }, now);
+      .map(({ lease, foreign, ...each }) => {
+        const owner = foreign === true ? "foreign" : ownership({ identity: each.identity, lease }, now);
         const until = owner === "leased" ? lease?.until : undefined;
         return { ...each, owner, ...(until === undefined ? {} : { leftMs: until - now }) };
       })
       .sort((a, b) => a.ageMs - b.ageMs || a.run.localeCompare(b.run)),
     troubles: unasked.map(({ driver, error }) => `${driver} could not be asked: ${messageOf(error)}`),
   };
+}
+
+/** Of a run that this ledger does not know. */
+function knownTo(owner: Owner, ours: Views["ledger"]): { lease?: Lease; foreign?: boolean } {
+  const { owner: seen, lease } = knownElsewhere(owner, ours);
+  return { foreign: seen === "foreign", ...(lease === undefined ? {} : { lease }) };
 }
 
 /** The listing for people. */

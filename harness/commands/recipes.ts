@@ -21,6 +21,19 @@ export function findEnvironments(project: string): Promise<ReadonlyMap<string, E
   return exported("environment", environmentFiles(project), isEnvironment);
 }
 
+/** A `DeclarationError` (code `unknown-environment`) guesses what was meant. */
+export async function environmentNamed(project: string, name: string): Promise<Environment> {
+  const known = await findEnvironments(project);
+  const environment = known.get(name);
+  if (environment !== undefined) return environment;
+  const guess = nearest(name, [...known.keys()]);
+  throw new DeclarationError({
+    code: "unknown-environment",
+    seen: `there is no environment "${name}"`,
+    hint: guess === undefined ? `there are ${[...known.keys()].join(", ") || "none"}` : `did you mean "${guess}"?`,
+  });
+}
+
 /** All parities of a project by name, from the files of its environments. */
 export function findParities(project: string): Promise<ReadonlyMap<string, Parity>> {
   return exported("parity", environmentFiles(project), isParity);

@@ -199,6 +199,6 @@ export async function runCommand(patterns: readonly string[], options: RunOption
 }
 
 /** Eleven letters and digits that sort by time; four random ones keep runs of one second apart. */
-function newRunId(): string {
+export function newRunId(): string {
   return `${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(3).toString("hex").slice(0, 4)}`;
 }

@@ -216,6 +216,25 @@ export const commandTable: readonly CommandEntry[] = [
       ["assay doctor --json | jq .containers", "for a script"],
     ],
     options: [["--json", "print { containers, machines, findings } as JSON"]],
+  {
+    usage: "up <environment>",
+    does: "stand an environment up outside of any spec, and keep it until assay down",
+    teaches:
+      "The same declaration twice is no work: the second answers that it is up, and how each node is reached. One that was changed\n" +
+      "meanwhile, in a node, a recipe or a file of a recipe, is told with what differs (exit code 2); one of which something has\n" +
+      "ended or gone, with what (3). Neither is touched without --replace. Another checkout's of the name are that one's own.",
+    examples: [
+      ["assay up studio", "stand it up, or find it up"],
+      ["assay up studio --replace", "the same, anew where it was declared otherwise or is not whole"],
+      ["assay up studio --json | jq -r '.nodes[].name'", "its containers and domains, for a script"],
+    ],
+    options: [
+      ["--replace", "take down what is up, where it is not what is declared now, and stand it up anew"],
+      ["--json", "print { run, environment, state, nodes } as JSON; what happens goes to standard error"],
+    ],
+    exits: [0, 2, 3, 4, 130, 143],
+    act: async ([name = ""], options) => (await import("./up.ts")).upCommand(name, options),
+  },
     exits: asking,
     act: async (_words, options) => (await import("./doctor.ts")).doctorCommand(options),
   },

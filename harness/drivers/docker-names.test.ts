@@ -95,6 +95,8 @@ test("a node that is called as a network's part of a name would be is not taken 
 
 test("labels carry the owner there and back, and the node where there is one", () => {
   expect(ownerOf(labelsOf(standing, "server"))).toEqual(standing.owner);
+  const kept = { ...standing, owner: { ...standing.owner, ledger: "/var/lib/assay/ledger.db" } };
+  expect(ownerOf(labelsOf(kept))).toEqual(kept.owner);
   expect(labelsOf(standing)).not.toHaveProperty("dev.assay.node");
   expect(ownerOf({})).toEqual({ run: "", identity: "" });
 });

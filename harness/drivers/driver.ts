@@ -13,6 +13,8 @@ export interface Owner {
   readonly run: string;
   /** Which machine, boot and process owns the run: `host boot-id pid start-time pid-namespace`, see `lifecycle/owner.ts`. */
   readonly identity: string;
+  /** Path of the ledger that knows for how long it stays once that process is dead; absent where it never does. */
+  readonly ledger?: string | undefined;
 }
 
 /** A resource by name: what the ledger keeps. The name is deterministic, so that it is known before the resource is. */

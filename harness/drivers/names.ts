@@ -5,6 +5,7 @@ import type { Owner, Standing } from "./driver.ts";
 export const label = {
   run: "dev.assay.run",
   owner: "dev.assay.owner",
+  ledger: "dev.assay.ledger",
   environment: "dev.assay.environment",
   scope: "dev.assay.scope",
   node: "dev.assay.node",
@@ -14,6 +15,7 @@ export function labelsOf(standing: Standing, node?: string): Record<string, stri
   return {
     [label.run]: standing.owner.run,
     [label.owner]: standing.owner.identity,
+    ...(standing.owner.ledger === undefined ? {} : { [label.ledger]: standing.owner.ledger }),
     [label.environment]: standing.environment.name,
     [label.scope]: standing.scope,
     ...(node === undefined ? {} : { [label.node]: node }),
@@ -21,7 +23,9 @@ export function labelsOf(standing: Standing, node?: string): Record<string, stri
 }
 
 export function ownerOf(labels: Readonly<Record<string, string>>): Owner {
-  return { run: labels[label.run] ?? "", identity: labels[label.owner] ?? "" };
+  const ledger = labels[label.ledger];
+  const owner = { run: labels[label.run] ?? "", identity: labels[label.owner] ?? "" };
+  return ledger === undefined ? owner : { ...owner, ledger };
 }
 
 /**

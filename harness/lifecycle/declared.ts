@@ -25,7 +25,11 @@ export async function declaredNow(environment: Environment, lookup: Lookup): Pro
   const { name, nodes, networks, volumes } = environment;
   const each = Object.entries<NodeDeclaration>(nodes).map(async ([node, { at: _, image, ...declared }]) => [
     node,
-    { ...declared, image: await imageFacts(image, lookup) },
+    {
+      ...declared,
+      // What a machine's engine makes of a reference is known when the machine is up, and not before.
+      image: "on" in declared && typeof image === "string" ? image : await imageFacts(image, lookup),
+    },
   ]);
   // As it is read again from a file: what JSON leaves out is no difference.
   const facts: unknown = JSON.parse(

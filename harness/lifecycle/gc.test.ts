@@ -179,3 +179,39 @@ describe("collecting", () => {
     expect(await runs()).toEqual(["living"]);
   });
 });
+
+describe("a run that another ledger keeps", () => {
+  const identity = dead["an earlier boot"];
+  const lease = { keptAt: Date.now(), stands: [] };
+  const otherLedger = (kept: boolean) => {
+    const file = join(directory, "other", "ledger.db");
+    using other = Ledger.open(file);
+    other.beginRun("theirs", identity, "assay up soe");
+    if (kept) other.lease("theirs", lease);
+    return file;
+  };
+
+  test("is left alone, also by gc --kept", async () => {
+    await stand({ run: "theirs", identity, ledger: otherLedger(true) }, "by label alone");
+    expect((await collect()).kept).toMatchObject([{ run: "theirs", owner: "leased" }]);
+    expect((await gc({ ledger, drivers: [driver], places, leased: true })).removed).toEqual([]);
+    expect((await gc({ ledger: undefined, drivers: [driver], places })).removed).toEqual([]);
+    expect(await runs()).toEqual(["theirs"]);
+  });
+
+  test("is left alone where that ledger cannot be read", async () => {
+    mkdirSync(join(directory, "no-ledger"));
+    await stand({ run: "theirs", identity, ledger: join(directory, "no-ledger") }, "by label alone");
+    expect((await collect()).kept).toMatchObject([{ run: "theirs", owner: "foreign" }]);
+  });
+
+  test.each([
+    ["no lease in it", () => otherLedger(false)],
+    ["that ledger gone", () => join(directory, "gone", "ledger.db")],
+  ])("goes with %s", async (_, file) => {
+    await stand({ run: "theirs", identity, ledger: file() }, "by label alone");
+    expect((await collect()).removed).toMatchObject([{ run: "theirs" }]);
+    expect(await runs()).toEqual([]);
+    expect(existsSync(join(directory, "gone"))).toBe(false);
+  });
+});

@@ -1,6 +1,7 @@
 // Decides what dead runs left, from the ledger and from labels, and removes it. Refuses to touch what a live owner or a lease has,
 // or an owner that cannot be asked from here: another machine's, another container's.
 import { messageOf } from "../model/errors.ts";
+import { type KnownElsewhere, knownElsewhere } from "./elsewhere.ts";
 import { takeInventory } from "./inventory.ts";
 import { type Lease, type Ownership, ownership } from "./lease.ts";
 import { abandoned, type Places, vacate } from "./places.ts";
@@ -47,16 +48,26 @@ const rememberedMs = 30 * 24 * 3_600_000;
 export async function gc(options: Collecting): Promise<Collected> {
   const { ledger, drivers, places } = options;
   const inventory = await takeInventory({ ledger, drivers });
-  const owners = new Map<string, { identity: string; lease?: Lease | undefined; resources: string[] }>();
+  const owners = new Map<
+    string,
+    { identity: string; lease?: Lease | undefined; elsewhere?: KnownElsewhere; resources: string[] }
+  >();
   for (const { run, identity, lease, endedAt } of ledger?.runs() ?? [])
     if (endedAt === undefined) owners.set(run, { identity, lease, resources: [] });
   for (const { run, owner, kind, name } of inventory.items) {
     // The ledger's word on who owns a run comes first; a label is believed where the ledger does not know.
-    const known = owners.get(run) ?? { identity: ledger?.run(run)?.identity ?? owner.identity, resources: [] };
+    const row = ledger?.run(run);
+    const known = owners.get(run) ?? {
+      identity: row?.identity ?? owner.identity,
+      ...(row === undefined ? { elsewhere: knownElsewhere(owner, ledger) } : {}),
+      resources: [],
+    };
     known.resources.push(`${kind} ${name}`);
     owners.set(run, known);
   }
   const judged = [...owners].map(([run, known]) => {
+    // What another ledger keeps is for whoever has that to end.
+    if (known.elsewhere !== undefined) return { run, ...known, ...known.elsewhere };
     const owner = ownership(known);
     if (owner !== "leased" || options.leased !== true) return { run, ...known, owner };
     ledger?.endLease(run);

@@ -1,8 +1,8 @@
 // Decides how a run ends of which something is to stay: the lease first, so that nobody who comes later takes it, then all else goes.
 import type { PlannedResource } from "../drivers/driver.ts";
-import type { Environment } from "../model/environment.ts";
+import { type Environment, networkNames } from "../model/environment.ts";
 import type { KeptNode, TeardownTotals } from "../model/event.ts";
-import type { ContainerNode, Node } from "../model/node.ts";
+import type { ContainerNode, Node, VmNode } from "../model/node.ts";
 import { takeInventory } from "./inventory.ts";
 import type { Lease } from "./lease.ts";
 import type { Ledger } from "./ledger.ts";
@@ -38,16 +38,19 @@ export function keptNode(
   live?: Node,
 ): KeptNode {
   const declared = nodes[node];
-  const ports = live?.kind === "container" && declared?.kind === "container" ? declared.ports : [];
-  const reach = ports.flatMap((port) => {
+  // What lies in a machine is reached through that.
+  const near = declared?.kind !== "image" && carriedBy === undefined ? declared : undefined;
+  const addresses = (near === undefined ? [] : networkNames(near)).flatMap((network) =>
+    told(() => `${(live as ContainerNode | VmNode).address(network)} on ${network}`),
+  );
+  const ports = (near?.kind === "container" ? near.ports : []).flatMap((port) => {
     const number = typeof port === "number" ? port : port.container;
-    try {
+    return told(() => {
       const bound = (live as ContainerNode).port(number);
-      return [`${bound.host}:${bound.port} → ${number}`];
-    } catch {
-      return []; // it has ended, and publishes nothing
-    }
+      return `${bound.host}:${bound.port} → ${number}`;
+    });
   });
+  const reach = live === undefined ? [] : [...addresses, ...ports];
   return {
     node,
     kind: kind === "domain" ? "vm" : "container",
@@ -55,4 +58,13 @@ export function keptNode(
     ...(carriedBy === undefined ? {} : { on: carriedBy }),
     ...(reach.length === 0 ? {} : { reach }),
   };
+}
+
+/** Of one that has ended there is nothing to tell: it has no address and publishes nothing. */
+function told(say: () => string): string[] {
+  try {
+    return [say()];
+  } catch {
+    return [];
+  }
 }

@@ -57,9 +57,10 @@ export interface LiveEnvironment {
   takeDown(): Promise<void>;
   /**
    * Evidence, and then nothing is removed: a `kept` event tells what stays, and how it is reached. Whether it does is for whoever
-   * owns the run to decide; without a lease it goes with the run. `takeDown` does nothing any more. Never rejects.
+   * owns the run to decide; without a lease it goes with the run. `takeDown` does nothing any more. Never rejects. Without
+   * `evidence` where nothing went wrong.
    */
-  leave(): Promise<KeptStand>;
+  leave(options?: { readonly evidence?: boolean }): Promise<KeptStand>;
 }
 
 /**
@@ -140,7 +141,7 @@ class Stand {
       images,
       ...(rewindable ? { rewind: () => this.#rewind(standing) } : {}),
       takeDown: () => this.down(),
-      leave: () => this.leave(),
+      leave: (options) => this.leave(options),
     };
   }
 
@@ -149,15 +150,18 @@ class Stand {
     return this.#created.length > 0;
   }
 
-  async leave(): Promise<KeptStand> {
+  async leave({ evidence = true }: { readonly evidence?: boolean } = {}): Promise<KeptStand> {
     this.#down = Promise.resolve();
-    await this.#evidence();
+    if (evidence) await this.#evidence();
     const { environment, owner, scope, ledger, events } = this.#wanted;
     const kept: KeptStand = {
       environment: environment.name,
       scope,
       nodes: this.#created
-        .filter(({ node, kind }) => node !== undefined && kind !== "directory")
+        // An image at rest is no node that stays.
+        .filter(
+          ({ node, kind }) => node !== undefined && kind !== "directory" && environment.nodes[node]?.kind !== "image",
+        )
         .map((resource) => keptNode(resource, environment, this.#nodes.get(resource.node ?? ""))),
       resources: ledger
         .standing(owner.run)

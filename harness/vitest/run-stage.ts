@@ -71,7 +71,12 @@ export class RunStage {
   }
 
   async gc(): Promise<Ended> {
-    return this.#node([join(this.config.project, "harness/cli.ts"), "gc"]).ended;
+    return this.assay(["gc"]);
+  }
+
+  /** A command of the command line. */
+  assay(words: readonly string[], fault?: string): Promise<Ended> {
+    return this.#node([join(this.config.project, "harness/cli.ts"), ...words], fault).ended;
   }
 
   #node(words: readonly string[], fault?: string) {

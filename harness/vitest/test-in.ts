@@ -155,7 +155,7 @@ async function stand(environment: Environment): Promise<LiveEnvironment> {
   const stood = await substituted(environment, settings.substitutes);
   return standUp({
     environment: stood,
-    owner: { run: settings.run, identity: settings.identity },
+    owner: { run: settings.run, identity: settings.identity, ledger: settings.ledger },
     scope: name,
     file: fileOf(said),
     drivers: await engines.of(stood),

@@ -1,0 +1,116 @@
+// Decides what the process does that stands an environment up and leaves it standing: it says what happens to whoever owns the run, and
+// keeps nothing open. Whether what it leaves stays is the owner's to decide. A process of its own, so that it may die at any time.
+import { join } from "node:path";
+import { type EngineFacts, enginesOf } from "../engines.ts";
+import { declaredNow } from "../lifecycle/declared.ts";
+import { connectEvents } from "../lifecycle/event-socket.ts";
+import { faultStep } from "../lifecycle/fault.ts";
+import { ownership } from "../lifecycle/lease.ts";
+import { type HeldClaim, Ledger } from "../lifecycle/ledger.ts";
+import { standUp } from "../lifecycle/run.ts";
+import { DeclarationError, ExitCode, HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
+import { identityOf } from "../model/identity.ts";
+import { onSecret, redact } from "../model/secret.ts";
+import { Store } from "../store/store.ts";
+import { claimOf, writeDeclaration } from "./by-hand.ts";
+import { proxies } from "./proxies.ts";
+import { environmentNamed } from "./recipes.ts";
+
+/** What it is told, as JSON in `ASSAY_STAND`. */
+export interface StandSettings {
+  readonly environment: string;
+  /** One of its kind in the run. */
+  readonly scope: string;
+  readonly run: string;
+  /** Of whoever owns the run. */
+  readonly identity: string;
+  readonly socket: string;
+  readonly ledger: string;
+  readonly store: string;
+  readonly disks: string;
+  readonly storeBudget?: string | undefined;
+  /** Root of all runs' scratch directories. */
+  readonly scratch: string;
+  readonly report: string;
+  readonly project: string;
+  readonly engines: EngineFacts;
+  readonly fault?: string | undefined;
+}
+
+async function main(settings: StandSettings): Promise<number> {
+  const { environment: name, run, identity, scope, project } = settings;
+  const events = connectEvents(settings.socket);
+  onSecret((secret, value) => events.secret(secret, value));
+  const engines = enginesOf(settings.engines);
+  try {
+    using ledger = Ledger.open(settings.ledger, { step: faultStep(settings.fault, "worker", run, settings.ledger) });
+    const environment = await environmentNamed(project, name);
+    const claim = claimOf({ project, environment: name });
+    const refused = ledger.claim(run, "by-hand", identityOf(), [{ name: claim }], (held) => taken(held, claim, run));
+    if (refused !== undefined)
+      throw new ProvisionError({
+        code: "goes-up",
+        phase: "create",
+        node: name,
+        seen: refused,
+        hint: "assay list shows it",
+      });
+    const store = new Store({
+      directory: settings.store,
+      disks: settings.disks,
+      budget: settings.storeBudget,
+      environment: proxies(),
+    });
+    const drivers = await engines.of(environment);
+    const live = await standUp({
+      environment,
+      owner: { run, identity, ledger: settings.ledger },
+      scope,
+      drivers,
+      ledger,
+      images: store,
+      events,
+      directory: join(settings.scratch, run, scope),
+      report: settings.report,
+    });
+    // What was built, not what the files say by now.
+    const declared = await declaredNow(environment, {
+      recipe: async ({ name, version }) => live.images.get(`${name}:${version}`)?.recipeDigest ?? "not built",
+      image: async (reference) => (await (await engines.docker()).images.resolve(reference)).digest,
+      sealed: (data) => store.sealed(data),
+    });
+    writeDeclaration(settings, run, { environment: name, project, ...declared });
+    await live.leave({ evidence: false });
+    return ExitCode.met;
+  } catch (error) {
+    const exitCode = error instanceof DeclarationError ? ExitCode.usage : ExitCode.couldNotAsk;
+    const { name, message, stack } = error instanceof Error ? error : new Error(messageOf(error));
+    events.say({
+      event: "trouble",
+      at: Date.now(),
+      outcome: "errored",
+      exitCode,
+      error: {
+        name,
+        message: redact(message),
+        ...(error instanceof HarnessError ? { code: error.code } : { stack: redact(stack ?? message) }),
+      },
+    });
+    return exitCode;
+  } finally {
+    await engines.close();
+    await events.flushed();
+    events.close();
+  }
+}
+
+/** Why the environment cannot be stood up beside what holds its claim. */
+function taken(held: readonly HeldClaim[], claim: string, run: string): string | undefined {
+  const holder = held.find((each) => each.name === claim && each.run !== run && ownership(each) !== "dead");
+  if (holder === undefined) return undefined;
+  return ownership(holder) === "leased"
+    ? `it is up by now, as run ${holder.run}`
+    : `run ${holder.run} (${holder.command}) is standing it up`;
+}
+
+process.exitCode = await main(JSON.parse(process.env["ASSAY_STAND"] ?? "{}"));
