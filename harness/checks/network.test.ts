@@ -192,14 +192,27 @@ describe("reachable addresses", () => {
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
     expect(await node.observe(probe, `127.0.0.1 ${port}`)).toEqual({ reached: true, said: "connected" });
+    const visitors: (string | undefined)[] = [];
+    server.on("connection", (socket) => visitors.push(socket.remoteAddress));
+    const from = (own: string) => node.observe(probe, `127.0.0.1 ${port} ${own}`);
+    const able = without.length < 2;
+    if (able) {
+      expect(await from("127.0.0.2")).toEqual({ reached: true, said: "connected" });
+      await expect(from("192.0.2.1")).rejects.toMatchObject({ seen: expect.stringContaining("from 192.0.2.1") });
+    } else await expect(from("127.0.0.2")).rejects.toMatchObject({ code: "probe-missing" });
     server.close();
     await once(server, "close");
+    expect(visitors.includes("127.0.0.2")).toBe(able);
     expect(await node.observe(probe, `127.0.0.1 ${port}`)).toEqual({ reached: false, said: "Connection refused" });
     await node.close();
   });
 
   test.each(["db", "db:0", "db:65536", "::1:22", "-x:22", "[db]:22", ""])("%j is refused", (target) => {
     expect(() => address(target)).toThrow(DeclarationError);
+  });
+  test("it is tried from an address, not from a name or an interface", () => {
+    expect(address("db:22", { from: "10.0.0.7" }).isReachable().title).toBe("address db:22 from 10.0.0.7 is reachable");
+    expect(() => address("db:22", { from: "eth0" })).toThrow(DeclarationError);
   });
 
   probeContract(hostNode, { probe: reachable, subject: "127.0.0.1 1", tools: ["python3"] });

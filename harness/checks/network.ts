@@ -90,13 +90,18 @@ export function route(destination: string) {
   };
 }
 
+export interface AddressOptions {
+  /** One of the node's own addresses, from which it is tried. One that it does not have is an error. Needs python3 or perl. */
+  readonly from?: string;
+}
+
 /**
  * Whether something accepts TCP connections there, tried for real from inside the node. Nobody there, a refusal and silence for
  * two seconds are "no"; a name that no name server answers for is no answer.
  * @example await expect(box).toMeet(address("db:5432").isReachable(), { within: "10s" });
- * @example await expect(box).not.toMeet(address("[fd00::1]:22").isReachable());
+ * @example await expect(box).not.toMeet(address("[fd00::1]:22", { from: "fd00::7" }).isReachable());
  */
-export function address(target: string) {
+export function address(target: string, { from }: AddressOptions = {}) {
   const [, bracketed, plain, port = ""] = /^(?:\[([^\]]+)\]|([^\s:[\]]+)):(\d+)$/.exec(target) ?? [];
   const host = bracketed ?? plain ?? "";
   requireSubject(
@@ -108,10 +113,15 @@ export function address(target: string) {
     `"${target}" is not an address with a port`,
     'write host:port, as in "db:5432" or "[fd00::1]:22"',
   );
+  requireSubject(
+    from === undefined || isIP(from) !== 0,
+    `"${from}" is not an address`,
+    'write an IP address of the node, as in "10.0.0.7"',
+  );
   const ask = about<Node, Reach>({
-    subject: `address ${target}`,
-    command: `nc -z -w 2 ${host} ${port}`,
-    observe: (node) => node.observe(reachable, `${host} ${port}`),
+    subject: `address ${target}${from === undefined ? "" : ` from ${from}`}`,
+    command: `nc -z -w 2 ${from === undefined ? "" : `-s ${from} `}${host} ${port}`,
+    observe: (node) => node.observe(reachable, [host, port, ...(from === undefined ? [] : [from])].join(" ")),
   });
   return {
     isReachable: () => ask("is reachable", (seen) => verdict(seen.reached, "a connection", seen.said)),

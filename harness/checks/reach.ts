@@ -14,22 +14,24 @@ const seconds = 2;
 
 // Each prints a word and why: open, shut, or name.
 const python = `import socket, sys
-try: socket.create_connection((sys.argv[1], int(sys.argv[2])), ${seconds}).close(); print("open connected")
+near = (sys.argv[3], 0) if sys.argv[3] else None
+try: socket.create_connection((sys.argv[1], int(sys.argv[2])), ${seconds}, near).close(); print("open connected")
 except socket.gaierror as error: print("name %d %s" % (error.errno, error.strerror))
 except OSError as error: print("shut", error.strerror or error)`;
 const perl = `use Socket qw(:addrinfo SOCK_STREAM); use IO::Socket::IP;
 my ($error) = getaddrinfo($ARGV[0], $ARGV[1], { socktype => SOCK_STREAM });
 if ($error) { printf "name %d %s\\n", $error, $error; exit }
-my $socket = IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => $ARGV[1], Timeout => ${seconds});
+my $socket = IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => $ARGV[1], Timeout => ${seconds}, $ARGV[2] ? (LocalHost => $ARGV[2]) : ());
 print $socket ? "open connected\\n" : "shut $@\\n";`;
 
-/** Subject: host and port, parted by a space. All are tried at the same time. */
+/** Subject: host, port and, where it matters, the node's own address to try from, parted by spaces. All are tried at the same time. */
 export const reachable: Probe<string, Reach> = {
   name: "connect",
   script: (subjects) => `export LC_ALL=C
 try() {
-  if command -v python3 >/dev/null; then python3 -c ${quoteWord(python)} "$1" "$2"
-  elif command -v perl >/dev/null; then perl -e ${quoteWord(perl)} "$1" "$2"
+  if command -v python3 >/dev/null; then python3 -c ${quoteWord(python)} "$1" "$2" "$3"
+  elif command -v perl >/dev/null; then perl -e ${quoteWord(perl)} "$1" "$2" "$3"
+  elif [ -n "$3" ]; then echo missing
   elif command -v bash >/dev/null && command -v timeout >/dev/null && command -v getent >/dev/null; then
     getent ahosts "$1" >/dev/null || { echo "name 0 the name $1 cannot be resolved"; return; }
     said=$(timeout ${seconds} bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "$1" "$2" 2>&1)
@@ -44,8 +46,8 @@ try() {
 }
 ${subjects
   .map((subject, index) => {
-    const [host = "", port = ""] = subject.split(" ");
-    return `{ said=$(try ${quoteWord(host)} ${quoteWord(port)} 2>/dev/null); printf '${index} %s\\n' "$said"; } &`;
+    const [host = "", port = "", from = ""] = subject.split(" ");
+    return `{ said=$(try ${quoteWord(host)} ${quoteWord(port)} ${quoteWord(from)} 2>/dev/null); printf '${index} %s\\n' "$said"; } &`;
   })
   .join("\n")}
 wait`,
@@ -54,13 +56,22 @@ wait`,
     return subjects.map((subject, index) => {
       const line = lines.find((each) => each.startsWith(`${index} `))?.slice(`${index} `.length) ?? "";
       const [, word, said = ""] = /^(open|shut|name|missing) ?(.*)$/.exec(line) ?? [];
+      const [host, , from] = subject.split(" ");
+      if (word === "missing" && from !== undefined)
+        return missingTool("python3 or perl", `what can be reached from ${from}`);
       if (word === "missing")
         return missingTool("python3, perl, (with timeout and getent) bash, or busybox's nc", "what can be reached");
+      if (from !== undefined && /cannot assign requested address/i.test(said))
+        return failedProbe(
+          `cannot try from ${from}`,
+          said,
+          "see which addresses the node has: networkInterface(…).hasAddress(…)",
+        );
       if (word === "open" && said === "connected") return { reached: true, said };
       if (word === "shut" && said !== "") return { reached: false, said };
       // getaddrinfo(3): -2 and -5 are a name that does not exist, or has no address.
       if (word === "name" && /^-[25] /.test(said)) return { reached: false, said: said.slice("-2 ".length) };
-      if (word === "name") return failedProbe(`cannot resolve ${subject.split(" ")[0]}`, said.replace(/^-?\d+ /, ""));
+      if (word === "name") return failedProbe(`cannot resolve ${host}`, said.replace(/^-?\d+ /, ""));
       return unreadable("connect", output);
     });
   },
