@@ -147,6 +147,26 @@ export const commandTable: readonly CommandEntry[] = [
     act: async (names, options) => (await import("./build.ts")).buildCommand(names, options),
   },
   {
+    usage: "draft <image>",
+    does: "write a first spec of an image: users, packages, files, setuid, configuration, what runs and listens",
+    teaches:
+      "An image is name:tag that the engine has, a file of docker save, an OCI layout or a directory with a root file system. The engine's\n" +
+      "is run as it is; where its program ends by itself it idles. What was seen of one container is asked of a second, fresh one, and\n" +
+      "only what is so again is written: environments/<name>.ts and specs/<name>-draft.spec.ts. Nothing is written over.",
+    examples: [
+      ["assay draft studio-web:0.1.0", "of a running container"],
+      ["assay draft ./released.tar --name released", "of an archive: no engine is asked, nothing is started"],
+    ],
+    options: [
+      ["--name <name>", "of the environment; made of the image's name unless told otherwise"],
+      ["--no-run", "do not start the image's own program"],
+      ["--settle <time>", "how long its program is given before it is looked at; 3s unless told otherwise"],
+      ["--json", "print { environment, spec, image, mode, note, lines, left } as JSON"],
+    ],
+    exits: [0, 2, 3, 130, 143],
+    act: async ([image = ""], options) => (await import("./draft.ts")).draftCommand(image, options),
+  },
+  {
     usage: "why <recipe>",
     does: "tell what changed in a recipe since its image was built",
     examples: [["assay why vfx-studio-soe", "file by file, variable by variable"]],
@@ -197,6 +217,25 @@ export const commandTable: readonly CommandEntry[] = [
     act: async ([node = "", ...command], options) => (await import("./shell.ts")).shellCommand(node, command, options),
   },
   {
+    usage: "up <environment>",
+    does: "stand an environment up outside of any spec, and keep it until assay down",
+    teaches:
+      "The same declaration twice is no work: the second answers that it is up, and how each node is reached. One that was changed\n" +
+      "meanwhile, in a node, a recipe or a file of a recipe, is told with what differs (exit code 2); one of which something has\n" +
+      "ended or gone, with what (3). Neither is touched without --replace. Another checkout's of the name are that one's own.",
+    examples: [
+      ["assay up studio", "stand it up, or find it up"],
+      ["assay up studio --replace", "the same, anew where it was declared otherwise or is not whole"],
+      ["assay up studio --json | jq -r '.nodes[].name'", "its containers and domains, for a script"],
+    ],
+    options: [
+      ["--replace", "take down what is up, where it is not what is declared now, and stand it up anew"],
+      ["--json", "print { run, environment, state, nodes } as JSON; what happens goes to standard error"],
+    ],
+    exits: [0, 2, 3, 4, 130, 143],
+    act: async ([name = ""], options) => (await import("./up.ts")).upCommand(name, options),
+  },
+  {
     usage: "down <what...>",
     does: "take down what was kept: a run, or an environment by its name",
     teaches: "What is not up is down already: that is no error.",
@@ -216,25 +255,6 @@ export const commandTable: readonly CommandEntry[] = [
       ["assay doctor --json | jq .containers", "for a script"],
     ],
     options: [["--json", "print { containers, machines, findings } as JSON"]],
-  {
-    usage: "up <environment>",
-    does: "stand an environment up outside of any spec, and keep it until assay down",
-    teaches:
-      "The same declaration twice is no work: the second answers that it is up, and how each node is reached. One that was changed\n" +
-      "meanwhile, in a node, a recipe or a file of a recipe, is told with what differs (exit code 2); one of which something has\n" +
-      "ended or gone, with what (3). Neither is touched without --replace. Another checkout's of the name are that one's own.",
-    examples: [
-      ["assay up studio", "stand it up, or find it up"],
-      ["assay up studio --replace", "the same, anew where it was declared otherwise or is not whole"],
-      ["assay up studio --json | jq -r '.nodes[].name'", "its containers and domains, for a script"],
-    ],
-    options: [
-      ["--replace", "take down what is up, where it is not what is declared now, and stand it up anew"],
-      ["--json", "print { run, environment, state, nodes } as JSON; what happens goes to standard error"],
-    ],
-    exits: [0, 2, 3, 4, 130, 143],
-    act: async ([name = ""], options) => (await import("./up.ts")).upCommand(name, options),
-  },
     exits: asking,
     act: async (_words, options) => (await import("./doctor.ts")).doctorCommand(options),
   },
