@@ -25,6 +25,7 @@ export function enginesOf(facts: EngineFacts): Engines {
     ...(facts.engine === undefined ? {} : { engine: facts.engine }),
     libvirtUri: facts.libvirtUri,
     scratch: facts.scratch,
+    busybox: async () => (await import("./host/busybox.ts")).staticBusybox(facts.path),
     // Loaded when a machine is made: most processes make none.
     accelerator: async () => (await (await import("./host/accelerator.ts")).accelerator(facts)).type,
     kept: async () => {

@@ -35,7 +35,7 @@ for path do
 done
 printf '\\0'
 tool=$(command -v sha256sum)
-if [ -L "$tool" ] && ! sha256sum -z /dev/null >/dev/null 2>&1; then
+if { [ -L "$tool" ] || [ "$tool" = sha256sum ]; } && ! sha256sum -z /dev/null >/dev/null 2>&1; then
   for path do sum=$(sha256sum <"$path") && printf '%s  %s\\0' "\${sum%% *}" "$path"; done
 else [ $# -eq 0 ] || sha256sum -z -- "$@"; fi`,
   parse(output, paths) {

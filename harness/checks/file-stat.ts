@@ -70,10 +70,11 @@ export const fileStat: Probe<string, FileStat | undefined> = {
   fromTree: statsFromTree,
 };
 
-// A program of its own is GNU's: only a link, as busybox's applets are, is asked what it can.
+// A program of its own is GNU's: only a link, as busybox's applets are, is asked what it can, and what busybox's shell has in itself,
+// which is a name without a directory.
 const look = `export LC_ALL=C QUOTING_STYLE=literal
 tool=$(command -v stat) busybox=no
-if [ -L "$tool" ] && ! stat --printf '' / 2>/dev/null; then busybox=yes; printf 'busybox\\0'; fi
+if { [ -L "$tool" ] || [ "$tool" = stat ]; } && ! stat --printf '' / 2>/dev/null; then busybox=yes; printf 'busybox\\0'; fi
 look() {
   if [ $busybox = no ]; then stat --printf '${format}' -- "$@"; return; fi
   for path do

@@ -3,7 +3,7 @@
 import { type Probe, quoteWord } from "../model/check.ts";
 import { endFrame, readFrames } from "./frames.ts";
 import { readApkPackages } from "./package-apk.ts";
-import { packagesFromTree } from "./tree-package.ts";
+import { packagesFromTree, packagesIn } from "./tree-package.ts";
 import { failedProbe, missingTool, unreadable } from "./unanswered.ts";
 import { type PackageManager, versionOrder } from "./version-order.ts";
 
@@ -25,8 +25,11 @@ for file in /var/lib/rpm /usr/lib/sysimage/rpm; do for kind in rpmdb.sqlite Pack
 done; done
 # Debian's rpm keeps its database where few would look.
 if [ -z "$rpm" ] && command -v rpm >/dev/null; then place=$(rpm --eval %_dbpath 2>/dev/null); [ -s "$place/rpmdb.sqlite" ] && rpm=$place/rpmdb.sqlite; fi
-packager() { if [ "$1" != any ]; then echo "$1"; elif [ -s "$dpkg" ]; then echo dpkg; elif [ -n "$apk" ]; then echo apk
+packager() { if [ "$1" != any ]; then echo "$1"; elif [ -s "$dpkg" ] || [ -d "$dpkg.d" ]; then echo dpkg; elif [ -n "$apk" ]; then echo apk
   elif [ -n "$rpm" ]; then echo rpm; else echo none; fi; }`;
+
+/** Status of the script where it printed dpkg's database as it is. */
+const byFiles = 78;
 
 const format = {
   dpkg: `\${Package}\\t\${db:Status-Status}\\t\${Version}\\t\${Architecture}\\n`,
@@ -62,10 +65,19 @@ export const packageFacts: Probe<string, PackageFacts | undefined> = {
   // Without its database dpkg-query would call every package unknown, and so would rpm: that is not an answer.
   script: (subjects) => `export LC_ALL=C
 ${packageDatabases}
+# Images from which dpkg was taken keep its database, whole or a file a package.
+files() {
+  command -v cat >/dev/null || return 127
+  for file in "$dpkg" "$dpkg".d/*; do
+    case $file in *.md5sums) continue ;; esac
+    if [ -f "$file" ]; then cat -- "$file" || return 77; echo; fi
+  done
+  return ${byFiles}
+}
 ask() {
   by=$(packager "$1"); shift
   case $by in
-  dpkg) command -v dpkg-query >/dev/null || return 127
+  dpkg) command -v dpkg-query >/dev/null || { files; return; }
     [ -s "$dpkg" ] && [ -r "$dpkg" ] || { echo "dpkg's database $dpkg is missing, empty or not readable"; return 77; }
     dpkg-query -W -f '${format.dpkg}' -- "$@" ;;
   rpm) command -v rpm >/dev/null || return 127
@@ -108,6 +120,10 @@ function readAnswer(text: string, words: string, names: readonly string[]): Look
   if (status === "127" || status === "126") {
     const tool = manager === "rpm" ? "rpm" : manager === "apk" ? "grep" : "dpkg-query";
     return wrong(missingTool(tool, "a package"));
+  }
+  if (status === String(byFiles)) {
+    const found = packagesIn([text]);
+    return found.size > 0 ? (name) => found.get(name) : wrong(missingTool("dpkg-query", "a package"));
   }
   const answer = manager === "rpm" ? readRpm(text) : manager === "apk" ? readApkPackages(text) : readDpkg(text);
   const odd = unreadable(`${manager === "dpkg" ? "dpkg-query -W" : manager === "rpm" ? "rpm -q" : "apk's database"}`, {

@@ -25,22 +25,27 @@ export async function packagesFromTree(
   // Beside each package's own file lie lists of its files' sums.
   const parts = (listed ?? []).filter((name) => !name.endsWith(".md5sums")).map((name) => `${pieces}/${name}`);
   const texts = [whole ?? "", ...(await textsOf(tree, parts)).map((text) => text ?? "")];
+  const found = packagesIn(texts);
+  return names.map((subject) => {
+    const { by, name } = readSubject(subject);
+    if (by !== "any" && by !== "dpkg")
+      return failedProbe(`cannot look at packages of ${by}`, "only dpkg's are seen in files");
+    return found.get(name);
+  });
+}
+
+/** Packages that dpkg knows, by `name` and by `name:architecture`, as texts of its database tell. */
+export function packagesIn(texts: readonly string[]): ReadonlyMap<string, PackageFacts> {
   const found = new Map<string, PackageFacts>();
   for (const stanza of texts.flatMap((text) => text.split(/\n\n+/))) {
     const read = readStanza(stanza);
-    if (read === undefined) continue;
+    if (read === undefined || read.state === "not-installed") continue;
     const { name, ...facts } = read;
     found.set(`${name}:${facts.architecture}`, facts);
     // Of several architectures, one that is installed speaks for the name.
     if (found.get(name)?.state !== "installed") found.set(name, facts);
   }
-  return names.map((subject) => {
-    const { by, name } = readSubject(subject);
-    if (by !== "any" && by !== "dpkg")
-      return failedProbe(`cannot look at packages of ${by}`, "only dpkg's are seen in files");
-    const facts = found.get(name);
-    return facts?.state === "not-installed" ? undefined : facts;
-  });
+  return found;
 }
 
 /** A paragraph of deb-control(5). Without a `Status:`, as in distroless images, the package is there: nobody else lists it. */

@@ -15,6 +15,7 @@ import { engineError, isGone, statusOf } from "./docker-engine.ts";
 import { imageFacts } from "./docker-image.ts";
 import { type ContainerLife, sayDeath } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
+import { busyboxTarget, hasBusybox } from "./docker-tools.ts";
 import { ShellNode } from "./shell-node.ts";
 
 /** How long the engine may take to note that a container has ended whose processes are gone. */
@@ -55,6 +56,10 @@ export class DockerNode extends ShellNode implements ContainerNode {
 
   get id(): string {
     return this.#facts.container.id;
+  }
+
+  get facts(): Readonly<Record<string, string>> {
+    return { probedBy: hasBusybox(this.#facts.inspected.facts) ? "busybox" : "image" };
   }
 
   get died(): Promise<Death> {
@@ -133,7 +138,9 @@ export class DockerNode extends ShellNode implements ContainerNode {
   }
 
   mountSource(target: string): string {
-    const mounts = this.#facts.inspected.facts.Mounts.filter((mount) => mount.Source !== "" && mount.Type !== "tmpfs");
+    const mounts = this.#facts.inspected.facts.Mounts.filter(
+      ({ Source, Type, Destination }) => Source !== "" && Type !== "tmpfs" && Destination !== busyboxTarget,
+    );
     const [mount] = mounts
       .filter(({ Destination }) => target === Destination || target.startsWith(`${Destination}/`))
       .sort((a, b) => b.Destination.length - a.Destination.length);

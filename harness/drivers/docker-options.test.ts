@@ -7,6 +7,7 @@ import { debianRootfs, fromImage, recipe } from "../model/recipe.ts";
 import { secret } from "../model/secret.ts";
 import { containersOn } from "./docker-names.ts";
 import { createOptions, idleEntrypoint, imageReference, laterNetworks, portsOf } from "./docker-options.ts";
+import { busyboxTarget } from "./docker-tools.ts";
 import type { Standing } from "./driver.ts";
 
 const soe = recipe("soe", { version: "1.2", from: debianRootfs({ suite: "bookworm" }), context: "/" });
@@ -42,6 +43,18 @@ describe("image and process", () => {
       "dev.assay.scope": "s1",
       "dev.assay.node": "box",
     });
+  });
+
+  test("what waits in an image without a shell is ours, and no more than a mount", () => {
+    const stood = standing({ idle: true, noNewPrivileges: true });
+    const box = containersOn(stood, undefined).get("box") ?? expect.fail("no box");
+    const { Entrypoint, HostConfig } = createOptions(stood, "box", box, "/usr/bin/busybox");
+    expect(Entrypoint).toEqual([busyboxTarget, "sh", ...idleEntrypoint.slice(1)]);
+    expect(HostConfig?.SecurityOpt).toEqual(["no-new-privileges"]);
+    expect(HostConfig?.Mounts).toEqual([
+      { Type: "bind", Source: "/usr/bin/busybox", Target: busyboxTarget, ReadOnly: true },
+    ]);
+    expect(body({ idle: true }).HostConfig).toMatchObject({ Mounts: [] });
   });
 
   test("what is not declared is left to image and engine", () => {

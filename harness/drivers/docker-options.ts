@@ -4,11 +4,16 @@ import type { ContainerDeclaration, Mount } from "../model/container.ts";
 import { networkNames } from "../model/environment.ts";
 import { revealed } from "../model/secret.ts";
 import { scratchPath } from "./docker-names.ts";
+import { busyboxMount, busyboxShell } from "./docker-tools.ts";
 import type { Standing } from "./driver.ts";
 import { labelsOf, resourceName } from "./names.ts";
 
 /** What `idle: true` runs: waits, reaps what is orphaned to it, and goes at once when asked. */
-export const idleEntrypoint = ["/bin/sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done"];
+export const idleEntrypoint: readonly [string, ...string[]] = [
+  "/bin/sh",
+  "-c",
+  "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done",
+];
 
 /** `name:tag`, or the recipe's, that the engine knows the declared image by. */
 export function imageReference(declaration: ContainerDeclaration): string {
@@ -19,15 +24,19 @@ export function imageReference(declaration: ContainerDeclaration): string {
 
 /**
  * The body of `POST /containers/create`. The engine accepts one network at creation: the others are in `laterNetworks`.
+ * `busybox`: path on the engine's machine of the one that the container is looked into with, see `docker-tools.ts`.
  * @see Docker Engine API v1.41, ContainerCreate
  */
 export function createOptions(
   standing: Standing,
   node: string,
   declaration: ContainerDeclaration,
+  busybox?: string,
 ): Docker.ContainerCreateOptions {
   const mounts = Object.entries(declaration.mounts);
-  const entrypoint = declaration.idle === true ? idleEntrypoint : declaration.entrypoint;
+  const [shell, ...idling] = idleEntrypoint;
+  const idle = busybox === undefined ? [shell, ...idling] : [...busyboxShell.argv, ...idling];
+  const entrypoint = declaration.idle === true ? idle : declaration.entrypoint;
   const command = declaration.idle === true ? [] : declaration.command;
   const [first] = networkNames(declaration);
   const built =
@@ -51,7 +60,11 @@ export function createOptions(
     HostConfig: {
       NetworkMode: first === undefined ? "bridge" : resourceName(standing, `net_${first}`),
       Binds: mounts.flatMap(([target, mount]) => relabelled(standing, node, target, mount)),
-      Mounts: mounts.flatMap(([target, mount]) => mountSettings(standing, node, target, mount)),
+      Mounts: [
+        ...mounts.flatMap(([target, mount]) => mountSettings(standing, node, target, mount)),
+        ...(busybox === undefined ? [] : [busyboxMount(busybox)]),
+      ],
+      ...(declaration.noNewPrivileges ? { SecurityOpt: ["no-new-privileges"] } : {}),
       Tmpfs: Object.fromEntries(
         mounts.flatMap(([target, mount]) => (mount.mount === "tmpfs" ? [[target, tmpfsFlags(mount)]] : [])),
       ),

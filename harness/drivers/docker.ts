@@ -1,6 +1,7 @@
 // Decides how containers, networks, volumes and scratch directories are made, found and removed on a docker engine.
 import type { Readable } from "node:stream";
 import type Docker from "dockerode";
+import type { Busybox } from "../model/capabilities.ts";
 import type { ContainerDeclaration } from "../model/container.ts";
 import { networkNames } from "../model/environment.ts";
 import { messageOf } from "../model/errors.ts";
@@ -19,6 +20,7 @@ import { containersOn, planOf, scratchPath } from "./docker-names.ts";
 import { DockerNode } from "./docker-node.ts";
 import { createOptions, laterNetworks } from "./docker-options.ts";
 import { type Directories, hostDirectories } from "./docker-scratch.ts";
+import { ContainerTools } from "./docker-tools.ts";
 import type { Driver, EvidenceFile, FoundResource, Owner, PlannedResource, ResourceRef, Standing } from "./driver.ts";
 import { label, labelsOf, ownerOf, resourceName } from "./names.ts";
 import { hostNode } from "./shell-node.ts";
@@ -30,6 +32,8 @@ export interface DockerDriverOptions {
   readonly engine?: EngineKind;
   /** Scratch directories are made and removed below this one and nowhere else. */
   readonly scratch: string;
+  /** A static busybox of this machine, for images without tools. Asked at most once. */
+  readonly busybox?: () => Promise<Busybox>;
 }
 
 export type EngineKind = "docker" | "podman";
@@ -45,6 +49,8 @@ export interface EnginePlace {
   readonly carrier: Node;
   /** How directories for scratch mounts are made there. */
   readonly directories: Directories;
+  /** What its containers are looked into with where their images have no tools; absent where nothing can be brought there. */
+  readonly busybox?: () => Promise<Busybox>;
   /** Releases the connection to the engine. */
   close(): Promise<void>;
 }
@@ -56,12 +62,14 @@ export class DockerDriver implements Driver {
   readonly #place: EnginePlace;
   readonly #events = new Map<string, EngineEvents>();
   readonly #open = new Map<string, { transport: Transport; life: ContainerLife }>();
+  readonly #tools: ContainerTools;
   #spoken: Promise<Dialect> | undefined;
 
   constructor(place: EnginePlace) {
     this.kind = place.kind ?? "docker";
     this.#docker = place.docker;
     this.#place = place;
+    this.#tools = new ContainerTools(place.busybox);
   }
 
   /** Finds the host's engine; sends nothing yet. Rejects with `engine-down`. */
@@ -70,7 +78,11 @@ export class DockerDriver implements Driver {
     const carrier = hostNode();
     const directories = hostDirectories(options.scratch);
     const kind = options.engine ?? "docker";
-    return new DockerDriver({ docker, kind, on: undefined, carrier, directories, close: () => carrier.close() });
+    // A mount's source is a path of the engine's machine.
+    const here = options.dockerHost === undefined || /^(unix:|\/)/.test(options.dockerHost);
+    const busybox = here && options.busybox !== undefined ? { busybox: options.busybox } : {};
+    const close = () => carrier.close();
+    return new DockerDriver({ docker, kind, on: undefined, carrier, directories, ...busybox, close });
   }
 
   probe(): Promise<Readonly<Record<string, string>>> {
@@ -129,7 +141,7 @@ export class DockerDriver implements Driver {
     const open = this.#open.get(resource.name);
     const life = open?.life ?? new ContainerLife(known, await this.#eventsOf(standing.owner).catch(failed));
     const { cut, health } = await this.#dialect().catch(failed);
-    const transport = dockerExecTransport(known, title, cut);
+    const transport = dockerExecTransport(known, title, cut, await this.#tools.shellOf(facts));
     this.#open.set(resource.name, { transport, life });
     const ready = (each: ContainerNode) => untilReady(each, known, life, declaration.ready, health);
     const live = new DockerNode({
@@ -263,14 +275,18 @@ export class DockerDriver implements Driver {
     const [{ cut }, events, container] = await Promise.all([
       this.#dialect(),
       this.#eventsOf(standing.owner),
-      this.#docker.createContainer(createOptions(standing, node, declaration)),
+      this.#tools.made(declaration, standing, async (busybox) => {
+        const made = await this.#docker.createContainer(createOptions(standing, node, declaration, busybox));
+        created(made.id);
+        return made;
+      }),
     ]);
-    created(container.id);
     for (const later of laterNetworks(standing, node, declaration)) {
       await this.#docker.getNetwork(later.name).connect({ Container: container.id, EndpointConfig: later.endpoint });
     }
     const life = new ContainerLife(container, events);
     this.#open.set(resource.name, {
+      // Until it is ready nobody looks into it.
       transport: dockerExecTransport(container, `${standing.environment.name}/${node}`, cut),
       life,
     });

@@ -1,5 +1,10 @@
 // Decides what a host can be able to do, and how a "no" is told: never without its cause and its remedy.
 
+/** A static busybox that containers are looked into with: its path on the engine's machine, or why there is none and what to do. */
+export type Busybox =
+  | { readonly path: string; readonly missing?: never }
+  | { readonly path?: never; readonly missing: string };
+
 /** One line of `assay doctor`. */
 export interface Finding {
   /** `docker engine`, `SELinux` */

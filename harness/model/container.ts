@@ -172,6 +172,11 @@ const containerOptions = z.strictObject({
     .strictObject({ add: z.array(capability).default([]), drop: z.array(capability).default([]) })
     .default({ add: [], drop: [] }),
   privileged: z.boolean().default(false),
+  /**
+   * No program may become more than it is: setuid and file capabilities do nothing. With a `user` other than root, docker's root has no
+   * capabilities either: checks are errored on what only its owner may read.
+   */
+  noNewPrivileges: z.boolean().default(false),
   readOnlyRoot: z.boolean().default(false),
   /** Host device path → path and rights in the container. */
   devices: z
@@ -186,6 +191,12 @@ const containerOptions = z.strictObject({
       }),
     )
     .default({}),
+  /**
+   * Whose tools answer checks: `image`, its own `/bin/sh` and `stat`; `busybox`, a static one of this machine, mounted read-only at
+   * `/dev/.assay/busybox`, for images without tools and for those whose tools are not to be believed. Default: the image's where it
+   * has both. `exec` and `succeed` call the image's programs either way.
+   */
+  probedBy: z.enum(["image", "busybox"]).optional(),
   /** Limit; also what the run reserves of the host's memory before it starts the container. */
   memory: size.refine((bytes) => bytes >= leastMemory, "the engine gives a container 6m at least").optional(),
   cpus: z.number().positive().optional(),

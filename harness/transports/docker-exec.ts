@@ -7,7 +7,10 @@ import { killMarkedScript, markVariable } from "./kill-marked.ts";
 import { killTreeScript } from "./kill-tree.ts";
 import { missingProgram } from "./live-shell.ts";
 import { ShellTransport } from "./shell-transport.ts";
-import type { Channel, Opener, OpenOptions, Transport } from "./transport.ts";
+import type { Channel, Opener, OpenOptions, ProbingShell, Transport } from "./transport.ts";
+
+/** How a container is looked into: by its own shell, or, where `probing` is given, by one brought along. */
+export type ExecShell = Pick<Opener, "probing" | "shellHint">;
 
 /**
  * The transport of a container on a docker engine, local or remote. `cut`: what becomes of a program whose connection is cut,
@@ -17,21 +20,27 @@ export function dockerExecTransport(
   container: Docker.Container,
   node: string,
   cut: "ends" | "stays" = "ends",
+  shell: ExecShell = {},
 ): Transport {
-  return new ShellTransport(new ExecOpener(container, node, cut));
+  return new ShellTransport(new ExecOpener(container, node, cut, shell));
 }
 
 /** Starts processes in one container. */
 export class ExecOpener implements Opener {
   readonly node: string;
   readonly administrator = "0";
+  readonly probing: ProbingShell | undefined;
+  readonly shellHint: string | undefined;
   readonly #container: Docker.Container;
-  readonly #cut: "ends" | "stays";
+  readonly #marks: boolean;
 
-  constructor(container: Docker.Container, node: string, cut: "ends" | "stays") {
+  constructor(container: Docker.Container, node: string, cut: "ends" | "stays", shell: ExecShell = {}) {
     this.#container = container;
     this.node = node;
-    this.#cut = cut;
+    this.probing = shell.probing;
+    this.shellHint = shell.shellHint;
+    // Without a shell of the image's nobody tells the pid of what runs.
+    this.#marks = cut === "stays" || shell.probing !== undefined;
   }
 
   async open(argv: readonly [string, ...string[]], options: OpenOptions): Promise<Channel> {
@@ -44,7 +53,8 @@ export class ExecOpener implements Opener {
         cause: error,
       });
     // A shell ends with its input.
-    const mark = this.#cut === "stays" && argv.length > 1 ? randomBytes(12).toString("hex") : undefined;
+    const ends = argv[0] === "/bin/sh" && argv.length === 1;
+    const mark = this.#marks && !ends && argv !== this.probing?.argv ? randomBytes(12).toString("hex") : undefined;
     const env = { ...options.env, ...(mark === undefined ? {} : { [markVariable]: mark }) };
     const exec = await this.#container
       .exec({
@@ -102,7 +112,8 @@ export class ExecOpener implements Opener {
   /** Runs a script to its end. Never rejects. */
   async #administer(script: string, word: string): Promise<void> {
     try {
-      const channel = await this.open(["/bin/sh", "-c", script, "sh", word], { user: "0" });
+      const shell: readonly [string, ...string[]] = this.probing?.argv ?? ["/bin/sh"];
+      const channel = await this.open([...shell, "-c", script, "sh", word], { user: "0" });
       channel.stdin.end();
       channel.stdout.resume();
       channel.stderr.resume();

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { TransportError } from "../model/errors.ts";
 import { type MarkedPart, MarkedStream, markerCommand } from "./marked-stream.ts";
-import type { Channel, Opener, OpenOptions } from "./transport.ts";
+import type { Channel, Opener, OpenOptions, ProbingShell } from "./transport.ts";
 
 /** Most bytes that one command may print on one stream. */
 export const outputLimit = 256 * 1024 * 1024;
@@ -36,6 +36,7 @@ export class LiveShell {
   #number = 0;
   #closed: TransportError | undefined;
   #lastWords = "";
+  #status: number | undefined;
   /** The shell's pid on the node. */
   pid = 0;
 
@@ -63,6 +64,7 @@ export class LiveShell {
     void channel.ended.then((status) => {
       const last = Buffer.concat([out.rest, err.rest]).toString("utf8").trim().split("\n").at(-1) ?? "";
       this.#lastWords = last;
+      this.#status = status;
       const how = status === undefined ? "was lost" : `ended with status ${status}`;
       this.#close(
         this.#error(
@@ -73,16 +75,18 @@ export class LiveShell {
     });
   }
 
-  /** Starts a shell and waits for its first answer. Rejects with a `TransportError` when there is no usable `/bin/sh`. */
-  static async open(opener: Opener, options: OpenOptions): Promise<LiveShell> {
-    const channel = await opener.open(["/bin/sh"], options);
+  /** Starts a shell and waits for its first answer. Rejects with a `TransportError` when there is no usable `/bin/sh`, or `probing`. */
+  static async open(opener: Opener, options: OpenOptions, probing?: ProbingShell): Promise<LiveShell> {
+    const channel = await opener.open(probing?.argv ?? ["/bin/sh"], options);
     const shell = new LiveShell(opener, options, channel);
+    if (probing !== undefined) channel.stdin.write(`${probing.prelude}\n`);
     const [hello] = shell.send(["echo $$"]); // in a subshell, too, `$$` is the shell's own pid
     const answer = await (hello as Promise<FrameResult>).catch((error: TransportError) => {
       // An engine tells that there is no shell on the shell's own output, and then ends it.
       if (error.code !== "shell-closed") throw error;
       throw new TransportError({
-        code: missingProgram.test(error.seen) ? "no-such-file" : "cannot-start",
+        // Some lose the words on the way, and tell the status of a program that is not there.
+        code: missingProgram.test(error.seen) || shell.#status === 127 ? "no-such-file" : "cannot-start",
         phase: "exec",
         node: opener.node,
         seen: `no shell could be started: ${shell.#lastWords || error.seen}`,

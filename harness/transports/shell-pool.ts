@@ -1,7 +1,7 @@
 // Decides how many shells of a node are open at once, and who gets which: one is enough until callers come together.
 import { TransportError } from "../model/errors.ts";
 import { LiveShell } from "./live-shell.ts";
-import type { Opener, OpenOptions } from "./transport.ts";
+import type { Opener, OpenOptions, ProbingShell } from "./transport.ts";
 
 /** Live shells of one node and one purpose at the same time; further commands wait for one to be free. */
 const mostShells = 8;
@@ -9,6 +9,7 @@ const mostShells = 8;
 export class ShellPool {
   readonly #opener: Opener;
   readonly #options: OpenOptions;
+  readonly #probing: ProbingShell | undefined;
   readonly #shells = new Set<LiveShell>();
   readonly #waiting: (() => void)[] = [];
   readonly #taken = new Set<LiveShell>();
@@ -16,9 +17,10 @@ export class ShellPool {
   #first: Promise<void> | undefined;
   whyNoShell: string | undefined;
 
-  constructor(opener: Opener, options: OpenOptions) {
+  constructor(opener: Opener, options: OpenOptions, probing?: ProbingShell) {
     this.#opener = opener;
     this.#options = options;
+    this.#probing = probing;
   }
 
   /** Whether the node has no `/bin/sh` at all. Other reasons for which a shell cannot be opened reject. */
@@ -75,7 +77,7 @@ export class ShellPool {
   async #open(): Promise<LiveShell> {
     this.#opening += 1;
     try {
-      const shell = await LiveShell.open(this.#opener, this.#options);
+      const shell = await LiveShell.open(this.#opener, this.#options, this.#probing);
       this.#shells.add(shell);
       return shell;
     } finally {

@@ -173,7 +173,7 @@ export class ShellTransport implements Transport {
           phase: "observe",
           node: this.#opener.node,
           seen: `there is no usable /bin/sh (${pool.whyNoShell})`,
-          hint: "check image metadata instead, or add a shell to the image",
+          hint: this.#opener.shellHint ?? "check image metadata instead, or add a shell to the image",
         });
       }
       const lease = await deadline.before(pool.take(), ({ release }) => release());
@@ -207,7 +207,8 @@ export class ShellTransport implements Transport {
   }
 
   #pool(purpose: "exec" | "observe", user: string | undefined): ShellPool {
-    return getOr(this.#pools, `${purpose} ${user ?? ""}`, () => new ShellPool(this.#opener, { user }));
+    const probing = purpose === "observe" ? this.#opener.probing : undefined;
+    return getOr(this.#pools, `${purpose} ${user ?? ""}`, () => new ShellPool(this.#opener, { user }, probing));
   }
 
   /** Runs a process with a channel of its own: for standard input, or where there is no shell. */

@@ -60,8 +60,19 @@ export interface Opener {
   obstacle?(): string;
   /** User of observations; `undefined`: the node's own. */
   readonly administrator: string | undefined;
+  /** The shell that observations are made with, where it is not the node's own `/bin/sh`. */
+  readonly probing?: ProbingShell | undefined;
+  /** What would help a node that has no shell, for messages. */
+  readonly shellHint?: string | undefined;
   /** For nodes whose memory can be kept and brought back; without it no channel outlives that. */
   readonly moments?: OpenerMoments;
+}
+
+/** A shell brought along, with tools of its own. */
+export interface ProbingShell {
+  readonly argv: readonly [string, ...string[]];
+  /** Shell text that it is given first, once. */
+  readonly prelude: string;
 }
 
 /** See `ShellTransport.quiesce`. */
