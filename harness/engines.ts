@@ -25,9 +25,8 @@ export function enginesOf(facts: EngineFacts): Engines {
     ...(facts.engine === undefined ? {} : { engine: facts.engine }),
     libvirtUri: facts.libvirtUri,
     scratch: facts.scratch,
-    busybox: async () => (await import("./host/busybox.ts")).staticBusybox(facts.path),
     // Loaded when a machine is made: most processes make none.
-    accelerator: async () => (await (await import("./host/accelerator.ts")).accelerator(facts)).type,
+    accelerator: async () => (await import("./host/accelerator.ts")).accelerator(facts),
     kept: async () => {
       const { WarmMachines } = await import("./store/warm.ts");
       return new WarmMachines({ directory: join(facts.state, "store"), disks: join(facts.state, "disks") });

@@ -8,10 +8,9 @@ import { accessOf, slotsOf } from "./libvirt-access.ts";
 import { enoughMemory, noUefi } from "./libvirt-check.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
 import { makeFiles } from "./libvirt-files.ts";
-import { Machine } from "./libvirt-machine.ts";
+import { type Acceleration, Machine } from "./libvirt-machine.ts";
 import { createdLabel, directoryOf, filesIn, macOf, seatsOn, uuidOf } from "./libvirt-names.ts";
 import { payloadOf, placePayload } from "./libvirt-payload.ts";
-import { checkXml } from "./libvirt-schema.ts";
 import { hostWords, type KeptMachines, type WarmFacts } from "./libvirt-warm.ts";
 import { likenessOf, onlyBoots } from "./libvirt-warm-key.ts";
 import { domainXml } from "./libvirt-xml.ts";
@@ -26,7 +25,7 @@ export interface BuildOptions {
   readonly declaration: VmDeclaration;
   readonly disk: BuiltDisk;
   readonly client: LibvirtClient;
-  readonly accelerator: "kvm" | "qemu";
+  readonly acceleration: Acceleration;
   /** Addresses by MAC, by the network's name. */
   readonly addresses: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Where machines are kept from run to run; without it each boots. */
@@ -48,7 +47,8 @@ const carrierArguments = [
 
 /** Makes the machine's files and its XML. Its directory and its networks are there. Starts nothing. */
 export async function buildMachine(options: BuildOptions): Promise<Machine> {
-  const { standing, node, domain, declaration, disk, client, accelerator } = options;
+  const { standing, node, domain, declaration, disk, client, acceleration } = options;
+  const { type: accelerator } = acceleration;
   const title = `${standing.environment.name}/${node}`;
   await enoughMemory(title, declaration.memory);
   const files = filesIn(directoryOf(standing, node));
@@ -136,7 +136,6 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     agent: !declaration.carrier,
     user: owner,
   });
-  await checkXml("domain", xml);
   await writeFile(files.xml, xml, { mode: 0o600 });
   const warm = async (kept: KeptMachines): Promise<WarmFacts> => ({
     room: kept,
@@ -173,7 +172,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     xml,
     client,
     access,
-    accelerator,
+    acceleration,
     imageDigest: disk.digest,
     payload,
     addresses,

@@ -15,6 +15,13 @@ import { RelayTransport } from "./libvirt-relay.ts";
 import { startTpm } from "./libvirt-tpm.ts";
 import type { KeptWords, WarmFacts } from "./libvirt-warm.ts";
 
+/** How guests are run on this host. */
+export interface Acceleration {
+  readonly type: "kvm" | "qemu";
+  /** Why, as a report tells it. */
+  readonly reason: string;
+}
+
 export interface MachineFacts {
   /** The domain's name. */
   readonly domain: string;
@@ -26,7 +33,7 @@ export interface MachineFacts {
   readonly xml: string;
   readonly client: LibvirtClient;
   readonly access: GuestAccess;
-  readonly accelerator: "kvm" | "qemu";
+  readonly acceleration: Acceleration;
   readonly imageDigest: string;
   /** Address by network, as the network's DHCP server reserves it. */
   readonly addresses: ReadonlyMap<string, string>;

@@ -33,10 +33,11 @@ export class LibvirtNode extends ShellNode implements VmNode {
   }
 
   get facts(): VmFacts {
-    const { accelerator, access, declaration } = this.#machine.facts;
+    const { acceleration, access, declaration } = this.#machine.facts;
     const { start, whyBooted, bootId } = this.#machine;
     return {
-      accelerator,
+      accelerator: acceleration.type,
+      ...(acceleration.type === "kvm" ? {} : { whyEmulated: acceleration.reason }),
       access: access.way,
       transport: declaration.transport,
       start,

@@ -11,7 +11,7 @@ import { snapshotDelete, snapshotLoad, snapshotSave } from "./libvirt-qmp-jobs.t
 
 /** Taken when a machine is ready; what `reset` goes back to. */
 export const readySnapshot = "-ready";
-/** Taken of a whole environment; what the driver's `rewind` goes back to. */
+/** Taken of an environment of several, or with containers on a machine; what the driver's `rewind` goes back to. */
 export const markSnapshot = "-mark";
 
 const canaryPatienceMs = 2_000;

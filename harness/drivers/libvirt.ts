@@ -13,7 +13,7 @@ import { checkMachine } from "./libvirt-check.ts";
 import { type LibvirtClient, openLibvirt } from "./libvirt-client.ts";
 import { evidenceOf } from "./libvirt-evidence.ts";
 import { sweepNetwork } from "./libvirt-leftovers.ts";
-import type { Machine } from "./libvirt-machine.ts";
+import type { Acceleration, Machine } from "./libvirt-machine.ts";
 import {
   createdLabel,
   directoryOf,
@@ -26,7 +26,7 @@ import {
 } from "./libvirt-names.ts";
 import { startNetwork } from "./libvirt-network.ts";
 import { LibvirtNode } from "./libvirt-node.ts";
-import { loadAll, markSnapshot, saveAll } from "./libvirt-snapshot.ts";
+import { loadAll, markSnapshot, readySnapshot, saveAll } from "./libvirt-snapshot.ts";
 import { endTpm } from "./libvirt-tpm.ts";
 import { type KeptMachines, readyByWhatIsKept, standAndKeep, takeKept } from "./libvirt-warm.ts";
 import { labelsIn } from "./libvirt-xml-read.ts";
@@ -47,7 +47,7 @@ export interface LibvirtDriverOptions {
   /** Machines' directories are made and removed below this one and nowhere else. */
   readonly scratch: string;
   /** Whether a guest really runs with hardware virtualisation here: found out by booting one. Asked once. */
-  readonly accelerator: () => Promise<"kvm" | "qemu">;
+  readonly accelerator: () => Promise<Acceleration>;
   readonly disks: DiskRoom;
   /** Where machines that were ready are kept for the next run; without it each machine boots. */
   readonly kept?: (() => Promise<KeptMachines>) | undefined;
@@ -65,7 +65,7 @@ export class LibvirtDriver implements Driver {
   readonly #publishing = new Set<Promise<void>>();
   /** Addresses by MAC, of the networks that this process started. */
   readonly #addresses = new Map<string, ReadonlyMap<string, string>>();
-  #accelerator: Promise<"kvm" | "qemu"> | undefined;
+  #acceleration: Promise<Acceleration> | undefined;
 
   private constructor(client: LibvirtClient, options: LibvirtDriverOptions) {
     this.#client = client;
@@ -88,7 +88,7 @@ export class LibvirtDriver implements Driver {
 
   /** A guest that is emulated keeps a CPU of the host busy for each of its own; with hardware virtualisation they share well. */
   async takes(standing: Standing): ReturnType<NonNullable<Driver["takes"]>> {
-    if ((await this.#accelerates()) === "kvm") return {};
+    if ((await this.#accelerates()).type === "kvm") return {};
     const capacity = availableParallelism();
     const wanted = [...machinesOf(standing).values()].reduce((sum, { vcpus }) => sum + vcpus, 0);
     return { "emulated CPUs": { amount: Math.min(wanted, capacity), capacity } };
@@ -108,7 +108,7 @@ export class LibvirtDriver implements Driver {
       ];
       socketsFit(`${standing.environment.name}/${node}`, sockets);
     }
-    const [user, accelerator] = await Promise.all([this.#client.qemuUser(), this.#accelerates()]);
+    const [user, { type: accelerator }] = await Promise.all([this.#client.qemuUser(), this.#accelerates()]);
     await Promise.all(
       machines.map(async ([node, declaration]) => {
         const title = `${standing.environment.name}/${node}`;
@@ -173,12 +173,14 @@ export class LibvirtDriver implements Driver {
     return node;
   }
 
-  mark(resources: readonly PlannedResource[]): Promise<void> {
-    return saveAll(this.#known(resources), markSnapshot);
+  async mark(resources: readonly PlannedResource[], standing: Standing): Promise<void> {
+    const machines = this.#known(resources);
+    if (!isAlone(machines, standing)) await saveAll(machines, markSnapshot);
   }
 
-  rewind(resources: readonly PlannedResource[]): Promise<void> {
-    return loadAll(this.#known(resources), markSnapshot);
+  rewind(resources: readonly PlannedResource[], standing: Standing): Promise<void> {
+    const machines = this.#known(resources);
+    return loadAll(machines, isAlone(machines, standing) ? readySnapshot : markSnapshot);
   }
 
   async evidence(resource: ResourceRef): Promise<readonly EvidenceFile[]> {
@@ -269,7 +271,7 @@ export class LibvirtDriver implements Driver {
       declaration,
       disk,
       client: this.#client,
-      accelerator: await this.#accelerates(),
+      acceleration: await this.#accelerates(),
       addresses: this.#addresses,
       kept: await this.#options.kept?.(),
     });
@@ -327,10 +329,16 @@ export class LibvirtDriver implements Driver {
     return this.#client.qemuUser();
   }
 
-  #accelerates(): Promise<"kvm" | "qemu"> {
-    this.#accelerator ??= this.#options.accelerator();
-    return this.#accelerator;
+  #accelerates(): Promise<Acceleration> {
+    this.#acceleration ??= this.#options.accelerator();
+    return this.#acceleration;
   }
+}
+
+/** One machine that carries nothing: it was kept when it was ready, and nothing has happened since. */
+function isAlone(machines: readonly Machine[], { environment }: Standing): boolean {
+  const carries = Object.values(environment.nodes).some((node) => node.kind === "container" && node.on !== undefined);
+  return machines.length === 1 && !carries;
 }
 
 function noImages(reference: string): ProvisionError {

@@ -8,7 +8,7 @@ import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import { messageOf, type Phase } from "../model/errors.ts";
 import type { EventSink, KeptStand } from "../model/event.ts";
 import type { BuiltImage } from "../model/image.ts";
-import type { ContainerNode, Node, StillNode, VmNode } from "../model/node.ts";
+import type { Node, StillNode, VmNode } from "../model/node.ts";
 import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
@@ -172,17 +172,17 @@ class Stand {
     return kept;
   }
 
-  /** Keeps the state of what can be brought back; answers whether that is all of it. */
+  /** Keeps the state to bring back, where that can be done of all that was made; answers whether it can. */
   async #mark(standing: Standing): Promise<boolean> {
-    const marking = this.#wanted.drivers.filter((driver) => driver.mark !== undefined);
+    const marking = this.#wanted.drivers.filter(({ mark, rewind }) => mark !== undefined && rewind !== undefined);
+    const kept = (each: PlannedResource) =>
+      each.carriedBy !== undefined || marking.some((driver) => driver.kind === each.driver);
+    if (this.#created.length === 0 || !this.#created.every(kept)) return false;
     for (const driver of marking) {
       const resources = this.#created.filter((each) => each.driver === driver.kind);
       if (resources.length > 0) await this.#phase("ready", undefined, async () => driver.mark?.(resources, standing));
     }
-    const kept = (each: PlannedResource) =>
-      each.carriedBy !== undefined ||
-      marking.some((driver) => driver.rewind !== undefined && driver.kind === each.driver);
-    return this.#created.length > 0 && this.#created.every(kept);
+    return true;
   }
 
   async #rewind(standing: Standing): Promise<void> {
@@ -317,7 +317,7 @@ class Stand {
     const live = await this.#phase("ready", node, () => driver.connect(resource, standing));
     this.#nodes.set(node, live);
     if (live.kind === "vm") this.#tellFacts(live as VmNode);
-    else if ("facts" in live) this.#tell(live.name, (live as StillNode | ContainerNode).facts);
+    else if (live.kind === "image") this.#tell(live.name, (live as StillNode).facts);
   }
 
   #tellFacts({ name, facts, imageDigest }: VmNode): void {

@@ -44,8 +44,6 @@ export interface ContainerNode extends Node {
   readonly kind: "container";
   /** The engine's full container id. */
   readonly id: string;
-  /** `probedBy`: whose tools answer checks, `image` or `busybox`; see the option of that name. */
-  readonly facts: Readonly<Record<string, string>>;
   /** Asks the main process to stop (stop signal, then SIGKILL after the declared stop timeout). Idempotent. */
   stop(): Promise<{ readonly status: number; readonly tookMs: number }>;
   /** Sends a signal to the main process; default SIGKILL. */
@@ -147,6 +145,8 @@ export interface VmNode extends Node {
 
 export interface VmFacts {
   readonly accelerator: "kvm" | "qemu";
+  /** Why it is emulated, as `assay doctor` says it; absent with hardware virtualisation. */
+  readonly whyEmulated?: string;
   readonly access: "initrd" | "seed" | "console";
   readonly transport: "ports" | "ssh";
   /** `booted`: the firmware or kernel started it. `warm`: from the memory of a machine like it that was ready before. */
