@@ -98,9 +98,10 @@ function writeDevices(devices: XMLBuilder, facts: DomainFacts): void {
     const family = disk.bus === "virtio" ? "vd" : "sd";
     writeDisk(devices, disk, `${family}${letters[used[family]++]}`);
   }
+  // Not a CD: kernels for clouds have no SATA. Its bus is the first disk's, which the guest boots from; cloud-init goes by the label.
   if (facts.seed !== undefined) {
-    const seed: DiskFacts = { file: facts.seed, format: "raw", bus: "sata", readOnly: true };
-    writeDisk(devices, seed, `sd${letters[used.sd]}`, "cdrom");
+    const seed: DiskFacts = { file: facts.seed, format: "raw", bus: "virtio", readOnly: true };
+    writeDisk(devices, seed, `vd${letters[used.vd]}`);
   }
   devices.ele("controller", { type: "usb", model: "none" });
   if (facts.disks.some(({ bus }) => bus === "scsi")) devices.ele("controller", { type: "scsi", model: "virtio-scsi" });
@@ -138,14 +139,9 @@ function agentSocket({ qmp }: DomainFacts): string {
   return join(dirname(qmp), "agent");
 }
 
-/** A disk or CD as a device; also what `attachDevice` takes. */
-export function writeDisk(
-  parent: XMLBuilder,
-  disk: DiskFacts,
-  target: string,
-  device: "disk" | "cdrom" = "disk",
-): void {
-  const element = parent.ele("disk", { type: "file", device });
+/** A disk as a device; also what `attachDevice` takes. */
+export function writeDisk(parent: XMLBuilder, disk: DiskFacts, target: string): void {
+  const element = parent.ele("disk", { type: "file", device: "disk" });
   const cache = disk.readOnly === true || disk.cacheUnsafe === false ? {} : { cache: "unsafe", discard: "unmap" };
   element.ele("driver", { name: "qemu", type: disk.format, ...cache });
   element.ele("source", { file: disk.file });
