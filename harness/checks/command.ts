@@ -4,6 +4,8 @@ import { type Command, type ExecOptions, type ExecResult, sayCommand } from "../
 import type { Node } from "../model/node.ts";
 import { readAs, sentencesAbout } from "./data.ts";
 import { about, verdict } from "./question.ts";
+import { compareSemantic, versionIn } from "./semantic-version.ts";
+import { isInRange, versionRange } from "./version-range.ts";
 import { excerpt, occurs, sayFound, sayWanted, type Wanted } from "./wanted.ts";
 
 /**
@@ -35,6 +37,18 @@ export function command(words: Command, options: ExecOptions = {}) {
     prints: (wanted: Wanted) => prints("stdout", "prints", wanted),
     /** Text or pattern occurs in its standard error, whatever the status. */
     printsError: (wanted: Wanted) => prints("stderr", "prints the error", wanted),
+    /**
+     * The first version that it prints is in a range, in semver's order: comparisons that all have to hold, or lists of them with `||`.
+     * @example command(["python3", "--version"]).printsVersionIn(">=3.11 <4")
+     */
+    printsVersionIn(range: string): Check<Node, ExecResult> {
+      const wanted = versionRange(range);
+      return ask(`prints a version in ${range}`, (seen) => {
+        const version = versionIn(seen.stdout);
+        const met = version !== undefined && isInRange(version, wanted, compareSemantic);
+        return verdict(met, range, version ?? `no version in ${excerpt(seen.stdout)} (${sayEnd(seen)})`);
+      });
+    },
     /**
      * A value in JSON on its standard output, whatever the status, by the path of `file(…).json`.
      * @example command(["ip", "-j", "route"]).json("[0].dst").is("default")

@@ -1,8 +1,10 @@
 // Decides how a place in structured contents is written, the same for JSON, YAML, INI and XML, and what lies there.
-// Refuses wildcards and filters: a sentence speaks of one place.
+// Refuses filters: who wants some elements of a list alone writes them in TypeScript, or asks for all.
 import { requireSubject } from "./question.ts";
 
-export type DataStep = string | number;
+/** A name, an element's number, or each element of a list. */
+export type DataStep = string | number | typeof each;
+export const each: unique symbol = Symbol("each element");
 
 /** What lies at a place; or how far the way went, and what is there instead. */
 export type Place =
@@ -11,14 +13,15 @@ export type Place =
 
 /**
  * The steps of a path: names joined by dots, elements of a list by number in brackets (from 0; from the end with a minus), names with
- * other characters quoted in brackets. The empty path is the whole. An attribute of XML is a name that begins with `@`.
+ * other characters quoted in brackets. `[*]` is each element of a list: what lies at the rest of the path, of those that have it, is one
+ * list (what is no list counts as its only element, as in XML what is there once). The empty path is the whole. An attribute of XML is a name that begins with `@`.
  * A path that cannot be read is a `DeclarationError` (code `bad-subject`).
  * @example dataSteps('services.web.ports[0]') // ["services", "web", "ports", 0]
  * @example dataSteps('annotations["example.org/owner"]') // ["annotations", "example.org/owner"]
  */
 export function dataSteps(path: string): readonly DataStep[] {
   const steps: DataStep[] = [];
-  const step = /(?:(^|\.)([^.[\]"\s]+))|\[(-?\d+)\]|\[("(?:[^"\\]|\\.)*")\]/y;
+  const step = /(?:(^|\.)([^.[\]"\s]+))|\[(-?\d+|\*)\]|\[("(?:[^"\\]|\\.)*")\]/y;
   while (step.lastIndex < path.length) {
     const at = step.lastIndex;
     const match = step.exec(path);
@@ -29,7 +32,7 @@ export function dataSteps(path: string): readonly DataStep[] {
       `"${path}" is not a path into data: it cannot be read from character ${at + 1} on`,
       'write it as in services.web.ports[0] or labels["example.org/owner"]',
     );
-    steps.push(index === undefined ? (text as string) : Number(index));
+    steps.push(index === undefined ? (text as string) : index === "*" ? each : Number(index));
   }
   return steps;
 }
@@ -46,6 +49,12 @@ function unquoted(text: string): string | undefined {
 export function placeIn(whole: unknown, steps: readonly DataStep[]): Place {
   let value = whole;
   for (const [depth, step] of steps.entries()) {
+    if (step === each) {
+      const rest = steps.slice(depth + 1);
+      const places = (Array.isArray(value) ? value : [value]).map((element) => placeIn(element, rest));
+      const values = places.flatMap((place) => (place.found ? [place.value] : []));
+      return { found: true, value: rest.includes(each) ? values.flat() : values };
+    }
     const where = depth === 0 ? "the whole" : sayPath(steps.slice(0, depth));
     if (typeof step === "number") {
       if (!Array.isArray(value)) return { found: false, seen: `${where} is ${sayKind(value)}, no list` };
@@ -65,7 +74,13 @@ export function placeIn(whole: unknown, steps: readonly DataStep[]): Place {
 /** @example sayPath(["a", 0, "b.c"]) // 'a[0]["b.c"]' */
 export function sayPath(steps: readonly DataStep[]): string {
   const said = steps.map((step) =>
-    typeof step === "number" ? `[${step}]` : /^[^.[\]"\s]+$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`,
+    step === each
+      ? "[*]"
+      : typeof step === "number"
+        ? `[${step}]`
+        : /^[^.[\]"\s]+$/.test(step)
+          ? `.${step}`
+          : `[${JSON.stringify(step)}]`,
   );
   return said.join("").replace(/^\./, "");
 }

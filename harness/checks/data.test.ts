@@ -4,7 +4,7 @@ import { hostNode } from "../drivers/shell-node.ts";
 import { DeclarationError } from "../model/errors.ts";
 import { dataIn } from "./data.ts";
 import { type DataFormat, parseData } from "./data-parse.ts";
-import { dataSteps, sayPath } from "./data-path.ts";
+import { dataSteps, placeIn, sayPath } from "./data-path.ts";
 
 const texts: Readonly<Record<DataFormat, string>> = {
   JSON: '{"server":{"name":"a.b","ports":["80","443"],"x.y":"dotted"}}',
@@ -35,6 +35,20 @@ describe.each(Object.keys(texts) as DataFormat[])("%s", (format) => {
     ["contains a text", "server.name", (value) => value.contains("."), true],
     ["matches", "server.name", (value) => value.matches(/^a/), true],
     ["length", "server.ports", (value) => value.hasLength(2), true],
+    ["starts with", "server.name", (value) => value.startsWith("a."), true],
+    ["starts otherwise", "server.name", (value) => value.startsWith(".b"), false],
+    ["ends with", "server.name", (value) => value.endsWith(".b"), true],
+    ["ends otherwise", "server.name", (value) => value.endsWith("a."), false],
+    ["a list starts with nothing", "server.ports", (value) => value.startsWith(""), false],
+    ["exactly, in another order", "server.ports", (value) => value.hasExactly("443", "80"), true],
+    ["exactly, one twice", "server.ports", (value) => value.hasExactly("80", "80"), false],
+    ["exactly, one less", "server.ports", (value) => value.hasExactly("80"), false],
+    ["a version", "server.ports[0]", (value) => value.isVersionIn(">=79.1 <81"), true],
+    ["another version", "server.ports[0]", (value) => value.isVersionIn(">80"), false],
+    ["no version", "server.name", (value) => value.isVersionIn(">=0"), false],
+    ["each element", "server.ports[*]", (value) => value.is(["80", "443"]), true],
+    ["each of what is no list", "server.name[*]", (value) => value.is(["a.b"]), true],
+    ["each that has it", "server.ports[*].nose", (value) => value.is([]), true],
     ["a quoted name", 'server["x.y"]', (value) => value.is("dotted"), true],
     ["names", "server", (value) => value.hasNames("name", "ports"), true],
     ["a name that is missing", "server", (value) => value.hasNames("name", "nose"), false],
@@ -55,6 +69,19 @@ test("the message says how far the way went", () => {
     seen: 'nothing there: server has the names "name", "ports", "x.y"',
   });
   expect(dataIn("/a b", "JSON", 'x["y.z"][0]').exists().title).toBe('x["y.z"][0] in the JSON of file "/a b" exists');
+});
+
+test("each of several lists, and of those some, are one list", () => {
+  const whole = {
+    pods: [{ name: "a", containers: [{ image: "x" }, { image: "y" }] }, { containers: [{ image: "z" }] }, {}],
+  };
+  const at = (path: string) => placeIn(whole, dataSteps(path));
+  expect(at("pods[*].containers[*].image")).toEqual({ found: true, value: ["x", "y", "z"] });
+  expect(at("pods[*].containers[-1].image")).toEqual({ found: true, value: ["y", "z"] });
+  expect(at("pods[*].name")).toEqual({ found: true, value: ["a"] });
+  expect(at("pots[*].name")).toMatchObject({ found: false });
+  expect(sayPath(dataSteps("pods[*].containers[*]"))).toBe("pods[*].containers[*]");
+  expect(() => dataSteps("pods[**]")).toThrow(DeclarationError);
 });
 
 test("formats keep what is theirs", () => {

@@ -7,7 +7,9 @@ import type { DataFormat, Parsed } from "./data-parse.ts";
 import { dataSteps, placeIn, sayKind, sayPath } from "./data-path.ts";
 import { fileContents, type NoContents } from "./file-bytes.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
+import { compareSemantic, soleVersion } from "./semantic-version.ts";
 import { failedProbe } from "./unanswered.ts";
+import { isInRange, versionRange } from "./version-range.ts";
 import { excerpt, occurs, sayWanted, type Wanted } from "./wanted.ts";
 
 /** Most bytes that are read as structured contents: 4 MiB. */
@@ -74,6 +76,28 @@ export function sentencesAbout<N extends Node>(
     /** A text in which a pattern occurs. */
     matches: (pattern: RegExp) =>
       say(`matches ${pattern}`, String(pattern), (value) => typeof value === "string" && occurs(pattern, value)),
+    /** A text that begins so. */
+    startsWith: (beginning: string) =>
+      say(`starts with ${sayValue(beginning)}`, `${sayValue(beginning)} …`, (value) =>
+        hasEnd(value, beginning, "startsWith"),
+      ),
+    /** A text that ends so. */
+    endsWith: (end: string) =>
+      say(`ends with ${sayValue(end)}`, `… ${sayValue(end)}`, (value) => hasEnd(value, end, "endsWith")),
+    /** A list of these elements and no others, in any order. @example file("/a.json").json("hosts[*].name").hasExactly("a", "b") */
+    hasExactly: (...wanted: readonly unknown[]) =>
+      say(`has exactly ${sayValue(wanted)}`, `${sayValue(wanted)}, in any order`, (value) => hasSame(value, wanted)),
+    /**
+     * A text that is a version in a range, in semver's order: comparisons that all have to hold, or lists of them with `||`.
+     * @example file("/srv/app/package.json").json("version").isVersionIn(">=1.2 <2")
+     */
+    isVersionIn(range: string) {
+      const wanted = versionRange(range);
+      return say(`is a version in ${range}`, range, (value) => {
+        const version = soleVersion(typeof value === "number" ? String(value) : typeof value === "string" ? value : "");
+        return version !== undefined && isInRange(version, wanted, compareSemantic);
+      });
+    },
     /** So many elements, names, or characters. */
     hasLength(count: number) {
       requireSubject(Number.isInteger(count) && count >= 0, `${count} is no length`, "write a whole number from 0 on");
@@ -122,6 +146,20 @@ function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]));
+}
+
+function hasEnd(value: unknown, part: string, at: "startsWith" | "endsWith"): boolean {
+  return typeof value === "string" && value[at](part);
+}
+
+function hasSame(value: unknown, wanted: readonly unknown[]): boolean {
+  if (!Array.isArray(value) || value.length !== wanted.length) return false;
+  const left = [...value];
+  return wanted.every((each) => {
+    const at = left.findIndex((found) => isSame(found, each));
+    if (at !== -1) left.splice(at, 1);
+    return at !== -1;
+  });
 }
 
 function hasIn(value: unknown, wanted: unknown): boolean {
