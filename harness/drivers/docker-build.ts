@@ -1,9 +1,9 @@
 // Decides how a Dockerfile is built by the engine's own builder: over its API, without its cache, leaving nothing on it.
 import type { Readable } from "node:stream";
 import type Docker from "dockerode";
-import { messageOf, ProvisionError } from "../model/errors.ts";
+import { ProvisionError } from "../model/errors.ts";
 import type { ImageBuilds } from "../model/image-build.ts";
-import { engineError, isGone } from "./docker-engine.ts";
+import { engineError, isGone, wordsOf } from "./docker-engine.ts";
 import { loadImage } from "./docker-image.ts";
 
 interface Said {
@@ -59,7 +59,7 @@ export function engineBuilds(docker: Docker): ImageBuilds {
         return id;
       } catch (error) {
         await steps.remove(docker);
-        throw error instanceof ProvisionError ? error : failed(messageOf(error), error);
+        throw error instanceof ProvisionError ? error : failed(wordsOf(error), error);
       } finally {
         signal?.removeEventListener("abort", stop);
       }

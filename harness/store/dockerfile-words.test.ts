@@ -1,6 +1,6 @@
 // Which images a Dockerfile names, in the language's odder corners.
 import { expect, test } from "vitest";
-import { imageWords, withImages } from "./dockerfile-words.ts";
+import { imageWords, newerThanSome, stagesOf, withImages } from "./dockerfile-words.ts";
 
 const names = (text: string, args = {}) => imageWords(text, args).map(({ name, line }) => `${line} ${name}`);
 
@@ -35,4 +35,18 @@ test("others are put in their places, and nothing else changes", () => {
   expect(withImages(text, words, (name) => `sha256:${name}`)).toBe(
     "FROM sha256:base\nRUN echo base\nFROM \\\n  sha256:base AS x\nCOPY --from=sha256:base /a /b\n",
   );
+});
+
+test("stages by name, and by number where they have none", () => {
+  expect(stagesOf("FROM a AS One\nFROM b\nfrom c \\\n as two\nRUN echo FROM x AS y\n")).toEqual(["One", "1", "two"]);
+});
+
+test("what older builders do not know, with its line", () => {
+  expect(newerThanSome("FROM a\nRUN echo --mount\nCOPY --chown=1 --from=x /a /b\n")).toBeUndefined();
+  expect(newerThanSome("FROM a\n\nRUN --mount=type=secret,id=t x\n")).toEqual({
+    what: "RUN --mount",
+    line: 3,
+  });
+  expect(newerThanSome("FROM a\nCOPY --from=x --chmod=644 /a /b\n")).toEqual({ what: "COPY --chmod", line: 2 });
+  expect(newerThanSome("FROM a\nRUN <<EOT\necho\nEOT\n")).toEqual({ what: "a here-document", line: 2 });
 });

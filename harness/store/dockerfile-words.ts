@@ -1,5 +1,6 @@
-// Decides which images a Dockerfile starts from or copies from, and puts others in their place. Pure. Reads as much of the language as
-// that needs: comments, the escape directive, continued lines, here-documents, ARG before FROM. Runs nothing.
+// Decides which images a Dockerfile starts from or copies from, and puts others in their place; which stages it has, and what older
+// builders do not know. Pure. Reads as much of the language as that needs: comments, the escape directive, continued lines,
+// here-documents, ARG before FROM. Runs nothing.
 
 /** A place in a Dockerfile that names an image. */
 export interface ImageWord {
@@ -56,6 +57,24 @@ export function imageWords(text: string, args: Readonly<Record<string, string>>)
   return found;
 }
 
+/** Names of the stages, in their order, as `target` takes them; one without a name is its number. */
+export function stagesOf(text: string): string[] {
+  const froms = instructions(text).filter(({ text: said }) => /^FROM\s/i.test(said));
+  return froms.map(({ text: said }, at) => /\sAS\s+(\S+)/i.exec(said)?.[1] ?? String(at));
+}
+
+/** The first thing that builders without BuildKit, or of some years ago, do not know. */
+export function newerThanSome(text: string): { readonly what: string; readonly line: number } | undefined {
+  for (const { text: said, line } of instructions(text)) {
+    const flag =
+      /^(RUN\s+(?:--\S+\s+)*?--(?:mount|network|security))\b/i.exec(said) ??
+      /^((?:COPY|ADD)\s+(?:--\S+\s+)*?--(?:chmod|link|parents|exclude|checksum))\b/i.exec(said);
+    if (flag !== null) return { what: `${said.split(/\s/)[0]} ${flag[1]?.split(/\s+/).at(-1)}`, line };
+    if (hereDocument.test(said)) return { what: "a here-document", line };
+  }
+  return undefined;
+}
+
 /** The text with other names in the places of `words`. */
 export function withImages(text: string, words: readonly ImageWord[], other: (name: string) => string): string {
   return [...words]
@@ -68,6 +87,8 @@ function filledIn(word: string, known: Readonly<Record<string, string>>): string
     .replace(/^(["'])(.*)\1$/, "$2")
     .replace(/\$\{(\w+)(?::-([^}]*))?\}|\$(\w+)/g, (_, name, fallback, bare) => known[name ?? bare] ?? fallback ?? "");
 }
+
+const hereDocument = /^(?:RUN|COPY|ADD)\s.*<<-?\s*["']?(\w+)["']?/is;
 
 /** Instructions, continued lines kept in their places so that offsets hold; comments and here-documents are blank. */
 function instructions(text: string): Instruction[] {
@@ -95,7 +116,7 @@ function instructions(text: string): Instruction[] {
         ? { text: cut.slice(lead), offset: start + lead, line: at + 1 }
         : { ...open, text: `${open.text} ${cut}` };
     if (continued) continue;
-    until = /^(?:RUN|COPY|ADD)\s.*<<-?\s*["']?(\w+)["']?/is.exec(open.text)?.[1];
+    until = hereDocument.exec(open.text)?.[1];
     if (open.text.trim() !== "") found.push(open);
     open = undefined;
   }

@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readConfig } from "../config.ts";
 import { openDockerDriver } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
+import type { HarnessError } from "../model/errors.ts";
 import { dockerfile, fromArchive, fromImage, type Recipe, recipe, run } from "../model/recipe.ts";
 import { secret } from "../model/secret.ts";
 import type { ImageSource } from "./image-source.ts";
@@ -78,7 +79,7 @@ const of = (name: string, from: Recipe["from"], steps: Recipe["steps"] = []) =>
 const failure = (wanted: Recipe, from: ImageSource = source) =>
   store.build(wanted, { source: from }).then(
     () => expect.fail("it was built"),
-    (error: Error & { code: string }) => error,
+    (error: HarnessError) => error,
   );
 
 const stages = {
@@ -139,7 +140,13 @@ describe.each(["engine", "buildah"] as const)("by %s", (builder) => {
     };
     const refused = await failure(unmapped, refusing);
     expect(refused.code).toBe(builder === "buildah" ? "unmapped-base" : "image-missing");
-    expect(refused.message).toContain("base");
+    expect(refused.message).toContain(`failing-${builder}/Dockerfile:1 starts from image "base"`);
+    expect(refused.hint).toContain('bases: { "base": aRecipe }');
+    const target = dockerfile(`stages-${builder}`, { builder, target: "thinn", bases: { base: base() } });
+    expect(await failure(of("target", target))).toMatchObject({
+      code: "unknown-target",
+      hint: 'did you mean "thin"?',
+    });
     expect(
       await failure(of("unused", dockerfile(`failing-${builder}`, { builder, bases: { base: base(), bose: base() } }))),
     ).toMatchObject({
@@ -176,6 +183,13 @@ test("a secret reaches the step that asks for it, and is in no layer, archive, m
   );
 }, 60_000);
 
+test("what the engine's builder does not know is told with its line, and who does", async () => {
+  files("newer", { Dockerfile: `FROM base\nLABEL ${mark}\nRUN --mount=type=tmpfs,target=/t true\n` });
+  const error = await failure(of("newer", dockerfile("newer", { bases: { base: base() } })));
+  expect(error).toMatchObject({ code: "dockerfile-failed" });
+  expect(error.hint).toMatch(/^Dockerfile:3 has RUN --mount, which docker .* does not know, builder: "buildah" does;/);
+}, 60_000);
+
 test("contexts with what is no file, or without a Dockerfile, are refused", async () => {
   const directory = files("hostile", { Dockerfile: "FROM scratch\nCOPY . /\n" });
   symlinkSync("/etc/shadow", join(directory, "link"));
@@ -190,6 +204,11 @@ test("contexts with what is no file, or without a Dockerfile, are refused", asyn
   expect(await failure(of("piped", dockerfile("hostile")))).toMatchObject({ code: "bad-file" });
   expect(await failure(of("none", dockerfile("hostile", { file: "Dockerfil" })))).toMatchObject({ code: "bad-file" });
   expect(await failure(of("outside", dockerfile("../..")))).toMatchObject({ code: "outside-context" });
+  expect(await failure(of("absent", dockerfile("hostil")))).toMatchObject({
+    code: "missing-file",
+    at: expect.stringMatching(/dockerfile\.contract\.test\.ts:\d+:\d+$/),
+    hint: 'did you mean "hostile"?',
+  });
 }, 60_000);
 
 test("an archive of docker save, and an OCI layout in a tar, become bases", async () => {

@@ -1,21 +1,18 @@
 // Decides what of a Dockerfile and its context counts: every file that `.dockerignore` lets through, the Dockerfile itself, arguments,
 // the digests of the images it starts from, and what builds it. Builds nothing; refuses what could only fail later.
 import { execFileSync } from "node:child_process";
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DeclarationError } from "../model/errors.ts";
+import { DeclarationError, HarnessError, ProvisionError } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
 import { type FromDockerfile, inContext, type Recipe } from "../model/recipe.ts";
 import type { Secret } from "../model/secret.ts";
-import { type Digest, hashFile } from "./canonical.ts";
-import type { ContextFiles, FileFact } from "./context-files.ts";
-import { imageWords } from "./dockerfile-words.ts";
+import type { Digest } from "./canonical.ts";
+import type { ContextFiles } from "./context-files.ts";
+import { dockerContext, type Refused } from "./dockerfile-context.ts";
+import { type ImageWord, imageWords, stagesOf } from "./dockerfile-words.ts";
 import type { ImageSource } from "./image-source.ts";
 import { findTool } from "./steps-tool.ts";
-
-/** A context with more is a mistake, most likely: a directory that `.dockerignore` should name. */
-const most = { files: 100_000, bytes: 4 * 1024 ** 3 };
 
 /** What of a Dockerfile goes into a recipe's digest. */
 export interface DockerfileManifest {
@@ -57,7 +54,9 @@ export async function describeDockerfile(
   const files = await dockerContext(directory, from.file, refused);
   const fact = files[from.file];
   if (fact === undefined || !("sha256" in fact)) throw refused("bad-file", `"${from.file}" is no regular file`);
-  const words = imageWords(readFileSync(join(directory, from.file), "utf8"), from.args);
+  const text = readFileSync(join(directory, from.file), "utf8");
+  const words = imageWords(text, from.args);
+  checkTarget(from, text, refused);
   const named = [...new Set(words.map(({ name }) => name))];
   for (const key of Object.keys(from.bases)) {
     if (named.includes(key)) continue;
@@ -69,15 +68,20 @@ export async function describeDockerfile(
     );
   }
   const images: Record<string, Digest> = {};
-  for (const { name, line } of words) {
+  for (const word of words) {
+    const { name, line } = word;
     if (images[name] !== undefined) continue;
+    const where = `${join(directory, from.file)}:${line}`;
+    if (name === "")
+      throw refused("nameless-base", `${where} starts from an image without a name`, "give its ARG a value in args");
     const mapped = from.bases[name];
     if (mapped !== undefined) images[name] = digestOf(mapped);
-    else if (from.builder === "engine" && source !== undefined) images[name] = (await source.resolve(name)).digest;
+    else if (from.builder === "engine" && source !== undefined)
+      images[name] = await resolved(recipe, source, word, where);
     else
       throw refused(
         "unmapped-base",
-        `${join(directory, from.file)}:${line} starts from image "${name}", which no recipe is named for`,
+        `${where} starts from image "${name}", which no recipe is named for`,
         `add bases: { "${name}": aRecipe }`,
       );
   }
@@ -94,7 +98,38 @@ export async function describeDockerfile(
   };
 }
 
-type Refused = (code: string, seen: string, hint?: string) => DeclarationError;
+/** The digest of an image that the engine is to have. What it says of one it has not is told with the place that names it. */
+async function resolved(recipe: Recipe, source: ImageSource, { name }: ImageWord, where: string): Promise<Digest> {
+  try {
+    return (await source.resolve(name)).digest;
+  } catch (error) {
+    if (!(error instanceof HarnessError) || error.code !== "image-missing") throw error;
+    throw new ProvisionError({
+      code: error.code,
+      phase: "build",
+      node: recipe.name,
+      seen: `${where} starts from image "${name}": ${error.seen}`,
+      hint: `add bases: { "${name}": aRecipe }, or ${error.hint}`,
+      cause: error,
+    });
+  }
+}
+
+function checkTarget({ target, file }: FromDockerfile, text: string, refused: Refused): void {
+  if (target === undefined) return;
+  const stages = stagesOf(text);
+  if (/^\d+$/.test(target) ? Number(target) < stages.length : stages.some((name) => sameWord(name, target))) return;
+  const guess = nearest(target, stages);
+  throw refused(
+    "unknown-target",
+    `${file} has no stage "${target}"`,
+    guess === undefined ? `it has ${stages.join(", ") || "none"}` : `did you mean "${guess}"?`,
+  );
+}
+
+function sameWord(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
 
 async function builderOf(
   recipe: Recipe,
@@ -112,62 +147,4 @@ async function builderOf(
     "no engine can be asked to build its Dockerfile",
     'start one ("assay setup"), or add builder: "buildah"',
   );
-}
-
-/** What a builder gets of a context. Links are kept as links and never followed, as builders do: where they lead does not count. */
-async function dockerContext(directory: string, file: string, refused: Refused): Promise<ContextFiles> {
-  const found = new Map<string, FileFact>();
-  const isIgnored = ignoring(directory);
-  let bytes = 0;
-  const visit = async (path: string): Promise<void> => {
-    const full = join(directory, path);
-    const stat = lstatSync(full, { throwIfNoEntry: false });
-    if (stat === undefined) {
-      const vanished = path.includes("\uFFFD");
-      throw vanished
-        ? refused("bad-file", `a name in ${directory} is not valid UTF-8: ${JSON.stringify(path)}`)
-        : refused("missing-file", `there is no "${path}" in ${directory}`);
-    }
-    if (stat.isDirectory()) {
-      if (path !== "" && !isIgnored(path)) found.set(path, { directory: true });
-      for (const name of readdirSync(full).sort()) await visit(join(path, name));
-      return;
-    }
-    if (path !== file && isIgnored(path)) return;
-    bytes += stat.isFile() ? stat.size : 0;
-    if (found.size >= most.files || bytes > most.bytes)
-      throw refused(
-        "context-too-large",
-        `${directory} has more than ${most.files} files or 4 GiB`,
-        "name what is not needed in its .dockerignore",
-      );
-    if (stat.isSymbolicLink()) found.set(path, { link: readlinkSync(full) });
-    else if (stat.isFile())
-      found.set(path, { sha256: await hashFile(full, stat.size), mode: (stat.mode & 0o100) === 0 ? "0644" : "0755" });
-    else
-      throw refused(
-        "bad-file",
-        `"${path}" is neither a file, a directory nor a symbolic link`,
-        "name it in .dockerignore",
-      );
-  };
-  await visit("");
-  if (!found.has(file)) await visit(file);
-  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** The rules of a context's `.dockerignore`, read by the library that has docker's own matching. */
-function ignoring(directory: string): (path: string) => boolean {
-  let rules: string;
-  try {
-    rules = readFileSync(join(directory, ".dockerignore"), "utf8");
-  } catch {
-    return () => false;
-  }
-  // Its types are of another module system than ours.
-  const dockerignore = createRequire(import.meta.url)("@balena/dockerignore") as () => {
-    add(rules: string): { ignores(path: string): boolean };
-  };
-  const matcher = dockerignore().add(rules);
-  return (path) => matcher.ignores(path);
 }

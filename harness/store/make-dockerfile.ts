@@ -9,7 +9,7 @@ import type { BuiltImage, ImageConfig } from "../model/image.ts";
 import { type FromDockerfile, inContext } from "../model/recipe.ts";
 import { stageFiles } from "./context-files.ts";
 import type { DockerfileManifest } from "./dockerfile.ts";
-import { imageWords, withImages } from "./dockerfile-words.ts";
+import { imageWords, newerThanSome, withImages } from "./dockerfile-words.ts";
 import type { ImageSource } from "./image-source.ts";
 import type { Described } from "./manifest.ts";
 import { findTool, runTool, stepFailed, type Workplace } from "./steps-tool.ts";
@@ -48,10 +48,8 @@ export async function makeDockerfile(making: DockerfileMaking, from: FromDockerf
   return from.builder === "buildah" ? byBuildah(making, from) : byEngine(making, from);
 }
 
-async function byEngine(
-  { described, place, source, bases }: DockerfileMaking,
-  from: FromDockerfile,
-): Promise<ImageConfig> {
+async function byEngine(making: DockerfileMaking, from: FromDockerfile): Promise<ImageConfig> {
+  const { place, source, bases } = making;
   const builds = source?.builds;
   if (source === undefined || builds === undefined) throw new TypeError("a builder that nobody asked for its version");
   for (const image of bases.values()) await builds.load(image);
@@ -76,7 +74,8 @@ async function byEngine(
       signal: place.signal,
     });
   } catch (error) {
-    throw failure(place, described.recipe.name, error);
+    if (!(error instanceof HarnessError) || error.code === "cancelled") throw error;
+    throw failure(making, from, error.code, error.seen);
   } finally {
     if (tar.exitCode === null && tar.signalCode === null) {
       const ended = once(tar, "exit");
@@ -93,12 +92,23 @@ async function byEngine(
   }
 }
 
-function failure(place: Workplace, node: string, error: unknown): unknown {
-  if (!(error instanceof HarnessError) || error.code === "cancelled") return error;
-  return stepFailed(place, { code: error.code, seen: `${node}: ${said(place, error.seen)}` });
+/** A step's failure; where the builder did not know a word, with the one that builders differ in. */
+function failure({ described, place }: DockerfileMaking, from: FromDockerfile, code: string, verdict: string) {
+  const seen = said(place, verdict);
+  const newer = newerThanSome(readFileSync(join(place.context, from.file), "utf8"));
+  if (newer === undefined || !/BuildKit|unknown instruction|unknown flag/i.test(seen))
+    return stepFailed(place, { code, seen });
+  const { builder } = described.manifest.base as DockerfileManifest;
+  const other = from.builder === "engine" && newer.what !== "a here-document" ? ', builder: "buildah" does' : "";
+  return stepFailed(place, {
+    code,
+    seen,
+    hint: `${from.file}:${newer.line} has ${newer.what}, which ${builder} does not know${other}`,
+  });
 }
 
-async function byBuildah({ place, bases, epochSeconds }: DockerfileMaking, from: FromDockerfile): Promise<ImageConfig> {
+async function byBuildah(making: DockerfileMaking, from: FromDockerfile): Promise<ImageConfig> {
+  const { place, bases, epochSeconds } = making;
   const buildah = findTool("buildah", place.recipe);
   const [storage, secrets] = [join(place.scratch, "buildah"), join(place.scratch, "secrets")];
   const own = [
@@ -114,7 +124,7 @@ async function byBuildah({ place, bases, epochSeconds }: DockerfileMaking, from:
   const run = async (...command: string[]) => {
     const status = await runTool(place, [buildah, ...own, ...command]);
     if (status === 0) return;
-    throw stepFailed(place, { code: "dockerfile-failed", seen: said(place, `buildah ended with status ${status}`) });
+    throw failure(making, from, "dockerfile-failed", `buildah ended with status ${status}`);
   };
   mkdirSync(storage);
   mkdirSync(secrets, { mode: 0o700 });
@@ -141,7 +151,11 @@ async function byBuildah({ place, bases, epochSeconds }: DockerfileMaking, from:
 
 /** The builder's own last words, which are what failed; its verdict after them. */
 function said(place: Workplace, verdict: string): string {
-  const words = place.log.lines.filter((line) => line.trim() !== "" && !line.startsWith("$ ")).slice(-5);
+  // buildah says its error twice, once for its log, and shows what it is made of inside.
+  const words = place.log.lines
+    .filter((line) => line.trim() !== "" && !/^(\$ |time="[^"]*" level=)/.test(line))
+    .map((line) => line.replace(/ &imagebuilder\.Step\{.*/, ""))
+    .slice(-5);
   return [...words.filter((line) => !verdict.includes(line)), verdict].join(" / ");
 }
 

@@ -105,7 +105,7 @@ export async function runTool(
 const fullBelow = 64;
 
 /** A step's failure, with the log as the next thing to read. One for want of space on the store's disk becomes `disk-full`. */
-export function stepFailed(place: Workplace, facts: Pick<ErrorFacts, "code" | "seen">): ProvisionError {
+export function stepFailed(place: Workplace, facts: Pick<ErrorFacts, "code" | "seen" | "hint">): ProvisionError {
   const { bavail, bsize } = statfsSync(place.scratch);
   const full =
     (bavail * bsize) / 1024 ** 2 < fullBelow &&
@@ -114,7 +114,9 @@ export function stepFailed(place: Workplace, facts: Pick<ErrorFacts, "code" | "s
     phase: "build",
     node: place.recipe,
     ...(full ? { code: "disk-full", seen: `no space left on the disk of ${place.scratch}` } : facts),
-    hint: full ? "free some, then build again" : `whole log in ${place.log.path}`,
+    hint: full
+      ? "free some, then build again"
+      : [...(facts.hint === undefined ? [] : [facts.hint]), `whole log in ${place.log.path}`].join("; "),
   });
 }
 

@@ -225,7 +225,7 @@ export class Store {
     const look = () => this.#use(described.digest, () => this.#entry(described.digest));
     const known = look();
     if (known !== undefined) return { entry: known, built: false };
-    await using _lock = await this.#lock(described.recipe, described.digest, options);
+    await using _lock = await this.#lock("it is", described.digest, options);
     const meanwhile = look();
     if (meanwhile !== undefined) return { entry: meanwhile, built: false };
 
@@ -269,7 +269,7 @@ export class Store {
     const known = look();
     if (known !== undefined) markUsed(below);
     if (known !== undefined) return { foundation: known, below };
-    await using _lock = await this.#lock(described.recipe, described.baseDigest, options);
+    await using _lock = await this.#lock("its base is", described.baseDigest, options);
     const meanwhile = look();
     if (meanwhile !== undefined) return { foundation: meanwhile, below };
     if (described.recipe.from.base === "debian-rootfs") findTool("mmdebstrap", described.recipe.name);
@@ -291,10 +291,11 @@ export class Store {
     return { foundation, below };
   }
 
-  async #lock(recipe: Recipe, digest: Digest, { say, signal }: BuildOptions) {
+  async #lock(what: string, digest: Digest, { say, signal }: BuildOptions) {
     const waiting = (holder: string) => {
-      const pid = holder.split(" ")[3];
-      say?.(`${recipe.name} is being built by process ${pid ?? "unknown"}; waiting for it`);
+      const pid = holder.split(" ")[3] ?? "unknown";
+      const who = pid === String(process.pid) ? "this process" : `process ${pid}`;
+      say?.(`${what} being built by ${who}; waiting for that`);
     };
     const lock = await takeLock(this.#rooms.lock(digest), { waiting, signal });
     this.#uses.clearRemovals(hexOf(digest));
