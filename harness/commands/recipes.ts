@@ -1,6 +1,6 @@
 // Decides which recipes and environments there are: what fixtures/*/recipe.ts and the files below environments/ export.
 // Refuses two of one name.
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Environment } from "../model/environment.ts";
@@ -23,6 +23,10 @@ export function findEnvironments(project: string): Promise<ReadonlyMap<string, E
 
 /** A `DeclarationError` (code `unknown-environment`) guesses what was meant. */
 export async function environmentNamed(project: string, name: string): Promise<Environment> {
+  // What is wrong with a file that does not even hold the name is no concern of this one.
+  const holding = environmentFiles(project).filter((file) => readFileSync(file, "utf8").includes(name));
+  const held = (await exported("environment", holding, isEnvironment)).get(name);
+  if (held !== undefined) return held;
   const known = await findEnvironments(project);
   const environment = known.get(name);
   if (environment !== undefined) return environment;

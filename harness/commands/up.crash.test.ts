@@ -18,7 +18,7 @@ const stageOf = () => new RunStage({ env: process.env, subject: "", drivers: [dr
 // The claim on its name; its container's intent and life.
 const child = Array.from({ length: 3 }, (_, n) => `worker:${n + 1}`);
 // The run, its reaper and its child; what gc forgets; the lease; that nothing more is made. Their order is not always the same.
-const supervisor = Array.from({ length: 4 }, (_, n) => `supervisor:${n + 2}`);
+const supervisor = Array.from({ length: 5 }, (_, n) => `supervisor:${n + 2}`);
 
 describe("assay up", () => {
   test.concurrent.each([...child, ...supervisor])("all of it killed at %s", async (step) => {
@@ -45,12 +45,15 @@ describe("assay up", () => {
     expect(await stage.left()).toEqual(nothing);
   });
 
-  test.concurrent.each(child)("its child killed at %s: nothing is left, and it could not be asked", async (step) => {
-    using stage = stageOf();
-    const { code, output } = await stage.assay(["up", name], `kill:vitest@${step}`);
-    expect({ code, output }).toMatchObject({ code: 3, output: expect.stringContaining("nothing is left of it") });
-    expect(await stage.left()).toEqual(nothing);
-  });
+  test.concurrent.each(child.slice(1))(
+    "its child killed at %s: nothing is left, and it could not be asked",
+    async (step) => {
+      using stage = stageOf();
+      const { code, output } = await stage.assay(["up", name], `kill:vitest@${step}`);
+      expect({ code, output }).toMatchObject({ code: 3, output: expect.stringContaining("nothing is left of it") });
+      expect(await stage.left()).toEqual(nothing);
+    },
+  );
 
   test.concurrent.each([`worker:${child.length + 1}`, `supervisor:${supervisor.length + 2}`])(
     "there is no %s: those were all",

@@ -7,7 +7,7 @@ import { faultStep } from "../lifecycle/fault.ts";
 import type { Lease } from "../lifecycle/lease.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { cancelledCode, supervise } from "../lifecycle/supervisor.ts";
-import { ExitCode, ProvisionError } from "../model/errors.ts";
+import { ExitCode, messageOf, ProvisionError } from "../model/errors.ts";
 import type { KeptStand, RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
 import { redact, register } from "../model/secret.ts";
@@ -94,6 +94,10 @@ async function stand(config: Config, name: string, { json }: UpOptions): Promise
       progress.see(event);
     },
     secret: register,
+    collected: (collected) => {
+      const troubles = "error" in collected ? [messageOf(collected.error)] : collected.troubles;
+      for (const trouble of troubles) console.error(`what earlier runs left: ${redact(trouble)}`);
+    },
     keep: () => leaseOf(config, run, events),
   }).finally(() => progress.close());
   const { cancelled, totals } = ended;
