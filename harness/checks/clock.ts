@@ -3,6 +3,7 @@
 import type { Probe } from "../model/check.ts";
 import { type Duration, durationMs, sayMs } from "../model/duration.ts";
 import type { Node } from "../model/node.ts";
+import { fileSha256 } from "./file-bytes.ts";
 import { type FileStat, fileStat } from "./file-stat.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { failedProbe, missingTool, requireTool, unreadable } from "./unanswered.ts";
@@ -59,6 +60,13 @@ export interface ClockOffset {
   readonly mostMs: number;
 }
 
+interface LocalTime {
+  /** What /etc/localtime is. */
+  readonly file: FileStat | undefined;
+  /** Whether its bytes are those of the zone that is asked for. */
+  readonly isCopy: boolean;
+}
+
 /** @example await expect(soe).toMeet(all(clock().isWithin("2s"), clock().hasTimeZone("Etc/UTC"))); */
 export function clock() {
   return {
@@ -90,16 +98,28 @@ export function clock() {
       );
     },
 
-    /** `/etc/localtime` is a link to this zone; without it, the zone is `Etc/UTC`. */
+    /**
+     * `/etc/localtime` is a link to this zone, or a copy of its file in /usr/share/zoneinfo; without it, the zone is `Etc/UTC`.
+     * What a program is given in `TZ` is not looked at: ask for it with `process(…).hasEnv`.
+     */
     hasTimeZone(zone: string) {
       requireSubject(/^[A-Z][\w+/-]+$/.test(zone), `"${zone}" is not a time zone`, 'write it as in "Europe/Berlin"');
-      return about<Node, FileStat | undefined>({
+      return about<Node, LocalTime>({
         subject: "clock",
         command: "readlink /etc/localtime",
-        observe: (node) => node.observe(fileStat, "/etc/localtime"),
-      })(`has time zone ${zone}`, (seen) => {
-        const found = seen === undefined ? "Etc/UTC" : /\/zoneinfo\/(.+)$/.exec(seen.target ?? "")?.[1];
-        return verdict(found === zone, zone, found ?? `/etc/localtime is a ${seen?.type}, and no zone is named by it`);
+        async observe(node) {
+          const [file, ...digests] = await Promise.all([
+            node.observe(fileStat, "/etc/localtime"),
+            node.observe(fileSha256, "/etc/localtime"),
+            node.observe(fileSha256, `/usr/share/zoneinfo/${zone}`),
+          ]);
+          return { file, isCopy: typeof digests[0] === "string" && digests[0] === digests[1] };
+        },
+      })(`has time zone ${zone}`, ({ file, isCopy }) => {
+        if (file?.type === "file")
+          return verdict(isCopy, zone, isCopy ? zone : `/etc/localtime is a file, and not a copy of ${zone}`);
+        const found = file === undefined ? "Etc/UTC" : /\/zoneinfo\/(.+)$/.exec(file.target ?? "")?.[1];
+        return verdict(found === zone, zone, found ?? `/etc/localtime is a ${file?.type}, and no zone is named by it`);
       });
     },
   };

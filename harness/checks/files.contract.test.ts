@@ -10,6 +10,7 @@ import { openStage, type Stage } from "../vitest/stage.ts";
 import { all } from "./all.ts";
 import { archive } from "./archive.ts";
 import { caStore, certificate } from "./certificate.ts";
+import { clock } from "./clock.ts";
 import { elf } from "./elf.ts";
 import { file } from "./file.ts";
 import { inventory } from "./inventory.ts";
@@ -64,6 +65,18 @@ test("what is so is met, all asked at once", async () => {
   );
   const judgement = check.judge(await check.observe(box));
   expect(judgement).toMatchObject({ met: true });
+});
+
+test("a time zone by a link, by a copy, and by neither", async () => {
+  const berlin = clock().hasTimeZone("Europe/Berlin");
+  expect(await isMet(berlin)).toBe(false);
+  await box.succeed(shell("mkdir -p /usr/share/zoneinfo/Europe; echo TZif2 >/usr/share/zoneinfo/Europe/Berlin"));
+  await box.succeed(["cp", "--remove-destination", "/usr/share/zoneinfo/Europe/Berlin", "/etc/localtime"]);
+  expect(await isMet(berlin)).toBe(true);
+  await box.succeed(shell("echo TZif3 >/etc/localtime"));
+  expect(await isMet(berlin)).toBe(false);
+  await box.succeed(["ln", "-sf", "/usr/share/zoneinfo/Europe/Berlin", "/etc/localtime"]);
+  expect(await isMet(berlin)).toBe(true);
 });
 
 test("what is not so is not met; a device, a FIFO and what is endless are no contents", async () => {
