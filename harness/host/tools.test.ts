@@ -25,11 +25,12 @@ test("an empty PATH still finds what is in the system's directories", () => {
 });
 
 test("each missing tool is a no with the package that brings it", () => {
-  const missing = tools.filter(({ name }) => name === "mmdebstrap" || name.startsWith("/"));
+  const missing = tools.filter(({ name }) => ["mmdebstrap", "buildah"].includes(name) || name.startsWith("/"));
   const [there, ...findings] = toolFindings(missing);
   expect(there).toMatchObject({ can: "yes", detail: expect.not.stringContaining("mmdebstrap") });
   expect(findings).toMatchObject([
     { what: "mmdebstrap", can: "no", needed: true, remedy: expect.stringContaining("apt-get install mmdebstrap") },
     { what: "ca-certificates.crt", can: "no", needed: false },
+    { what: "buildah", can: "no", needed: false, cause: expect.stringContaining("Dockerfile") },
   ]);
 });

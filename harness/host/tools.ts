@@ -10,6 +10,8 @@ export interface Tool {
   readonly package: string;
   /** What Assay does with it: the end of "… is there to". */
   readonly use: string;
+  /** Most recipes do without it. */
+  readonly seldom?: true;
 }
 
 /** What containers need; `assay setup` installs the packages of those that are missing. */
@@ -19,7 +21,13 @@ export const tools: readonly Tool[] = [
   { name: "tar", package: "tar", use: "pack image layers" },
   { name: "unshare", package: "util-linux", use: "keep a build's mounts to itself" },
   { name: "ps", package: "procps", use: "end a command with all its children" },
-  { name: "/etc/ssl/certs/ca-certificates.crt", package: "ca-certificates", use: "let the engine trust a registry" },
+  {
+    name: "/etc/ssl/certs/ca-certificates.crt",
+    package: "ca-certificates",
+    use: "let the engine trust a registry",
+    seldom: true,
+  },
+  { name: "buildah", package: "buildah", use: 'build a Dockerfile whose recipe says builder: "buildah"', seldom: true },
 ];
 
 /** Where a program is; `undefined` when it is in no directory of `path`. System directories are looked through as well. */
@@ -61,8 +69,7 @@ export function toolFindings(
       detail: "not there",
       cause: `package ${tool.package} is not installed; Assay needs it to ${tool.use}`,
       remedy: `npx assay setup --yes, or: apt-get install ${tool.package}`,
-      // Without certificates only pulls fail, and no recipe needs one.
-      needed: needed && tool.package !== "ca-certificates",
+      needed: needed && tool.seldom !== true,
     }),
   );
   return there.length === 0 ? without : [all, ...without];

@@ -138,7 +138,7 @@ async function builderOf(
   refused: Refused,
 ) {
   if (builder === "buildah") {
-    const said = execFileSync(findTool("buildah", recipe.name, '"apt-get install buildah" installs it'), ["--version"]);
+    const said = execFileSync(findTool("buildah", recipe.name), ["--version"]);
     return said.toString().trim().split(" ").slice(0, 3).join(" ");
   }
   if (source?.builds !== undefined) return source.builds.version();
