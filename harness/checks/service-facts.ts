@@ -1,11 +1,11 @@
-// Decides how services are seen, whoever looks after them: systemd, OpenRC, s6, runit, or init with System V scripts. Which it is,
-// is found by what runs, else by what is installed. Refuses to guess from processes, and to answer where nobody looks after services.
+// Decides how services are seen, whoever looks after them: systemd, OpenRC, s6, runit, supervisord, or init with System V scripts. Which
+// it is, is found by what runs, else by what is installed. Refuses to guess from processes, and to answer where nobody looks after services.
 import { type Probe, quoteWord } from "../model/check.ts";
 import { endFrame, readFrames } from "./frames.ts";
 import { readProperties } from "./systemctl.ts";
 import { failedProbe, missingTool, unreadable } from "./unanswered.ts";
 
-export const serviceManagers = ["systemd", "openrc", "s6", "runit", "sysv"] as const;
+export const serviceManagers = ["systemd", "openrc", "s6", "runit", "supervisor", "sysv"] as const;
 export type ServiceManager = (typeof serviceManagers)[number];
 
 export interface ServiceFacts {
@@ -16,6 +16,8 @@ export interface ServiceFacts {
   readonly enabled: boolean;
   /** `undefined` where the manager does not run, so that nobody knows. */
   readonly running: boolean | undefined;
+  /** Of OpenRC and init: the runlevels in which it is started. `undefined` where the manager has none. */
+  readonly levels?: readonly string[];
   /** What the manager said of it, in a line. */
   readonly said: string;
 }
@@ -39,6 +41,7 @@ keeper() {
   elif [ -e /run/openrc/softlevel ]; then echo openrc
   elif scanned; then echo s6
   elif supervised; then echo runit
+  elif has supervisorctl && supervisorctl pid >/dev/null 2>&1; then echo supervisor
   elif has rc-service; then echo openrc
   elif has systemctl && ! [ -e "/etc/init.d/$2" ]; then echo systemd
   elif has sv && ! [ -e "/etc/init.d/$2" ]; then echo runit
@@ -51,7 +54,7 @@ look() {
     if [ -d /run/systemd/system ]; then systemctl show --no-pager -p Id,LoadState,ActiveState,SubState,UnitFileState -- "$2.service"
     else echo "Files=$(systemctl --root=/ is-enabled -- "$2.service" 2>&1)"; fi ;;
   openrc) has rc-service || return 127
-    for level in sysinit boot default; do [ -e "/etc/runlevels/$level/$2" ] && echo "level $level"; done
+    for level in /etc/runlevels/*; do [ -e "$level/$2" ] && echo "level \${level##*/}"; done
     [ -e "/etc/init.d/$2" ] || { echo absent; return 0; }
     # It has to have started once: else OpenRC takes the machine for one that is just starting.
     [ -e /run/openrc/softlevel ] || { echo asleep; return 0; }
@@ -67,8 +70,12 @@ look() {
     [ -n "$place" ] || { echo absent; return 0; }
     [ -e "$place/$2/down" ] && echo down
     said=$(sv status "$place/$2" 2>&1); echo "status $? $said" ;;
+  supervisor) has supervisorctl || return 127
+    # What the configuration starts by itself is told by the running supervisord alone.
+    said=$(supervisorctl avail 2>&1 </dev/null); echo "avail $? $said"
+    said=$(supervisorctl status "$2" 2>&1 </dev/null); echo "status $? $said" ;;
   sysv) [ -e "/etc/init.d/$2" ] || { echo absent; [ -d /etc/init.d ] && return 0; return 78; }
-    for place in /etc/rc[2-5].d/S[0-9][0-9]"$2"; do [ -e "$place" ] && echo "level $place"; done
+    for place in /etc/rc[2-5S].d/S[0-9][0-9]"$2"; do [ -e "$place" ] && { place=\${place%%.d/*}; echo "level \${place#/etc/rc}"; }; done
     said=$("/etc/init.d/$2" status 2>&1 </dev/null); echo "status $? $said" ;;
   *) echo "no manager of services is there: no systemd, OpenRC, s6, runit, nor scripts in /etc/init.d"; return 77 ;;
   esac 2>&1
@@ -110,6 +117,7 @@ const tools: Readonly<Record<string, string>> = {
   openrc: "rc-service",
   s6: "s6-svstat",
   runit: "sv",
+  supervisor: "supervisorctl",
 };
 
 /** `"unknown"` where the manager was asked and does not know; `undefined` for words that are not its own. */
@@ -143,16 +151,22 @@ const readers: Readonly<Record<ServiceManager, Read>> = {
   },
   // Status 0 is "started"; 3 "stopped"; 32 "crashed"; 4 and 8 a change that is under way.
   openrc(said) {
-    const levels = [...said.matchAll(/^level (\S+)$/gm)].map(([, level]) => level);
-    const enabled = levels.length > 0;
-    if (/^absent$/m.test(said)) return nowhere;
-    const at = enabled ? `in runlevel ${levels.join(", ")}` : "in no runlevel";
+    const levels = readLevels(said);
+    const enabled = levels.some((level) => ["sysinit", "boot", "default"].includes(level));
+    if (/^absent$/m.test(said)) return { ...nowhere, levels };
+    const at = levels.length > 0 ? `in runlevel ${levels.join(", ")}` : "in no runlevel";
     if (/^asleep$/m.test(said))
-      return { exists: true, enabled, running: undefined, said: `${at}; OpenRC does not run` };
+      return { exists: true, enabled, levels, running: undefined, said: `${at}; OpenRC does not run` };
     const [, status, words = ""] = /^status (\d+) ?(.*)/ms.exec(said) ?? [];
     if (status === undefined) return undefined;
     if (!["0", "3", "4", "8", "16", "32"].includes(status)) return "unknown";
-    return { exists: true, enabled, running: status === "0", said: `${lastLine(words) || `status ${status}`}; ${at}` };
+    return {
+      exists: true,
+      enabled,
+      levels,
+      running: status === "0",
+      said: `${lastLine(words) || `status ${status}`}; ${at}`,
+    };
   },
   s6(said) {
     if (said === "absent") return nowhere;
@@ -179,10 +193,28 @@ const readers: Readonly<Record<ServiceManager, Read>> = {
     if (word === "fail" || word === "warning") return "unknown";
     return { exists: true, enabled, running: word === "run", said: lastLine(words) };
   },
+  // `web in use auto 999:999`, and `web RUNNING pid 12, uptime 0:01:02`; of several processes of a group, all have to run.
+  supervisor(said) {
+    const [, available, list = "", status, words = ""] = /^avail (\d+) ?(.*)^status (\d+) ?(.*)/ms.exec(said) ?? [];
+    if (status === undefined) return undefined;
+    if (/no such file|refused connection|permission denied|requires authentication/i.test(list)) return "unknown";
+    const known = [...list.matchAll(/^(\S+) +(?:in use|avail) +(auto|manual) +\d+:\d+ *$/gm)];
+    if (available !== "0" || (known.length === 0 && list.trim() !== "")) return undefined;
+    if (/: ERROR \(no such (process|group)\)$/m.test(words)) return nowhere;
+    const states = [...words.matchAll(/^(\S+) +([A-Z]+)\b.*$/gm)];
+    if (states.length === 0 || !["0", "3"].includes(status)) return undefined;
+    const kinds = known.filter(([, name]) => states.some(([, each]) => each === name)).map(([, , kind]) => kind);
+    return {
+      exists: true,
+      enabled: kinds.length > 0 && kinds.every((kind) => kind === "auto"),
+      running: states.every(([, , state]) => state === "RUNNING"),
+      said: `${states.map(([line]) => line.trim().replace(/ +/g, " ")).join("; ")}; started ${[...new Set(kinds)].join(", ") || "by nobody"}`,
+    };
+  },
   // LSB: 0 runs; 1 and 2 dead with files left; 3 does not run; anything else, and scripts without the word, tell nothing.
   sysv(said) {
-    const levels = [...said.matchAll(/^level (\S+)$/gm)].map(([, level]) => level);
-    if (/^absent$/m.test(said)) return nowhere;
+    const levels = readLevels(said);
+    if (/^absent$/m.test(said)) return { ...nowhere, levels };
     const [, status, words = ""] = /^status (\d+) ?(.*)/ms.exec(said) ?? [];
     if (status === undefined) return undefined;
     const usage = /usage:/i.test(words);
@@ -191,11 +223,16 @@ const readers: Readonly<Record<ServiceManager, Read>> = {
     return {
       exists: true,
       enabled: levels.length > 0,
+      levels,
       running,
       said: `${told}; ${levels.length > 0 ? "started" : "not started"} by init`,
     };
   },
 };
+
+function readLevels(said: string): readonly string[] {
+  return [...said.matchAll(/^level (\S+)$/gm)].map(([, level = ""]) => level);
+}
 
 function isEnabled(file: string): boolean {
   return ["enabled", "enabled-runtime", "alias"].includes(file);

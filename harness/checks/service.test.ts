@@ -10,7 +10,8 @@ import { type ServiceFacts, serviceFacts } from "./service-facts.ts";
 const read = (text: string, words: string) =>
   serviceFacts.parse({ status: 0, stdout: framed([[text, words]]), stderr: "" }, ["web"])[0];
 
-// Recorded: systemd 252, OpenRC 0.45, s6 2.11, runit 2.1, sysv scripts of Debian 12.
+// Recorded: systemd 252, OpenRC 0.45, s6 2.11, runit 2.1, supervisor 4.2, sysv scripts of Debian 12.
+const avail = (kind: string) => `avail 0 web                              in use    ${kind}      999:999\n`;
 test.each<[string, string, Partial<ServiceFacts>]>([
   [
     "Id=web.service\nLoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\n",
@@ -40,10 +41,26 @@ test.each<[string, string, Partial<ServiceFacts>]>([
   ["status 0 run: /etc/service/job: (pid 1541) 5s\n", "0 runit", { enabled: true, running: true }],
   ["down\nstatus 0 down: /etc/service/job: 3s\n", "0 runit", { enabled: false, running: false }],
   [
-    "level /etc/rc2.d/S01nginx\nstatus 3 nginx is not running ... failed!\n",
+    "level 2\nlevel 3\nstatus 3 nginx is not running ... failed!\n",
     "0 sysv",
+    { enabled: true, running: false, levels: ["2", "3"] },
+  ],
+  [
+    `${avail("auto")}status 0 web                              RUNNING   pid 41, uptime 0:00:03`,
+    "0 supervisor",
+    { enabled: true, running: true, said: "web RUNNING pid 41, uptime 0:00:03; started auto" },
+  ],
+  [
+    `${avail("manual")}status 3 web                              STOPPED   Not started`,
+    "0 supervisor",
+    { exists: true, enabled: false, running: false },
+  ],
+  [
+    `${avail("auto")}status 3 web                              FATAL     Exited too quickly (process log may have details)`,
+    "0 supervisor",
     { enabled: true, running: false },
   ],
+  [`${avail("auto")}status 4 nosuch: ERROR (no such process)`, "0 supervisor", { exists: false, running: false }],
   ["status 0 nginx is running.\n", "0 sysv", { enabled: false, running: true }],
   ["status 1 Usage: /etc/init.d/rcS {start|stop}\n", "0 sysv", { exists: true, running: undefined }],
 ])("%j of %s", (text, words, expected) => {
@@ -57,6 +74,13 @@ test.each([
   ["Failed to connect to bus: Connection refused\n", "1 systemd"],
   ["status 1  * rc-service: caught SIGHUP\n", "0 openrc"],
   ["no manager of services is there\n", "77 none"],
+  [
+    "avail 4 unix:///var/run/supervisor.sock no such file\nstatus 4 unix:///var/run/supervisor.sock no such file\n",
+    "0 supervisor",
+  ],
+  ["avail 0 nonsense: is all it says\nstatus 0 nonsense: is all it says\n", "0 supervisor"],
+  ["avail 0 \nstatus 0 \n", "0 supervisor"],
+  ["", "127 supervisor"],
   ["", "127 s6"],
   ["nonsense: is all it says\n", "0 systemd"],
   ["", "0 sysv"],
@@ -76,6 +100,12 @@ describe("on this machine", () => {
     subject: "runit web",
     tools: ["sv"],
     elsewhere: "runit and a service",
+  });
+  probeContract(hostNode, {
+    probe: serviceFacts,
+    subject: "supervisor web",
+    tools: ["supervisorctl"],
+    elsewhere: "supervisord and a program",
   });
 });
 
@@ -101,6 +131,17 @@ test("isRunning rejects where the manager does not run, isEnabled answers", asyn
   });
   expect(service("web").isUnder("openrc").judge(facts)).toMatchObject({ met: true });
   expect(service("web").isUnder("s6").judge(facts)).toMatchObject({ met: false });
+  await expect(service("web").isEnabledIn("default").observe(node)).rejects.toMatchObject({ code: "probe-failed" });
+  expect(
+    service("web")
+      .isEnabledIn("boot")
+      .judge({ ...facts, levels: ["boot"] }),
+  ).toMatchObject({ met: true });
+  expect(
+    service("web")
+      .isEnabledIn("default")
+      .judge({ ...facts, levels: ["boot"] }),
+  ).toMatchObject({ met: false });
 });
 
 test.each(["", "a b", "../x", "-a", "/etc/init.d/x"])("%j is refused as a service's name", (name) => {

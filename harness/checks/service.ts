@@ -10,7 +10,8 @@ export interface ServiceOptions {
 }
 
 /**
- * A service by its plain name, without a unit's suffix: the same words for systemd, OpenRC (Alpine), s6, runit and System V scripts.
+ * A service by its plain name, without a unit's suffix: the same words for systemd, OpenRC (Alpine), s6, runit, supervisord and System
+ * V scripts.
  * Where the manager is installed and does not run (most containers), `isEnabled` is answered from its files and `isRunning` rejects;
  * a System V script is asked for its status anyway. Where nobody looks after services, both reject.
  * @example await expect(box).toMeet(all(service("nginx").isEnabled(), service("nginx").isRunning()));
@@ -29,7 +30,9 @@ export function service(name: string, { under }: ServiceOptions = {}) {
         ? `s6-svstat /run/service/${name}`
         : under === "runit"
           ? `sv status ${name}`
-          : `service ${name} status`,
+          : under === "supervisor"
+            ? `supervisorctl status ${name}`
+            : `service ${name} status`,
     observe: (node) => node.observe(serviceFacts, serviceSubject(name, under)),
   });
   const askRunning = about<Node, ServiceFacts>({
@@ -47,8 +50,24 @@ export function service(name: string, { under }: ServiceOptions = {}) {
   });
   return {
     exists: () => ask("exists", (seen) => verdict(seen.exists, "a service", sayService(seen))),
-    /** Started when the system starts: systemd's `enabled`, a runlevel of OpenRC or init, no `down` file with s6 and runit. */
+    /** Started when the system starts: systemd's `enabled`, a runlevel of OpenRC or init, no `down` file with s6 and runit, supervisord's `autostart`. */
     isEnabled: () => ask("is enabled", (seen) => verdict(seen.enabled, "enabled", sayService(seen))),
+    /**
+     * Started in this runlevel, of OpenRC or init; where the manager has none, the check rejects.
+     * @example service("chronyd").isEnabledIn("default")
+     */
+    isEnabledIn: (level: string) =>
+      about<Node, ServiceFacts>({
+        subject: `service ${name}`,
+        command: `ls /etc/runlevels/*/${name} /etc/rc*.d/S*${name}`,
+        async observe(node) {
+          const seen = await node.observe(serviceFacts, serviceSubject(name, under));
+          if (seen.levels !== undefined) return seen;
+          throw failedProbe(`cannot see in which runlevel ${name} is started`, `${seen.manager} has no runlevels`);
+        },
+      })(`is enabled in runlevel ${level}`, (seen) =>
+        verdict(seen.levels?.includes(level) === true, `runlevel ${level}`, sayService(seen)),
+      ),
     isRunning: () => askRunning("is running", (seen) => verdict(seen.running === true, "running", sayService(seen))),
     /** Who looks after it. @example service("sshd").isUnder("openrc") */
     isUnder: (manager: ServiceManager) =>
