@@ -5,10 +5,23 @@ import { fileContents } from "./file-bytes.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { requireTool, unreadable } from "./unanswered.ts";
 
-/** Subject: always `locales`. Answer: names as `locale -a` has them: `C.utf8`, `de_DE.utf8`. musl has no such tool: the probe rejects. */
+/**
+ * Subject: always `locales`. Answer: names as `locale -a` has them: `C.utf8`, `de_DE.utf8`. musl (Alpine) has no such tool of its own:
+ * there it is what its library knows by itself, and the files in its directory of locales.
+ */
 export const installedLocales: Probe<"locales", readonly string[]> = {
   name: "locale -a",
-  script: () => "LC_ALL=C locale -a",
+  // Built in: src/locale/locale_map.c of musl 1.2.
+  script: () => `for library in /lib/ld-musl-*.so.1; do
+  [ -e "$library" ] || break
+  printf '%s\\n' C POSIX C.UTF-8
+  IFS=:
+  for place in \${MUSL_LOCPATH:-/usr/share/i18n/locales/musl}; do
+    for file in "$place"/*; do [ -f "$file" ] && printf '%s\\n' "\${file##*/}"; done
+  done
+  exit 0
+done
+LC_ALL=C locale -a`,
   parse(output, subjects) {
     requireTool(output, "locale", "which locales there are");
     const names = output.stdout.toString("utf8").split("\n").filter(Boolean);

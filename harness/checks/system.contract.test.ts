@@ -14,6 +14,7 @@ import { cron, cronEntries } from "./cron.ts";
 import { firewall } from "./firewall.ts";
 import { httpExchange } from "./http-exchange.ts";
 import { pip } from "./language-package.ts";
+import { installedPackages } from "./licences.ts";
 import { moduleFacts } from "./module.ts";
 import { mountFacts } from "./mount.ts";
 import { address, networkInterface, route } from "./network.ts";
@@ -174,6 +175,12 @@ describe("packages", () => {
       ],
       [pkg("nosuch", { by: "rpm" }).isInstalled(), tool.hasVersionIn(">=1.4"), tool.comesFrom("Debian")],
     );
+    // dpkg's database comes first where there are several.
+    const listed = await box.observe(
+      { ...installedPackages, script: (all) => `DPKG_ADMINDIR=/nonexistent\n${installedPackages.script(all)}` },
+      "packages",
+    );
+    expect(listed).toEqual({ manager: "rpm", packages: [{ package: "studio-tool", text: "MIT" }] });
     await box.succeed(shell("echo x >>/opt/studio/tool.conf"));
     await expectMet(box, [tool.isUnmodified()], [tool.isUnmodified({ configuration: true })]);
     await box.succeed(shell("chmod 600 /opt/studio/tool"));
