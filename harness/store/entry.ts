@@ -16,6 +16,8 @@ export interface StoredLayer extends Layer {
 
 /** What another image can be made on: `entry.json` of a base, and of an image. */
 export interface Foundation {
+  /** Of a base, for people. */
+  readonly title?: string;
   readonly treeDigest: Digest;
   /** Newer times than this are dated back to it in layers. Seconds. */
   readonly epochSeconds: number;

@@ -15,7 +15,7 @@ export interface Kept {
   readonly kind: KeptKind;
   /** 64 hexadecimal digits. */
   readonly hex: string;
-  /** For people: `vfx-studio-soe:0.1.0`. */
+  /** For people: `vfx-studio-soe:0.1.0`, `debian bookworm`. */
   readonly title: string;
   /** The recipe, of an image that is whole. */
   readonly recipe?: string | undefined;
@@ -58,7 +58,7 @@ function entry(kind: KeptKind, hex: string, places: readonly string[]): Unmeasur
   return {
     kind,
     hex,
-    title: told?.tag ?? { base: "base", image: "not whole", warm: "ready machine" }[kind],
+    title: told?.tag ?? told?.title ?? { base: "base", image: "not whole", warm: "ready machine" }[kind],
     ...(told?.recipe === undefined ? {} : { recipe: told.recipe }),
     places: places.filter((place) => place === directory || statSync(place, { throwIfNoEntry: false }) !== undefined),
     usedMs: stat.mtimeMs,
@@ -66,7 +66,7 @@ function entry(kind: KeptKind, hex: string, places: readonly string[]): Unmeasur
   };
 }
 
-type Told = Partial<Pick<ImageEntry, "tag" | "recipe" | "layers">> & {
+type Told = Partial<Pick<ImageEntry, "tag" | "title" | "recipe" | "layers">> & {
   /** Of a kept machine: the path of the disk below it. */
   readonly base?: string;
 };

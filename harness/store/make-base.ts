@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { ProvisionError } from "../model/errors.ts";
 import type { BuiltImage, ImageConfig } from "../model/image.ts";
-import type { DebianRootfs } from "../model/recipe.ts";
+import type { DebianRootfs, Recipe } from "../model/recipe.ts";
 import { archiveFile } from "./archive-file.ts";
 import { digestOf, hexOf } from "./canonical.ts";
 import { cleanDebian } from "./clean.ts";
@@ -40,6 +40,7 @@ export async function makeBase(making: BaseMaking): Promise<Foundation> {
   const { listing, layer } = await scanTree(place.tree, epochSeconds, join(directory, "layer.tar"));
   if (layer === undefined) throw new TypeError("a base without a layer");
   const entry: Foundation = {
+    title: baseTitle(described.recipe),
     treeDigest: digestOf(listingText(listing)),
     epochSeconds,
     layers: [{ ...layer, file: `bases/${hexOf(described.baseDigest)}/layer.tar` }],
@@ -47,6 +48,14 @@ export async function makeBase(making: BaseMaking): Promise<Foundation> {
   };
   await writeEntry(directory, entry, listing);
   return entry;
+}
+
+/** What a recipe starts from, for people: `debian bookworm`. */
+export function baseTitle({ from }: Recipe): string {
+  if (from.base === "image") return from.reference;
+  if (from.base === "dockerfile") return `dockerfile ${from.directory}`;
+  if (from.base === "archive") return `archive ${from.path}`;
+  return from.base === "recipe" ? from.recipe.name : `debian ${from.suite}`;
 }
 
 async function treeOf({ described, place, source, bases }: BaseMaking): Promise<Made> {

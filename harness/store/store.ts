@@ -279,7 +279,7 @@ export class Store {
       const { entry } = await this.#image(each, { ...options, say });
       bases.set(name, { ...this.#built(each.digest, entry), epochSeconds: entry.epochSeconds });
     }
-    const { makeBase } = await import("./make-base.ts");
+    const { baseTitle, makeBase } = await import("./make-base.ts");
     const started = performance.now();
     await using room = this.#rooms.open();
     const foundation = await this.#logged(described, described.baseDigest, room, options, (place) =>
@@ -361,13 +361,6 @@ export class Store {
       cause: error,
     });
   }
-}
-
-function baseTitle({ from }: Recipe): string {
-  if (from.base === "image") return from.reference;
-  if (from.base === "dockerfile") return `dockerfile ${from.directory}`;
-  if (from.base === "archive") return `archive ${from.path}`;
-  return from.base === "recipe" ? from.recipe.name : `debian ${from.suite}`;
 }
 
 /** Refuses before anything is made what could not be finished. */
