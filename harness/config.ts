@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { type DockerContext, dockerContext } from "./host/docker-context.ts";
 import { DeclarationError } from "./model/errors.ts";
 import { home, projectOf } from "./place.ts";
 
@@ -42,8 +43,12 @@ export interface Config {
   readonly live: boolean;
   /** Which engine runs the host's containers: `ASSAY_ENGINE`, default docker. */
   readonly engine: "docker" | "podman";
-  /** Address of that engine: `DOCKER_HOST` for docker, where it is set; for podman always one. */
+  /** Address of that engine: for docker that of `DOCKER_HOST`, else of the docker context in use; for podman always one. */
   readonly dockerHost: string | undefined;
+  /** With which keys a docker engine at a `tcp://` address is spoken to: those of `DOCKER_CERT_PATH`, or of the context. */
+  readonly dockerTls: DockerContext["dockerTls"];
+  /** How `ssh://` addresses are reached: `ASSAY_SSH_CONFIG` in place of ssh's usual files, and the user's agent. */
+  readonly ssh: { readonly config: string | undefined; readonly agent: string | undefined };
   /** Address of each engine, whichever is chosen: what earlier runs left on the other is removed all the same. */
   readonly engineHosts: { readonly docker: string | undefined; readonly podman: string };
   /** `ASSAY_STORE_BUDGET`: how much disk the store may take, `20g`, `15%` or `none`; see `store/budget.ts`. */
@@ -66,8 +71,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     : join(env["XDG_RUNTIME_DIR"] ?? `/tmp/assay-${process.getuid?.() ?? 0}`, "assay");
   const engine = engineOf(env["ASSAY_ENGINE"]);
   const podmanRoom = root ? "/run" : (env["XDG_RUNTIME_DIR"] ?? `/run/user/${process.getuid?.() ?? 0}`);
+  const docker = dockerOf(env);
   const engineHosts = {
-    docker: env["DOCKER_HOST"],
+    docker: docker?.dockerHost,
     podman: env["CONTAINER_HOST"] || `unix://${podmanRoom}/podman/podman.sock`,
   };
   const terminal = process.stdout.isTTY === true && env["TERM"] !== "dumb";
@@ -88,10 +94,22 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     live: terminal && env["CI"] === undefined,
     engine,
     dockerHost: engineHosts[engine],
+    dockerTls: engine === "docker" ? docker?.dockerTls : undefined,
+    ssh: { config: env["ASSAY_SSH_CONFIG"] || undefined, agent: env["SSH_AUTH_SOCK"] || undefined },
     engineHosts,
     storeBudget: env["ASSAY_STORE_BUDGET"] || undefined,
     fault: env["ASSAY_FAULT"],
   };
+}
+
+/** As docker's own client finds its engine; `undefined` where that is the usual socket. */
+function dockerOf(env: NodeJS.ProcessEnv): DockerContext | undefined {
+  const { DOCKER_HOST: dockerHost, DOCKER_CERT_PATH: certificates } = env;
+  if (dockerHost === undefined || dockerHost === "")
+    return dockerContext(env["DOCKER_CONFIG"] || join(homedir(), ".docker"), env["DOCKER_CONTEXT"]);
+  if ((env["DOCKER_TLS_VERIFY"] ?? "") === "" || certificates === undefined) return { dockerHost };
+  const file = (name: string) => join(certificates, `${name}.pem`);
+  return { dockerHost, dockerTls: { ca: file("ca"), cert: file("cert"), key: file("key") } };
 }
 
 function engineOf(wanted: string | undefined): "docker" | "podman" {

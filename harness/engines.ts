@@ -1,12 +1,10 @@
 // Decides what the drivers of a process are given: the one place where engines, this host and the store meet.
 import { join } from "node:path";
 import { Engines } from "./drivers/by-kind.ts";
+import type { EngineAddress } from "./drivers/docker-address.ts";
 
 /** Plain data, so that a supervisor can hand it to its test processes. */
-export interface EngineFacts {
-  readonly dockerHost?: string | undefined;
-  /** Which engine that address is of. Default docker. */
-  readonly engine?: "docker" | "podman";
+export interface EngineFacts extends EngineAddress {
   /** `qemu:///system` */
   readonly libvirtUri: string;
   /** Root of all runs' scratch directories. */
@@ -23,8 +21,11 @@ export function enginesOf(facts: EngineFacts): Engines {
   return new Engines({
     dockerHost: facts.dockerHost,
     ...(facts.engine === undefined ? {} : { engine: facts.engine }),
+    dockerTls: facts.dockerTls,
+    ssh: facts.ssh,
     libvirtUri: facts.libvirtUri,
     scratch: facts.scratch,
+    busybox: async () => (await import("./host/busybox.ts")).staticBusybox(facts.path),
     // Loaded when a machine is made: most processes make none.
     accelerator: async () => (await import("./host/accelerator.ts")).accelerator(facts),
     kept: async () => {

@@ -2,11 +2,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
+import { engineKind, engineOfKind } from "../drivers/docker-address.ts";
 import type { Remover } from "../drivers/driver.ts";
 import { LaterRemover } from "../drivers/later.ts";
 import { nothingOfOurs } from "../drivers/libvirt-witness.ts";
 import { type EngineFacts, enginesOf } from "../engines.ts";
 import { eventSocketPath } from "../lifecycle/event-socket.ts";
+import { Ledger } from "../lifecycle/ledger.ts";
 import type { Places } from "../lifecycle/places.ts";
 import { runVariable } from "../lifecycle/processes.ts";
 import type { Program } from "../lifecycle/supervisor.ts";
@@ -15,9 +17,9 @@ import { thisHost } from "./this-host.ts";
 
 /** What drivers need to know of this configuration and this process. */
 export function engineFacts(config: Config): EngineFacts {
-  const { dockerHost, engine, libvirtUri, scratch, state } = config;
+  const { dockerHost, dockerTls, ssh, engine, libvirtUri, scratch, state } = config;
   const { path, uid } = thisHost(config);
-  return { dockerHost, engine, libvirtUri, scratch, state, path, uid };
+  return { dockerHost, dockerTls, ssh, engine, libvirtUri, scratch, state, path, uid };
 }
 
 /**
@@ -31,18 +33,51 @@ export function openDrivers(config: Config): readonly Remover[] {
     ...(["docker", "podman"] as const).map((engine) => {
       const dockerHost = config.engineHosts[engine];
       return new LaterRemover({
-        kind: engine,
+        kind: engineKind({ engine, dockerHost }),
         open: () => (engine === config.engine ? engines : enginesOf({ ...facts, engine, dockerHost })).docker(),
         // The engine of this configuration is always asked; the other one where its socket is.
         nothingThere: () => engine !== config.engine && !listens(dockerHost),
       });
     }),
+    ...enginesElsewhere(config).map(
+      ({ kind, address }) =>
+        new LaterRemover({
+          kind,
+          open: () => enginesOf({ ...facts, dockerTls: undefined, ...address }).docker(),
+          nothingThere: () => false,
+        }),
+    ),
     new LaterRemover({
       kind: "libvirt",
       open: () => engines.libvirt(),
       nothingThere: () => nothingOfOurs(config.libvirtUri),
     }),
   ];
+}
+
+/** Engines on which runs of this ledger that have not ended put something: others than those of this configuration. */
+function enginesElsewhere({ ledger: file, engineHosts }: Config) {
+  const known = (["docker", "podman"] as const).map((engine) =>
+    engineKind({ engine, dockerHost: engineHosts[engine] }),
+  );
+  const kinds = existsSync(file) ? usedBy(file) : [];
+  // This machine's own docker may not be the one that this configuration means.
+  return [...new Set(kinds)]
+    .filter((kind) => !known.includes(kind))
+    .flatMap((kind) => {
+      const address = kind === "docker" ? ({ engine: "docker", dockerHost: undefined } as const) : engineOfKind(kind);
+      return address === undefined ? [] : [{ kind, address }];
+    });
+}
+
+/** Empty where the ledger cannot be read: whoever needs it says so. */
+function usedBy(file: string): readonly string[] {
+  try {
+    using ledger = Ledger.open(file);
+    return ledger.runs().flatMap(({ run, endedAt }) => (endedAt === undefined ? ledger.driversOf(run) : []));
+  } catch {
+    return [];
+  }
 }
 
 /** As far as can be seen without asking: a socket's file is there, or the address is none of a socket. */

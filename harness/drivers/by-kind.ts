@@ -3,9 +3,11 @@
 import type { Readable } from "node:stream";
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import type { ImageFacts } from "../model/image.ts";
+import type { Node } from "../model/node.ts";
 import type { StillContents } from "../model/still.ts";
 import type { Attached, Attaching } from "./attach.ts";
 import type { DockerDriver, DockerDriverOptions } from "./docker.ts";
+import { isHere } from "./docker-address.ts";
 import type { Driver } from "./driver.ts";
 import type { LibvirtDriverOptions } from "./libvirt.ts";
 import type { StillOpeners } from "./still.ts";
@@ -54,7 +56,7 @@ export class Engines {
   async of({ nodes }: Environment): Promise<readonly Driver[]> {
     const all = Object.values<NodeDeclaration>(nodes);
     const vm = all.some(({ kind }) => kind === "vm");
-    const onHost = all.some((node) => node.kind === "container" && node.on === undefined);
+    const onHost = all.some(onEngine);
     const still = all.some(({ kind }) => kind === "image");
     const carried = all.some((node) => node.kind === "container" && node.on !== undefined);
     // A recipe may start from an image, and only a docker engine knows where that is.
@@ -67,11 +69,33 @@ export class Engines {
     ]);
   }
 
+  /**
+   * What `host` means in an environment: the machine whose engine runs its containers, where those are all there is; else this one.
+   * Close it when it is this one.
+   */
+  async host({ nodes }: Environment): Promise<{ readonly node: Node; close(): Promise<void> }> {
+    const all = Object.values<NodeDeclaration>(nodes);
+    const elsewhere = !isHere(this.#options.dockerHost) && all.some(onEngine) && !all.some(({ kind }) => kind === "vm");
+    if (elsewhere) return { node: (await this.docker()).host, close: async () => undefined };
+    const here = (await import("./shell-node.ts")).hostNode();
+    return { node: here, close: () => here.close() };
+  }
+
   /** A program in a container of the host's engine, by the container's name; see `docker-attach.ts`. */
   async attachContainer(name: string, attaching: Attaching): Promise<Attached> {
     const { attachContainer } = await import("./docker-attach.ts");
-    const { dockerHost, engine } = this.#options;
-    return attachContainer({ dockerHost, cut: engine === "podman" ? "stays" : "ends" }, name, attaching);
+    const { dockerHost, engine, dockerTls, ssh } = this.#options;
+    return attachContainer(
+      {
+        dockerHost,
+        dockerTls,
+        ssh,
+        ...(engine === undefined ? {} : { engine }),
+        cut: engine === "podman" ? "stays" : "ends",
+      },
+      name,
+      attaching,
+    );
   }
 
   /** A program in a machine, by the directory of its files; see `libvirt-attach.ts`. */
@@ -114,6 +138,10 @@ export class Engines {
     this.#still ??= import("./still.ts").then(({ StillDriver }) => new StillDriver({ ...files, engine }));
     return this.#still;
   }
+}
+
+function onEngine(node: NodeDeclaration): boolean {
+  return node.kind === "container" && node.on === undefined;
 }
 
 function fromImage({ from }: { readonly from: import("../model/recipe.ts").Base }): boolean {

@@ -2,17 +2,19 @@
 import type Docker from "dockerode";
 import { ExecOpener } from "../transports/docker-exec.ts";
 import { type Attached, type Attaching, bestShell } from "./attach.ts";
-import { engineError, findEngine } from "./docker-engine.ts";
+import type { EngineAddress } from "./docker-address.ts";
+import { engineError } from "./docker-engine.ts";
+import { reachEngine } from "./docker-reach.ts";
 
-export interface ContainerPlace {
-  readonly dockerHost: string | undefined;
+export interface ContainerPlace extends EngineAddress {
   /** Podman leaves a program running whose connection is cut; then it is ended by us. */
   readonly cut: "ends" | "stays";
 }
 
 /** Rejects with a `ProvisionError` or a `TransportError` when the program cannot be started: the container has ended, for instance. */
 export async function attachContainer(place: ContainerPlace, name: string, attaching: Attaching): Promise<Attached> {
-  const docker = await findEngine(place.dockerHost);
+  // Directories are of no interest here: none is below nothing. The connection ends with the process.
+  const { docker } = await reachEngine(place, "/nonexistent");
   const container = docker.getContainer(name);
   const { title, command = bestShell, user, terminal } = attaching;
   if (terminal !== undefined) return withTerminal(container, { ...attaching, command, terminal });

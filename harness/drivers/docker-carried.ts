@@ -1,12 +1,11 @@
 // Decides how containers are run in virtual machines of the environment: by the same docker driver, on the engine there, whose
 // socket comes here through the machine's transport. Nothing of it is in the ledger: it lies in the machine and goes with it.
-import { Agent } from "node:http";
 import { Duplex } from "node:stream";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
-import type { Channel } from "../transports/transport.ts";
 import { DockerDriver } from "./docker.ts";
 import { dockerClient } from "./docker-client.ts";
+import { DialAgent } from "./docker-dial.ts";
 import { planOf } from "./docker-names.ts";
 import { carriedDirectories } from "./docker-scratch.ts";
 import type { Driver, EvidenceFile, FoundResource, PlannedResource, ResourceRef, Standing } from "./driver.ts";
@@ -85,7 +84,7 @@ export class CarriedDriver implements Driver {
     }
     const known = this.#engines.get(carrier);
     if (known !== undefined) return known;
-    const agent = new DialAgent(carrier);
+    const agent = new DialAgent(() => dialled(carrier));
     const docker = dockerClient({ protocol: "http", host: "engine", port: 80, agent } as object);
     const directories = carriedDirectories(carrier);
     const engine = new DockerDriver({ docker, on, carrier, directories, close: async () => agent.destroy() });
@@ -113,49 +112,12 @@ function carriersOf({ environment }: Pick<Standing, "environment">): readonly st
   return [...new Set(on)];
 }
 
-/** Connections to an engine, each a program in the machine that is started when one is needed. */
-class DialAgent extends Agent {
-  readonly #carrier: ShellNode;
-  readonly #channels = new Set<Channel>();
-
-  constructor(carrier: ShellNode) {
-    // A new connection is a new program in the guest: the last one is kept for the next request.
-    super({ keepAlive: true, maxFreeSockets: 1 });
-    this.#carrier = carrier;
-  }
-
-  override createConnection(_options: unknown, connected?: (error: Error | null, stream: Duplex) => void): undefined {
-    this.#carrier.dial(dialEngine).then(
-      (channel) => connected?.(null, this.#stream(channel)),
-      (error: unknown) => connected?.(error as Error, undefined as never),
-    );
-  }
-
-  override destroy(): void {
-    super.destroy();
-    for (const channel of this.#channels) channel.destroy();
-    this.#channels.clear();
-  }
-
-  #stream(channel: Channel): Duplex {
-    this.#channels.add(channel);
-    channel.stderr.resume();
-    const stream = Duplex.from({ readable: channel.stdout, writable: channel.stdin });
-    // What node:http asks of a socket, and a stream of a program has not.
-    Object.assign(stream, {
-      setKeepAlive: () => stream,
-      setNoDelay: () => stream,
-      setTimeout: () => stream,
-      ref: () => stream,
-      unref: () => stream,
-    });
-    // Ending a connection that nobody uses any more is no error that somebody must hear of.
-    stream.on("error", () => undefined);
-    void channel.ended.then(() => stream.destroy());
-    stream.once("close", () => {
-      this.#channels.delete(channel);
-      channel.destroy();
-    });
-    return stream;
-  }
+/** The engine's socket through a program in the machine, which is started for each connection. */
+async function dialled(carrier: ShellNode): Promise<Duplex> {
+  const channel = await carrier.dial(dialEngine);
+  channel.stderr.resume();
+  const stream = Duplex.from({ readable: channel.stdout, writable: channel.stdin });
+  void channel.ended.then(() => stream.destroy());
+  stream.once("close", () => channel.destroy());
+  return stream;
 }

@@ -1,18 +1,24 @@
-// Decides what of a declaration can be found wrong by looking at this machine and its engine, before anything is created.
-import { access } from "node:fs/promises";
+// Decides what of a declaration can be found wrong by looking at an engine and its machine, before anything is created.
 import type Docker from "dockerode";
 import type { ContainerDeclaration } from "../model/container.ts";
-import { DeclarationError, messageOf } from "../model/errors.ts";
+import { DeclarationError, HarnessError, messageOf } from "../model/errors.ts";
 import { ensureImage } from "./docker-image.ts";
 import { containersOn } from "./docker-names.ts";
 import { imageReference } from "./docker-options.ts";
+import type { Directories } from "./docker-scratch.ts";
 import type { Standing } from "./driver.ts";
 
 /** Rejects with the first thing that is not there: source of a bind mount, device, image. Fetches images a registry has. */
-export async function checkStanding(docker: Docker, standing: Standing, on?: string): Promise<void> {
+export async function checkStanding(
+  docker: Docker,
+  directories: Pick<Directories, "has">,
+  standing: Standing,
+  on?: string,
+): Promise<void> {
   const nodes = [...containersOn(standing, on)];
   // What costs nothing comes first: nobody waits for a registry to be told of a wrong path.
-  for (const [node, declaration] of nodes) await pathsAreThere(`${standing.environment.name}/${node}`, declaration);
+  for (const [node, declaration] of nodes)
+    await pathsAreThere(`${standing.environment.name}/${node}`, declaration, directories);
   await Promise.all(
     nodes.map(async ([node, declaration]) => {
       if (standing.images.has(imageReference(declaration))) return;
@@ -21,12 +27,20 @@ export async function checkStanding(docker: Docker, standing: Standing, on?: str
   );
 }
 
-async function pathsAreThere(node: string, declaration: ContainerDeclaration): Promise<void> {
-  const must = (path: string, code: string, what: string, hint: string) =>
-    access(path).catch((cause: unknown) => {
-      const seen = `${what} cannot be reached: ${messageOf(cause)}`;
-      throw new DeclarationError({ code, at: declaration.at, node, seen, hint, cause });
+async function pathsAreThere(
+  node: string,
+  declaration: ContainerDeclaration,
+  directories: Pick<Directories, "has">,
+): Promise<void> {
+  const must = async (path: string, code: string, what: string, hint: string) => {
+    const wrong = (seen: string, cause?: unknown) =>
+      new DeclarationError({ code, at: declaration.at, node, seen: `${what} cannot be reached: ${seen}`, hint, cause });
+    const there = await directories.has(path).catch((error: unknown) => {
+      // Not a word about the path: its machine could not be asked.
+      throw error instanceof HarnessError ? error : wrong(messageOf(error), error);
     });
+    if (!there) throw wrong(`there is no ${path}`);
+  };
   for (const [target, mount] of Object.entries(declaration.mounts)) {
     if (mount.mount !== "bind") continue;
     const hint = "make it first, or use scratch() for a fresh directory";

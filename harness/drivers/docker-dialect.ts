@@ -13,6 +13,8 @@ export interface Dialect {
   readonly cut: "ends" | "stays";
   /** Who runs health checks: docker does itself; podman leaves it to systemd's timers, and where none runs, to whoever asks. */
   readonly health: "watched" | "asked";
+  /** What is put before the name of an image that no registry is named in; podman says it wherever it tells names. */
+  readonly namesBegin: "" | "localhost/";
 }
 
 /** Runs a container's health check once, by podman's own API; what it came to is in the container's state afterwards. */
@@ -29,9 +31,23 @@ export async function runHealthCheck(container: Docker.Container): Promise<void>
 }
 
 const dialects = {
-  docker: { name: "docker", cut: "ends", health: "watched" },
-  podman: { name: "podman", cut: "stays", health: "asked" },
+  docker: { name: "docker", cut: "ends", health: "watched", namesBegin: "" },
+  podman: { name: "podman", cut: "stays", health: "asked", namesBegin: "localhost/" },
 } as const satisfies Record<string, Dialect>;
+
+const spoken = new WeakMap<Docker, Promise<Dialect>>();
+
+/** What a client's engine speaks. Asked once; an engine that did not answer is asked again. */
+export function spokenBy(docker: Docker): Promise<Dialect> {
+  const known = spoken.get(docker);
+  if (known !== undefined) return known;
+  const asked = docker.version().then(dialectOf, (error: unknown) => {
+    spoken.delete(docker);
+    throw error;
+  });
+  spoken.set(docker, asked);
+  return asked;
+}
 
 /**
  * By the engine's answer to `GET /version`: podman names itself among its components.

@@ -7,6 +7,7 @@ import { identityOf } from "../model/identity.ts";
 import type { BuiltImage, ImageFacts } from "../model/image.ts";
 import { revealed, type Secret } from "../model/secret.ts";
 import { engineBuilds } from "./docker-build.ts";
+import { spokenBy } from "./docker-dialect.ts";
 import { engineError, isGone, wordsOf } from "./docker-engine.ts";
 import type { ImageOrigin } from "./driver.ts";
 import { label } from "./names.ts";
@@ -18,10 +19,11 @@ export async function imageFacts(docker: Docker, reference: string): Promise<Ima
     .inspect()
     .catch((error: unknown) => (isGone(error) ? undefined : Promise.reject(engineError(error, "build", reference))));
   if (facts === undefined) return undefined;
+  const { namesBegin } = await spokenBy(docker);
   const config: typeof facts.Config & { StopSignal?: string } = facts.Config;
   return {
     id: facts.Id,
-    tags: facts.RepoTags ?? [],
+    tags: (facts.RepoTags ?? []).map((tag) => (tag.startsWith(namesBegin) ? tag.slice(namesBegin.length) : tag)),
     architecture: facts.Architecture,
     created: facts.Created,
     config: {
@@ -170,7 +172,10 @@ export async function pushImage(docker: Docker, reference: string, target: PushT
     serveraddress: repo.split("/")[0] ?? "",
   };
   try {
-    const stream = await docker.getImage(`${repo}:${tag}`).push({ tag, authconfig });
+    const { name } = await spokenBy(docker);
+    // Docker takes a registry on loopback without TLS; podman does when it is told to.
+    const plain = name === "podman" && /^(127\.|localhost[:/]|\[::1\])/.test(repo) ? { tlsVerify: false } : {};
+    const stream = await docker.getImage(repo).push({ tag, authconfig, ...plain });
     const said = await followed(docker, stream as Readable, target.to, "build");
     const digest = said.map(({ aux }) => aux?.Digest).find((value) => value !== undefined);
     if (digest === undefined)

@@ -36,6 +36,8 @@ export interface DockerNodeFacts {
   /** As the engine told them when the container started last. */
   readonly inspected: { facts: Docker.ContainerInspectInfo };
   readonly stopTimeoutMs: number | undefined;
+  /** `docker`, `podman` */
+  readonly engine: string;
   /** Network of the environment → network of the engine. */
   readonly networks: ReadonlyMap<string, string>;
   /** Waits until the node is ready again. */
@@ -59,7 +61,8 @@ export class DockerNode extends ShellNode implements ContainerNode {
   }
 
   get facts(): Readonly<Record<string, string>> {
-    return { probedBy: hasBusybox(this.#facts.inspected.facts) ? "busybox" : "image" };
+    const probedBy = hasBusybox(this.#facts.inspected.facts) ? "busybox" : "image";
+    return { engine: this.#facts.engine, probedBy };
   }
 
   get died(): Promise<Death> {

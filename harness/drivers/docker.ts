@@ -9,9 +9,10 @@ import type { BuiltImage, ImageFacts } from "../model/image.ts";
 import type { ContainerNode, Node } from "../model/node.ts";
 import { dockerExecTransport } from "../transports/docker-exec.ts";
 import type { Transport } from "../transports/transport.ts";
+import { type EngineAddress, engineKind } from "./docker-address.ts";
 import { checkStanding } from "./docker-check.ts";
-import { type Dialect, dialectOf } from "./docker-dialect.ts";
-import { engineError, engineVersion, findEngine, isGone, statusOf } from "./docker-engine.ts";
+import { type Dialect, spokenBy } from "./docker-dialect.ts";
+import { engineError, engineVersion, isGone, statusOf } from "./docker-engine.ts";
 import { EngineEvents } from "./docker-events.ts";
 import { engineImages, ensureImage, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
 import { ContainerLife, untilReady } from "./docker-life.ts";
@@ -19,17 +20,13 @@ import { readLog } from "./docker-logs.ts";
 import { containersOn, planOf, scratchPath } from "./docker-names.ts";
 import { DockerNode } from "./docker-node.ts";
 import { createOptions, laterNetworks } from "./docker-options.ts";
-import { type Directories, hostDirectories } from "./docker-scratch.ts";
+import { reachEngine } from "./docker-reach.ts";
+import type { Directories } from "./docker-scratch.ts";
 import { ContainerTools } from "./docker-tools.ts";
 import type { Driver, EvidenceFile, FoundResource, Owner, PlannedResource, ResourceRef, Standing } from "./driver.ts";
 import { label, labelsOf, ownerOf, resourceName } from "./names.ts";
-import { hostNode } from "./shell-node.ts";
 
-export interface DockerDriverOptions {
-  /** The engine's address: `DOCKER_HOST`, where it is set, or podman's. */
-  readonly dockerHost?: string | undefined;
-  /** What its resources are written down under in the ledger, so that nobody looks for them on another engine. Default `docker`. */
-  readonly engine?: EngineKind;
+export interface DockerDriverOptions extends EngineAddress {
   /** Scratch directories are made and removed below this one and nowhere else. */
   readonly scratch: string;
   /** A static busybox of this machine, for images without tools. Asked at most once. */
@@ -41,8 +38,8 @@ export type EngineKind = "docker" | "podman";
 /** An engine, and the machine it runs on. */
 export interface EnginePlace {
   readonly docker: Docker;
-  /** Default `docker`. */
-  readonly kind?: EngineKind;
+  /** What its resources are written down under in the ledger, see `engineKind`. Default `docker`. */
+  readonly kind?: string;
   /** The name of the environment's machine that carries it; `undefined` for this host. */
   readonly on: string | undefined;
   /** That machine as a node. */
@@ -57,13 +54,12 @@ export interface EnginePlace {
 
 /** Containers on a docker engine of API 1.41 or newer, on this host or in a virtual machine. */
 export class DockerDriver implements Driver {
-  readonly kind: EngineKind;
+  readonly kind: string;
   readonly #docker: Docker;
   readonly #place: EnginePlace;
   readonly #events = new Map<string, EngineEvents>();
   readonly #open = new Map<string, { transport: Transport; life: ContainerLife }>();
   readonly #tools: ContainerTools;
-  #spoken: Promise<Dialect> | undefined;
 
   constructor(place: EnginePlace) {
     this.kind = place.kind ?? "docker";
@@ -74,15 +70,16 @@ export class DockerDriver implements Driver {
 
   /** Finds the host's engine; sends nothing yet. Rejects with `engine-down`. */
   static async open(options: DockerDriverOptions): Promise<DockerDriver> {
-    const docker = await findEngine(options.dockerHost);
-    const carrier = hostNode();
-    const directories = hostDirectories(options.scratch);
-    const kind = options.engine ?? "docker";
+    const { docker, host: carrier, directories, here, close } = await reachEngine(options, options.scratch);
     // A mount's source is a path of the engine's machine.
-    const here = options.dockerHost === undefined || /^(unix:|\/)/.test(options.dockerHost);
     const busybox = here && options.busybox !== undefined ? { busybox: options.busybox } : {};
-    const close = () => carrier.close();
+    const kind = engineKind(options);
     return new DockerDriver({ docker, kind, on: undefined, carrier, directories, ...busybox, close });
+  }
+
+  /** The machine that the engine runs on. */
+  get host(): Node {
+    return this.#place.carrier;
   }
 
   probe(): Promise<Readonly<Record<string, string>>> {
@@ -94,7 +91,7 @@ export class DockerDriver implements Driver {
   }
 
   check(standing: Standing): Promise<void> {
-    return checkStanding(this.#docker, standing, this.#place.on);
+    return checkStanding(this.#docker, this.#place.directories, standing, this.#place.on);
   }
 
   /** A disk is none of its images. */
@@ -140,7 +137,7 @@ export class DockerDriver implements Driver {
     const known = this.#docker.getContainer(facts.Id);
     const open = this.#open.get(resource.name);
     const life = open?.life ?? new ContainerLife(known, await this.#eventsOf(standing.owner).catch(failed));
-    const { cut, health } = await this.#dialect().catch(failed);
+    const { name: engine, cut, health } = await this.#dialect().catch(failed);
     const transport = dockerExecTransport(known, title, cut, await this.#tools.shellOf(facts));
     this.#open.set(resource.name, { transport, life });
     const ready = (each: ContainerNode) => untilReady(each, known, life, declaration.ready, health);
@@ -153,6 +150,7 @@ export class DockerDriver implements Driver {
       life,
       carrier: this.#place.carrier,
       inspected: { facts },
+      engine,
       stopTimeoutMs: declaration.stopTimeout,
       networks: new Map(networkNames(declaration).map((name) => [name, resourceName(standing, `net_${name}`)])),
       ready,
@@ -293,13 +291,8 @@ export class DockerDriver implements Driver {
     await container.start();
   }
 
-  /** Asked once; an engine that did not answer is asked again. */
   #dialect(): Promise<Dialect> {
-    this.#spoken ??= this.#docker.version().then(dialectOf, (error: unknown) => {
-      this.#spoken = undefined;
-      throw error;
-    });
-    return this.#spoken;
+    return spokenBy(this.#docker);
   }
 
   #declaration(standing: Standing, node: string): ContainerDeclaration {
@@ -310,7 +303,7 @@ export class DockerDriver implements Driver {
 }
 
 function found(
-  driver: EngineKind,
+  driver: string,
   kind: "container" | "volume" | "network",
   name: string,
   id: string,

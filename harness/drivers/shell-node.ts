@@ -75,7 +75,7 @@ export abstract class ShellNode implements Node {
   }
 }
 
-/** This machine. It carries itself and does not die before the run does. */
+/** This machine, or the one that another machine's engine runs on. It carries itself and does not die before the run does. */
 class HostNode extends ShellNode {
   readonly kind = "host";
   readonly carrier: Node = this;
@@ -95,4 +95,9 @@ export type { HostNode };
 /** The node for this machine; close it when done. */
 export function hostNode(): HostNode {
   return new HostNode({ title: "host", name: "host", transport: localTransport() });
+}
+
+/** The node for the machine at the end of a transport; closing it closes that. `at` tells it from this machine in messages. */
+export function hostNodeAt(at: string, transport: Transport): HostNode {
+  return new HostNode({ title: `host (${at})`, name: "host", transport });
 }

@@ -32,10 +32,14 @@ export function engineAddress(dockerHost: string | undefined): RequestOptions | 
 }
 
 /** Asks `GET /version`. Never rejects; a local engine answers in about 2 ms. */
-export async function askEngine(dockerHost: string | undefined, timeoutMs = 3000): Promise<EngineAnswer> {
+export async function askEngine(
+  dockerHost: string | undefined,
+  timeoutMs = 3000,
+  get: EngineGet = engineGet,
+): Promise<EngineAnswer> {
   const at = dockerHost === undefined || dockerHost === "" ? defaultSocket : dockerHost;
   try {
-    const { Version, ApiVersion } = (await engineGet(dockerHost, "/version", timeoutMs)) as Record<string, unknown>;
+    const { Version, ApiVersion } = (await get(dockerHost, "/version", timeoutMs)) as Record<string, unknown>;
     if (typeof Version === "string" && typeof ApiVersion === "string")
       return { state: "answers", at, version: Version, api: ApiVersion };
     return { state: "unclear", at, seen: "an answer without Version and ApiVersion" };
@@ -47,6 +51,9 @@ export async function askEngine(dockerHost: string | undefined, timeoutMs = 3000
     return { state: "unclear", at, seen: messageOf(error) };
   }
 }
+
+/** How an engine is asked for one JSON answer: as `engineGet` does it, or as its address takes. */
+export type EngineGet = typeof engineGet;
 
 /** One JSON answer of the engine. Rejects with what went wrong when there is none within `timeoutMs`. */
 export async function engineGet(dockerHost: string | undefined, path: string, timeoutMs = 3000): Promise<unknown> {

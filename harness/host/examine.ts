@@ -3,7 +3,7 @@ import type { Finding } from "../model/capabilities.ts";
 import { messageOf } from "../model/errors.ts";
 import { bindingFinding } from "./binding.ts";
 import { probeCgroups } from "./cgroups.ts";
-import { askEngine, engineFinding, engineGet, otherEngineFinding } from "./engine.ts";
+import { askEngine, type EngineGet, engineFinding, engineGet, otherEngineFinding } from "./engine.ts";
 import { kvmDeviceFindings } from "./kvm-device.ts";
 import { probeLibvirt } from "./libvirt-answer.ts";
 import { machineFindings } from "./machine-findings.ts";
@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly engine: "docker" | "podman";
   /** That engine's address; `undefined`: docker's usual socket. */
   readonly dockerHost: string | undefined;
+  /** How an engine is asked that is neither on a socket nor on plain TCP. */
+  readonly engineGet?: EngineGet | undefined;
   /** Where podman listens, whichever engine is chosen. */
   readonly podmanHost: string;
   readonly libvirtUri: string;
@@ -38,10 +40,11 @@ export interface Surroundings {
 /** Everything that is asked of this host, in the order it is told. Never rejects; changes nothing. */
 export async function examineHost(surroundings: Surroundings): Promise<readonly Finding[]> {
   const { path, engine: kind, dockerHost, podmanHost, libvirtUri, state, modules, uid } = surroundings;
+  const get = surroundings.engineGet ?? engineGet;
   const [engine, podman, info, libvirt, machines, virtualisation] = await Promise.all([
-    askEngine(dockerHost),
+    askEngine(dockerHost, undefined, get),
     kind === "podman" ? undefined : askEngine(podmanHost),
-    engineGet(dockerHost, "/info").catch(() => undefined) as Promise<EngineInfo | undefined>,
+    get(dockerHost, "/info").catch(() => undefined) as Promise<EngineInfo | undefined>,
     probeLibvirt(path, libvirtUri),
     machineFindings(surroundings),
     probeVirtualisation(surroundings),
@@ -57,7 +60,9 @@ export async function examineHost(surroundings: Surroundings): Promise<readonly 
     probeCgroups(),
     diskFinding("disk for Assay", state),
     // A remote engine's disk is not this machine's.
-    ...(root === undefined || /^tcp|^http/.test(dockerHost ?? "") ? [] : [diskFinding("disk for the engine", root)]),
+    ...(root === undefined || /^(tcp|http|ssh)/.test(dockerHost ?? "")
+      ? []
+      : [diskFinding("disk for the engine", root)]),
     probeMemory(),
     probeSelinux(info?.SecurityOptions),
     libvirt,

@@ -34,8 +34,8 @@ export async function learnSetup(surroundings: Surroundings): Promise<SetupFacts
   };
 }
 
-async function learnDocker({ path, dockerHost }: Surroundings): Promise<DockerFacts> {
-  const engine = await askEngine(dockerHost);
+async function learnDocker({ path, dockerHost, engineGet }: Surroundings): Promise<DockerFacts> {
+  const engine = await askEngine(dockerHost, undefined, engineGet);
   return {
     engine,
     dockerHost,
@@ -47,10 +47,10 @@ async function learnDocker({ path, dockerHost }: Surroundings): Promise<DockerFa
   };
 }
 
-async function learnPodman({ path, dockerHost: address = "", state }: Surroundings): Promise<PodmanFacts> {
+async function learnPodman({ path, dockerHost: address = "", engineGet, state }: Surroundings): Promise<PodmanFacts> {
   return {
     // Its first answers come late on a busy machine: it looks at its storage for them.
-    engine: await askEngine(address, 20_000),
+    engine: await askEngine(address, 20_000, engineGet),
     address,
     program: findTool("podman", path),
     missing: missingTools(path, podmanTools),

@@ -44,6 +44,11 @@ export interface ContainerNode extends Node {
   readonly kind: "container";
   /** The engine's full container id. */
   readonly id: string;
+  /**
+   * `probedBy`: whose tools answer checks, `image` or `busybox`; see the option of that name. `engine`: `docker` or `podman`, for what
+   * the one does to every container and the other does not.
+   */
+  readonly facts: Readonly<Record<string, string>>;
   /** Asks the main process to stop (stop signal, then SIGKILL after the declared stop timeout). Idempotent. */
   stop(): Promise<{ readonly status: number; readonly tookMs: number }>;
   /** Sends a signal to the main process; default SIGKILL. */

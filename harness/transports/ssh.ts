@@ -2,6 +2,7 @@
 // takes. Refuses any server but the one whose key it was given, and touches nothing of the server's configuration.
 
 import { constants } from "node:os";
+import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Client, ClientChannel } from "ssh2";
 import { quoteWord } from "../model/check.ts";
@@ -19,9 +20,13 @@ export interface SshGuestOptions {
   readonly port: number;
   /** Who logs in; commands run as this user. Another one than root needs `sudo` without a password to be the administrator. */
   readonly user: string;
-  readonly privateKey: Secret;
-  /** The server's public key, as a line or as its `SHA256:…` fingerprint. */
-  readonly hostKey: string;
+  readonly privateKey?: Secret | undefined;
+  /** More keys to log in with, tried in order; those that take a passphrase are passed over. */
+  readonly identities?: readonly Secret[];
+  /** Socket of an agent whose keys are tried last. */
+  readonly agent?: string | undefined;
+  /** The server's public key, as a line or as its `SHA256:…` fingerprint; or all those that it may have. */
+  readonly hostKey: string | readonly string[];
 }
 
 /** Channels that OpenSSH grants a connection unless it is told otherwise (`MaxSessions`). */
@@ -93,6 +98,29 @@ export class SshGuest implements Opener {
         line.most = Math.min(line.most, others); // nothing was sent: it may be asked again, elsewhere or later
       }
     }
+  }
+
+  /**
+   * A connection to a unix socket on the machine, as its user may open it. Counts as no channel of `MaxSessions`. Rejects with a
+   * `TransportError`: `no-forward` when the server refuses, or when nobody listens there.
+   */
+  async forward(socket: string): Promise<Duplex> {
+    const { client } = await this.#line();
+    return new Promise((resolve, reject) =>
+      client.openssh_forwardOutStreamLocal(socket, (error, stream) => {
+        if (error === undefined) return resolve(stream);
+        reject(
+          new TransportError({
+            code: "no-forward",
+            phase: "connect",
+            node: this.node,
+            seen: `the ssh server does not connect to ${socket}: ${messageOf(error)}`,
+            hint: `see that something listens there, that ${this.#options.user} may open it, and that sshd allows AllowStreamLocalForwarding`,
+            cause: error,
+          }),
+        );
+      }),
+    );
   }
 
   async killTree(pid: number): Promise<void> {

@@ -8,8 +8,8 @@ import { engineFacts, placesOf } from "../commands/surroundings.ts";
 import { readConfig } from "../config.ts";
 import type { Engines } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
+import type { EngineAddress } from "../drivers/docker-address.ts";
 import type { Driver, FoundResource } from "../drivers/driver.ts";
-import { hostNode } from "../drivers/shell-node.ts";
 import { enginesOf } from "../engines.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { occupy, vacate } from "../lifecycle/places.ts";
@@ -27,6 +27,10 @@ export interface StageOptions {
   readonly dockerHost?: string | undefined;
   /** Which engine that is. Default: the configuration's. */
   readonly engine?: "docker" | "podman";
+  /** Keys for a `tcp://` address. */
+  readonly dockerTls?: EngineAddress["dockerTls"];
+  /** How an `ssh://` address is reached. */
+  readonly ssh?: EngineAddress["ssh"];
   /** Another libvirt than the usual one: `qemu:///session`. */
   readonly libvirtUri?: string;
   /** Another place than the usual one for what drivers keep from run to run. */
@@ -87,6 +91,8 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const engines = enginesOf({
     ...engineFacts(config),
     ...(options.dockerHost === undefined ? {} : { dockerHost: options.dockerHost }),
+    ...(options.dockerTls === undefined ? {} : { dockerTls: options.dockerTls }),
+    ...(options.ssh === undefined ? {} : { ssh: options.ssh }),
     ...(options.engine === undefined ? {} : { engine: options.engine }),
     ...(options.libvirtUri === undefined ? {} : { libvirtUri: options.libvirtUri }),
     ...(options.state === undefined ? {} : { state: options.state }),
@@ -94,7 +100,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const driver = await engines.docker();
   const used = new Set<Driver>([driver]);
   const images = new Store({ directory: config.store, disks: config.disks, environment: proxies() });
-  const host = hostNode();
+  const hosts: Awaited<ReturnType<Engines["host"]>>[] = [];
   const events: RunEvent[] = [];
   const waiting = new Set<(event: RunEvent) => void>();
   const say = (event: RunEvent) => {
@@ -135,10 +141,12 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
         directory,
         report,
       });
+      const host = await engines.host(environment);
+      hosts.push(host);
       const standing = { owner, environment, scope, directory, images: live.images };
       const planned = drivers.flatMap((each) => each.plan(standing).map((resource) => ({ each, resource })));
       return {
-        nodes: { ...Object.fromEntries(live.nodes), host } as unknown as NodesOf<E>,
+        nodes: { ...Object.fromEntries(live.nodes), host: host.node } as unknown as NodesOf<E>,
         ...(live.rewind === undefined ? {} : { rewind: live.rewind }),
         takeDown: () => live.takeDown(),
         async inspect(node) {
@@ -155,7 +163,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
         if (reaped.error === undefined) vacate(places, run);
         ledger.close();
         await engines.close();
-        await host.close();
+        for (const host of hosts) await host.close();
         return reaped;
       })();
       return closing;

@@ -1,6 +1,6 @@
 // Decides how an environment becomes fixtures of a test: stood up once a file, or once a test, and always taken down.
 import { afterAll, test as base, beforeAll, type TestAPI } from "vitest";
-import { hostNode } from "../drivers/shell-node.ts";
+import type { Engines } from "../drivers/by-kind.ts";
 import { type LiveEnvironment, standUp } from "../lifecycle/run.ts";
 import type { Environment, NodeOf } from "../model/environment.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
@@ -38,7 +38,8 @@ export type NodesOf<E extends Environment> = { [Name in keyof E["nodes"]]: NodeO
 export function testIn<E extends Environment>(environment: E, options: TestInOptions = {}): TestAPI<NodesOf<E>> {
   const perTest = options.isolation === "test";
   refuseSharing(environment, perTest);
-  const host = hostNode();
+  /** Opened when a test asks for it. */
+  let host: ReturnType<Engines["host"]> | undefined;
   let shared: Promise<LiveEnvironment> | undefined;
   /** With isolation by test: the environment that the last test used, to be brought back to its beginning. */
   let used: LiveEnvironment | undefined;
@@ -83,7 +84,10 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
           () => undefined,
         );
     } finally {
-      await host.close();
+      await host?.then(
+        (opened) => opened.close(),
+        () => undefined,
+      );
       await session().events.flushed();
     }
   });
@@ -119,7 +123,10 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
       return live;
     },
   ) as unknown as Extendable;
-  test = test.extend("host", () => host);
+  test = test.extend("host", async () => {
+    host ??= session().engines.host(environment);
+    return (await host).node;
+  });
   for (const name of Object.keys(environment.nodes)) {
     test = test.extend(name, ({ assayEnvironment }) => assayEnvironment.nodes.get(name));
   }

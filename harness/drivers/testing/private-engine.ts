@@ -2,13 +2,15 @@
 // memory. When the test process dies, its pipe closes, and namespace, mounts and every process in it go with that.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 
 export interface PrivateEngineOptions {
   /** Of the file system that images and containers are kept on, as mount(8) writes it: `64m`. */
   readonly size: string;
+  /** Directories of this machine that are empty and the engine's own in its namespaces, as if it were another machine. */
+  readonly apart?: readonly string[];
 }
 
 /**
@@ -18,11 +20,14 @@ export interface PrivateEngineOptions {
 const keeper = `
 set -u
 mount -t tmpfs -o size=$1 assay-engine "$2/root" || exit 1
+directory=$2 group=$3
+shift 3
+for apart; do mount -t tmpfs assay-apart "$apart" || exit 1; done
 ip link set lo up
 while read -r word; do
   case $word in
-    start) dockerd --host "unix://$2/docker.sock" --data-root "$2/root" --exec-root "$2/root/exec" --pidfile "$2/root/pid" \\
-      --iptables=false --ip6tables=false --cgroup-parent "$3" & engine=$! ;;
+    start) dockerd --host "unix://$directory/docker.sock" --data-root "$directory/root" --exec-root "$directory/root/exec" \\
+      --pidfile "$directory/root/pid" --iptables=false --ip6tables=false --cgroup-parent "$group" & engine=$! ;;
     stop) kill -TERM "$engine"; wait "$engine"; echo stopped ;;
     kill) kill -KILL "$engine"; wait "$engine"; echo stopped ;;
   esac
@@ -38,11 +43,11 @@ export class PrivateEngine {
   readonly #heard = new Set<(line: string) => void>();
   readonly #log: string[] = [];
 
-  private constructor(directory: string, size: string) {
+  private constructor(directory: string, { size, apart = [] }: PrivateEngineOptions) {
     this.#directory = directory;
     this.host = `unix://${join(directory, "docker.sock")}`;
     const namespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"];
-    const words = [...namespaces, "sh", "-c", keeper, "sh", size, directory, basename(directory)];
+    const words = [...namespaces, "sh", "-c", keeper, "sh", size, directory, basename(directory), ...apart];
     this.#child = spawn("unshare", words, { stdio: ["pipe", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout, this.#child.stderr])
       if (stream !== null)
@@ -53,10 +58,10 @@ export class PrivateEngine {
   }
 
   /** Starts one, and resolves when it answers. Rejects with its last words when it ends instead. */
-  static async start({ size }: PrivateEngineOptions): Promise<PrivateEngine> {
+  static async start(options: PrivateEngineOptions): Promise<PrivateEngine> {
     const directory = mkdtempSync("/run/assay-test-");
     mkdirSync(join(directory, "root"));
-    const engine = new PrivateEngine(directory, size);
+    const engine = new PrivateEngine(directory, options);
     try {
       await engine.start();
       return engine;
@@ -64,6 +69,14 @@ export class PrivateEngine {
       await engine.close();
       throw error;
     }
+  }
+
+  /** What runs a program with the engine's files and processes in sight, on this machine's network. */
+  get inside(): readonly string[] {
+    const { pid } = this.#child;
+    // Of unshare itself, whose child is the first process of the namespaces.
+    const [first = ""] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
+    return ["nsenter", "--target", first, "--mount", "--pid", "--"];
   }
 
   /** Starts it again after `stop` or `kill`; its data is as it was. */

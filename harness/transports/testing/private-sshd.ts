@@ -22,8 +22,8 @@ export interface PrivateSshd {
   stop(): Promise<void>;
 }
 
-/** Lets the user in who runs the test. `extra` are more lines of `sshd_config`. */
-export async function privateSshd(extra: readonly string[] = []): Promise<PrivateSshd> {
+/** Lets the user in who runs the test. `extra` are more lines of `sshd_config`; `inside` is what starts it in other namespaces. */
+export async function privateSshd(extra: readonly string[] = [], inside: readonly string[] = []): Promise<PrivateSshd> {
   if (!existsSync(sshdPath)) throw new Error(`${sshdPath} is not there: apt-get install openssh-server`);
   const directory = await mkdtemp(join(tmpdir(), "assay-sshd-"));
   const [login, host] = [await makeKeyPair("test login key"), await makeKeyPair("test host key")];
@@ -48,7 +48,8 @@ export async function privateSshd(extra: readonly string[] = []): Promise<Privat
   let daemon: ChildProcess | undefined;
   const start = async () => {
     // A group of its own, so that its sessions can be ended with it.
-    const child = spawn(sshdPath, ["-D", "-e", "-f", join(directory, "config")], {
+    const [program = "", ...words] = [...inside, sshdPath, "-D", "-e", "-f", join(directory, "config")];
+    const child = spawn(program, words, {
       detached: true,
       stdio: ["ignore", "ignore", "pipe"],
     });

@@ -1,0 +1,42 @@
+// Decides how an engine is spoken to whose socket is elsewhere: HTTP over whatever stream leads there.
+import { Agent } from "node:http";
+import type { Duplex } from "node:stream";
+
+/** Opens a stream to the engine's socket. Rejections reach whoever asked the engine. */
+export type Dial = () => Promise<Duplex>;
+
+/** For `dockerClient({ protocol: "http", host: "engine", port: 80, agent })`. Destroy it when done: it closes every stream. */
+export class DialAgent extends Agent {
+  readonly #dial: Dial;
+  readonly #streams = new Set<Duplex>();
+
+  constructor(dial: Dial) {
+    // A new connection costs more than one of this machine: the last one is kept for the next request.
+    super({ keepAlive: true, maxFreeSockets: 1 });
+    this.#dial = dial;
+  }
+
+  override createConnection(_options: unknown, connected?: (error: Error | null, stream: Duplex) => void): undefined {
+    this.#dial().then(
+      (stream) => connected?.(null, this.#kept(stream)),
+      (error: unknown) => connected?.(error as Error, undefined as never),
+    );
+  }
+
+  override destroy(): void {
+    super.destroy();
+    for (const stream of this.#streams) stream.destroy();
+    this.#streams.clear();
+  }
+
+  #kept(stream: Duplex): Duplex {
+    this.#streams.add(stream);
+    // What node:http asks of a socket, and another stream has not.
+    const missing = { setKeepAlive: () => stream, setNoDelay: () => stream, setTimeout: () => stream };
+    Object.assign(stream, missing, { ref: () => stream, unref: () => stream });
+    // Ending a connection that nobody uses any more is no error that somebody must hear of.
+    stream.on("error", () => undefined);
+    stream.once("close", () => this.#streams.delete(stream));
+    return stream;
+  }
+}
