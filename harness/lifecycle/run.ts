@@ -8,7 +8,7 @@ import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import { messageOf, type Phase } from "../model/errors.ts";
 import type { EventSink, KeptStand } from "../model/event.ts";
 import type { BuiltImage } from "../model/image.ts";
-import type { Node, StillNode, VmNode } from "../model/node.ts";
+import type { ContainerNode, Node, StillNode, VmNode } from "../model/node.ts";
 import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
@@ -317,7 +317,7 @@ class Stand {
     const live = await this.#phase("ready", node, () => driver.connect(resource, standing));
     this.#nodes.set(node, live);
     if (live.kind === "vm") this.#tellFacts(live as VmNode);
-    else if (live.kind === "image") this.#tell(live.name, (live as StillNode).facts);
+    else if ("facts" in live) this.#tell(live.name, (live as StillNode | ContainerNode).facts);
   }
 
   #tellFacts({ name, facts, imageDigest }: VmNode): void {
