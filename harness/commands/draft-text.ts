@@ -63,10 +63,10 @@ export function specText({ name, image, chapters, surface }: Draft): string {
     oneLine.length <= 120
       ? oneLine
       : `import {\n${imported.map((each) => `  ${each},\n`).join("")}} from ${literal(surface)};`;
+  const environment = `import { ${identifier(name)} } from ${literal(`../environments/${name}.ts`)};`;
   return `// Drafted from ${image}.
 // Each line was so when it was drafted: keep what must stay so, say why, and throw the rest away.
-import { ${identifier(name)} } from ${literal(`../environments/${name}.ts`)};
-${list}
+${(surface.startsWith("../") ? [environment, list] : [list, environment]).join("\n")}
 
 const test = testIn(${identifier(name)});
 ${chapters.map(chapterText).join("")}`;

@@ -37,6 +37,20 @@ const everyProject = ["unit", "contract", "specs", "twins", "crash"];
 
 export const commandTable: readonly CommandEntry[] = [
   {
+    usage: "init [name]",
+    does: "put a recipe, an environment and a spec of your own here, to begin with",
+    teaches:
+      "Beside an installed package it also makes the directory a project: package.json, tsconfig.json, .gitignore, as far as they are not\n" +
+      "there. In a checkout of Assay the files go into the checkout. Nothing is written over. Of an image that is there already, see draft.",
+    examples: [
+      ["assay init", "hello: fixtures/hello/recipe.ts, environments/hello.ts, specs/hello.spec.ts"],
+      ["assay init studio && assay run studio", "a green first run"],
+    ],
+    options: [["--json", "print { project, written, next } as JSON"]],
+    exits: [0, 2],
+    act: async ([name], options) => (await import("./init.ts")).initCommand(name, options),
+  },
+  {
     usage: "start [pattern...]",
     does: "set up this machine, then run the specs: what `npm start` does",
     exits: running,
