@@ -1,9 +1,15 @@
 // Decides how an archive is read: forwards, in big pieces, and past contents nobody asked for without reading them where the file
 // allows it. Refuses to hold more than a piece in memory.
+import { readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import type { Readable } from "node:stream";
 
 const pieceBytes = 512 * 1024;
+/** Read past big contents, and doubled as long as there are none: all that is wanted may be the next header. */
+const firstBytes = 8 * 1024;
+const bigBytes = 128 * 1024;
+/** So few that to wait for another thread would take longer than to read them. */
+const atOnceBytes = 16 * 1024;
 
 /** Bytes in their order. One reader; no two calls at a time. */
 export interface ByteSource {
@@ -23,6 +29,9 @@ export class FileSource implements ByteSource {
   readonly #file: FileHandle;
   readonly #start: number;
   readonly #length: number;
+  /** Pieces are lent out of it, one after the other. */
+  readonly #memory = Buffer.allocUnsafeSlow(pieceBytes);
+  #next = firstBytes;
   #piece: Buffer = Buffer.alloc(0);
   /** Where the piece begins, and how far into it the reader is. */
   #pieceAt = 0;
@@ -48,11 +57,16 @@ export class FileSource implements ByteSource {
     const ready = this.now(count);
     if (ready !== undefined) return ready;
     const at = this.position;
-    const wanted = Math.min(Math.max(count, pieceBytes), this.#length - at);
-    const piece = Buffer.allocUnsafe(Math.max(wanted, 0));
+    const wanted = Math.max(0, Math.min(Math.max(count, this.#next), this.#length - at));
+    this.#next = Math.min(this.#next * 2, pieceBytes);
+    const piece = wanted <= pieceBytes ? this.#memory.subarray(0, wanted) : Buffer.allocUnsafe(wanted);
     let filled = 0;
     while (filled < piece.length) {
-      const { bytesRead } = await this.#file.read(piece, filled, piece.length - filled, this.#start + at + filled);
+      const [left, place] = [piece.length - filled, this.#start + at + filled];
+      const bytesRead =
+        left <= atOnceBytes
+          ? readSync(this.#file.fd, piece, filled, left, place)
+          : (await this.#file.read(piece, filled, left, place)).bytesRead;
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
@@ -65,6 +79,7 @@ export class FileSource implements ByteSource {
   async skip(count: number): Promise<boolean> {
     if (this.now(count) !== undefined) return true;
     const target = this.position + count;
+    if (target - this.#pieceAt - this.#piece.length > bigBytes) this.#next = firstBytes;
     this.#piece = Buffer.alloc(0);
     this.#in = 0;
     this.#pieceAt = Math.min(target, this.#length);

@@ -110,7 +110,7 @@ function merged(
     if (digits === undefined) return undefined;
     return /^\d{1,15}$/.test(digits) ? Number(digits) : Number.NaN;
   };
-  const holes = [...pax.keys()].some((key) => key.startsWith("GNU.sparse.")) || header.type === "S";
+  const holes = header.type === "S" || (pax.size > 0 && [...pax.keys()].some((key) => key.startsWith("GNU.sparse.")));
   const name = word("GNU.sparse.name") ?? word("path") ?? longName ?? header.name;
   const format = formats[header.type];
   if (format === undefined)
@@ -122,15 +122,9 @@ function merged(
   const stored = plain || (directory && header.type !== "5") ? (count("size") ?? header.size) : 0;
   const size = holes ? (count("GNU.sparse.realsize") ?? count("GNU.sparse.size") ?? header.realSize) : stored;
   const [uid, gid] = [count("uid") ?? header.uid, count("gid") ?? header.gid];
-  for (const [what, value] of [
-    ["size", stored],
-    ["size", size],
-    ["uid", uid],
-    ["gid", gid],
-    ["mode", header.mode],
-  ] as const)
-    if (!Number.isSafeInteger(value) || value < 0)
-      throw badArchive(where, `the ${what} of ${sayName(name)} is no number`);
+  const wrong = (value: number) => !Number.isSafeInteger(value) || value < 0;
+  const what = wrong(stored) || wrong(size) ? "size" : wrong(uid) ? "uid" : wrong(gid) ? "gid" : "mode";
+  if (what !== "mode" || wrong(header.mode)) throw badArchive(where, `the ${what} of ${sayName(name)} is no number`);
   return {
     name,
     hardLink: header.type === "1",

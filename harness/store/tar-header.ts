@@ -91,12 +91,15 @@ function number(block: Buffer, at: number, length: number): number {
 function sumIsRight(block: Buffer): boolean {
   const wanted = number(block, 148, 8);
   let sum = 8 * 0x20;
-  let signed = sum;
+  let high = 0;
   for (let at = 0; at < blockBytes; at += 1) {
-    if (at >= 148 && at < 156) continue;
     const byte = block[at] as number;
     sum += byte;
-    signed += byte > 127 ? byte - 256 : byte;
+    high += byte >> 7;
   }
-  return sum === wanted || signed === wanted;
+  for (let at = 148; at < 156; at += 1) {
+    sum -= block[at] as number;
+    high -= (block[at] as number) >> 7;
+  }
+  return sum === wanted || sum - 256 * high === wanted;
 }
