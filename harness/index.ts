@@ -37,6 +37,7 @@ export { alternative, hostName, os } from "./checks/os.ts";
 export { pkg } from "./checks/package.ts";
 export { port, ports } from "./checks/port.ts";
 export { process } from "./checks/process.ts";
+export { repositories } from "./checks/repository.ts";
 export { residue } from "./checks/residue.ts";
 export { selinux, selinuxBoolean } from "./checks/selinux.ts";
 export { auditMark, avc } from "./checks/selinux-avc.ts";

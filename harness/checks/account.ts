@@ -3,6 +3,7 @@ import { type Probe, quoteWord } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
 import { askNameService, byFile } from "./name-service.ts";
 import { type PasswordState, passwordState, sayPassword } from "./password.ts";
+import { type PasswordAge, passwordAge, sayAge } from "./password-age.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { groupsFromTree, membershipsFromTree, usersFromTree } from "./tree-account.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
@@ -10,12 +11,16 @@ import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 export interface UserEntry {
   readonly uid: number;
   readonly gid: number;
+  /** Full name and more, as the database has it. */
+  readonly gecos: string;
   readonly home: string;
   readonly shell: string;
 }
 
 export interface GroupEntry {
   readonly gid: number;
+  /** Who is in it by the database's own list: not those whose primary group it is. */
+  readonly members: readonly string[];
 }
 
 /** Subject: a user name. Answer: its entry, `undefined` where there is no such user. */
@@ -23,9 +28,10 @@ export const userEntry: Probe<string, UserEntry | undefined> = {
   name: "getent passwd",
   script: (names) => askNameService("passwd", names),
   parse: (output, names) =>
-    entries(output, names, "passwd", [7], ([, , uid, gid, , home = "", shell = ""]) => ({
+    entries(output, names, "passwd", [7], ([, , uid, gid, gecos = "", home = "", shell = ""]) => ({
       uid: Number(uid),
       gid: Number(gid),
+      gecos,
       home,
       shell,
     })),
@@ -37,7 +43,11 @@ export const groupEntry: Probe<string, GroupEntry | undefined> = {
   name: "getent group",
   script: (names) => askNameService("group", names),
   // musl's getent leaves out the last field where a group has no members.
-  parse: (output, names) => entries(output, names, "group", [4, 3], ([, , gid]) => ({ gid: Number(gid) })),
+  parse: (output, names) =>
+    entries(output, names, "group", [4, 3], ([, , gid, members = ""]) => ({
+      gid: Number(gid),
+      members: members.split(",").filter(Boolean),
+    })),
   fromTree: groupsFromTree,
 };
 
@@ -87,6 +97,12 @@ export function user(name: string) {
       command: `getent shadow ${name}`,
       observe: (node) => node.observe(passwordState, name),
     })(predicate, (seen) => verdict(seen?.is === wanted, expected, sayPassword(seen)));
+  const age = <Field extends keyof PasswordAge>(predicate: string, field: Field, wanted: PasswordAge[Field]) =>
+    about<Node, PasswordAge | undefined>({
+      subject,
+      command: `chage -l ${name}`,
+      observe: (node) => node.observe(passwordAge, name),
+    })(predicate, (seen) => verdict(seen?.[field] === wanted, String(wanted ?? "none"), sayAge(seen)));
   return {
     exists: () =>
       entry("exists", (seen) => verdict(seen !== undefined, "a user", seen === undefined ? noUser : `uid ${seen.uid}`)),
@@ -95,6 +111,21 @@ export function user(name: string) {
     hasGid: (gid: number) => has("gid", "gid", gid),
     hasHome: (path: string) => has("home", "home", path),
     hasShell: (path: string) => has("shell", "shell", path),
+    /** Its fifth field, whole: full name, room and telephones. */
+    hasGecos: (text: string) => has("gecos", "gecos", text),
+    /** In these groups and in no others, its primary one among them; in any order. */
+    hasOnlyGroups: (...groups: readonly string[]) =>
+      about<Node, readonly string[] | undefined>({
+        subject,
+        command: `id -Gn ${name}`,
+        observe: (node) => node.observe(groupsOf, name),
+      })(`has only the groups ${groups.join(", ")}`, (seen) =>
+        verdict(
+          seen !== undefined && [...seen].sort().join() === [...new Set(groups)].sort().join(),
+          groups.join(", "),
+          seen?.join(", ") ?? noUser,
+        ),
+      ),
     /** As primary or further group. */
     isInGroup: (group: string) => inGroup(subject, name, group, `is in group ${group}`),
     /** No password works, by the shadow database; a key may still do. */
@@ -103,6 +134,21 @@ export function user(name: string) {
     hasPassword: () => password("has a password", "set", "a password that is set"),
     /** Whoever knows the name gets in, wherever a password is asked for. Mostly held as `.not`. */
     hasEmptyPassword: () => password("has an empty password", "empty", "an empty password"),
+    /** Its password has to be changed after so many days. */
+    hasPasswordMaxAge: (days: number) => age(`has a password that lasts ${days} days`, "most", days),
+    /** Its password may not be changed again for so many days. */
+    hasPasswordMinAge: (days: number) => age(`has a password that stays for ${days} days`, "least", days),
+    /** It is warned so many days before its password has to be changed. */
+    hasPasswordWarning: (days: number) => age(`is warned ${days} days before its password ends`, "warning", days),
+    /** The account ends on this day, `2027-01-31`; `never` for one that does not. */
+    expires: (day: string) => {
+      requireSubject(
+        day === "never" || (/^\d{4}-\d\d-\d\d$/.test(day) && !Number.isNaN(Date.parse(day))),
+        `"${day}" is not a day`,
+        'write it as in "2027-01-31", or "never"',
+      );
+      return age(day === "never" ? "never expires" : `expires on ${day}`, "expires", day);
+    },
   };
 }
 
@@ -124,6 +170,15 @@ export function group(name: string) {
       entry(`has gid ${gid}`, (seen) => verdict(seen?.gid === gid, String(gid), String(seen?.gid ?? noGroup))),
     /** A user is in it, as primary or further group. */
     hasMember: (member: string) => inGroup(subject, member, name, `has member ${member}`),
+    /** By its own list these are in it, and no others; whose primary group it is does not count. None: an empty list. */
+    hasOnlyMembers: (...members: readonly string[]) =>
+      entry(`has only the members ${members.join(", ") || "none"}`, (seen) =>
+        verdict(
+          seen !== undefined && [...seen.members].sort().join() === [...new Set(members)].sort().join(),
+          members.join(", ") || "none",
+          seen === undefined ? noGroup : seen.members.join(", ") || "none",
+        ),
+      ),
   };
 }
 

@@ -1,7 +1,9 @@
-// Decides how it is seen which files of a package are not as the package brought them: by dpkg's and rpm's own verification.
+// Decides how it is seen which files of a package are not as the package brought them: by dpkg's and rpm's own verification,
+// by the sums in apk's database.
 // Refuses to call a package unmodified that brought no sums. A time of change alone is no change: images are unpacked anew.
 import { type Probe, quoteWord } from "../model/check.ts";
 import { endFrame, readFrames } from "./frames.ts";
+import { readApkFiles } from "./package-apk.ts";
 import { packageDatabases, readSubject } from "./package-facts.ts";
 import { failedProbe, missingTool, unreadable } from "./unanswered.ts";
 
@@ -32,7 +34,17 @@ verify() {
     [ -n "$rpm" ] && [ -r "$rpm" ] || { echo "there is no database of rpm, or it is not readable"; return 77; }
     rpm -q -- "$2" >/dev/null 2>&1 || { rpm -q -- "$2"; return 78; }
     rpm -V --nodeps --noscripts -- "$2" ;;
-  apk) echo "apk is asked in another way"; return 77 ;;
+  apk) command -v awk >/dev/null && command -v xargs >/dev/null && command -v sha1sum >/dev/null && command -v readlink >/dev/null || return 127
+    [ -n "$apk" ] && [ -r "$apk" ] || { echo "there is no database of apk, or it is not readable"; return 77; }
+    stanza=$(awk -v name="P:$2" -v RS= '{ count = split($0, line, "\\n"); for (at = 1; at <= count; at++) if (line[at] == name) { print; exit } }' "$apk") || return 3
+    [ -n "$stanza" ] || { echo "$2 is not installed"; return 78; }
+    printf '%s\\n===\\n' "$stanza"
+    brought() { printf '%s\\n' "$stanza" | awk '/^F:/ { place = substr($0, 3) "/"; if (place == "/") place = "" } /^R:/ { print "/" place substr($0, 3) }'; }
+    brought | while IFS= read -r file; do
+      if [ -L "$file" ]; then sum=$(readlink -n "$file" | sha1sum); printf '%s  %s\\n' "\${sum%% *}" "$file"
+      elif ! [ -e "$file" ]; then printf 'missing  %s\\n' "$file"; fi
+    done
+    brought | while IFS= read -r file; do [ -L "$file" ] || ! [ -f "$file" ] || printf '%s\\0' "$file"; done | xargs -0 -r sha1sum ;;
   *) echo "there is no database of packages: none of dpkg at $dpkg, of apk or of rpm"; return 77 ;;
   esac 2>&1
 }
@@ -52,7 +64,7 @@ ${subjects
       const [status = "", manager = ""] = words.split(" ");
       const said = bytes.toString("utf8");
       if (status === "127" || status === "126")
-        return missingTool(manager === "rpm" ? "rpm" : "dpkg and dpkg-query", `whether ${name} is as it was installed`);
+        return missingTool(verifiers[manager] ?? "dpkg and dpkg-query", `whether ${name} is as it was installed`);
       if (status === "77") return failedProbe(`cannot verify ${name}`, said.trim());
       const odd = unreadable(`${manager} verification of ${name}`, {
         ...output,
@@ -60,6 +72,7 @@ ${subjects
         status: Number(status),
       });
       if (status === "78") return isUnknown(said.trim()) ? undefined : odd;
+      if (manager === "apk") return (status === "0" ? readApkSums(said) : undefined) ?? odd;
       const files = readVerification(said);
       // Both end with 1 where a file differs; dpkg of Debian 12 with 0.
       if (files === undefined || Number(status) > 1 || (status === "1" && files.length === 0)) return odd;
@@ -69,6 +82,32 @@ ${subjects
     });
   },
 };
+
+const verifiers: Readonly<Record<string, string>> = { rpm: "rpm", apk: "awk, xargs, sha1sum and readlink" };
+
+/**
+ * A stanza of apk's database, `===`, then `SUM  PATH` for each file that is there and `missing  PATH` for the others. An `Error` where apk
+ * has sums of another kind; `undefined` for any other text.
+ */
+export function readApkSums(text: string): readonly ModifiedFile[] | Error | undefined {
+  const [stanza = "", listing] = text.split(/^===$/m);
+  if (listing === undefined || !/^P:/m.test(stanza)) return undefined;
+  const seen = new Map<string, string>();
+  for (const line of listing.split("\n").filter(Boolean)) {
+    const [, sum = "", path = ""] = /^([0-9a-f]{40}|missing) {2}(\/.*)$/.exec(line) ?? [];
+    if (path === "") return undefined;
+    seen.set(path, sum);
+  }
+  const files: ModifiedFile[] = [];
+  for (const { path, sha1, configuration } of readApkFiles(stanza)) {
+    const sum = seen.get(path);
+    if (sum === "missing") files.push({ path, what: ["missing"], configuration });
+    else if (sha1 === undefined && sum !== undefined)
+      return failedProbe(`cannot verify ${path}`, "apk's database has no SHA-1 of it");
+    else if (sum !== sha1) files.push({ path, what: ["contents"], configuration });
+  }
+  return files;
+}
 
 function isUnknown(said: string): boolean {
   return /no packages found matching|is not installed$|^(not-installed|config-files|half-\w+|unpacked|triggers-\w+)$/.test(

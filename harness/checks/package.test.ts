@@ -240,6 +240,33 @@ Pinned packages:
 
 probeContract(hostNode, { probe: packageFacts, subject: "dpkg", tools: ["dpkg-query"] });
 probeContract(hostNode, { probe: packageFacts, subject: "rpm rpm", tools: ["rpm"], elsewhere: "rpm and its database" });
+test("files of apk's packages, by the sums in its database", () => {
+  const sum = "9bee00a63ab2d6b2b5eb5a8c0ae2dfc60b5e1e66";
+  const stanza = `P:tool
+V:1-r0
+F:usr/bin
+R:tool
+Z:Q1${Buffer.from(sum, "hex").toString("base64")}
+F:etc
+R:tool.conf
+Z:Q1${Buffer.from(sum, "hex").toString("base64")}
+`;
+  const read = (text: string, words = "0 apk") =>
+    modifiedFiles.parse(answered(["", "rules"], [text, words]), ["apk tool"])[0];
+  expect(read(`${stanza}\n===\n${sum}  /usr/bin/tool\n${sum}  /etc/tool.conf\n`)).toEqual([]);
+  const other = sum.replace("9", "8");
+  expect(read(`${stanza}\n===\n${other}  /usr/bin/tool\nmissing  /etc/tool.conf\n`)).toEqual([
+    { path: "/usr/bin/tool", what: ["contents"], configuration: false },
+    { path: "/etc/tool.conf", what: ["missing"], configuration: true },
+  ]);
+  expect(read("tool is not installed\n", "78 apk")).toBeUndefined();
+  // A sum of another kind is not one that differs.
+  expect(read(`${stanza.replaceAll("Z:Q1", "Z:Q2")}\n===\n${sum}  /usr/bin/tool\n`)).toBeInstanceOf(ObservationError);
+  for (const text of ["", "nonsense: is all it says\n", `${stanza}\n===\nsha1sum: /usr/bin/tool: Permission denied\n`])
+    expect.soft(read(text), text).toBeInstanceOf(ObservationError);
+  expect(read("", "127 apk")).toMatchObject({ code: "probe-missing" });
+});
+
 probeContract(hostNode, { probe: modifiedFiles, subject: "dpkg", tools: ["dpkg", "dpkg-query"].slice(1) });
 probeContract(hostNode, { probe: packageSources, subject: "dpkg", tools: ["apt-cache"], elsewhere: "lists of apt" });
 

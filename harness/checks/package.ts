@@ -96,9 +96,9 @@ export function pkg(name: string, { by }: PackageOptions = {}) {
         ),
       ),
     /**
-     * All its files are as it brought them, by the packager's own sums (`dpkg --verify`, `rpm -V`): contents, and of rpm mode,
-     * owner and more. Files that it calls configuration may differ, unless `configuration` says that they may not. Documentation
-     * that the image's dpkg never unpacks is not missed. Not for apk yet: the check rejects there.
+     * All its files are as it brought them, by the packager's own sums (`dpkg --verify`, `rpm -V`, apk's database): contents, and of
+     * rpm mode, owner and more. Files that it calls configuration (of apk, those in /etc) may differ, unless `configuration` says that
+     * they may not. Documentation that the image's dpkg never unpacks is not missed.
      * @example await expect(soe).toMeet(pkg("sudo").isUnmodified({ configuration: true, except: [/^\/usr\/share\/doc\//] }));
      */
     isUnmodified: ({
@@ -110,7 +110,7 @@ export function pkg(name: string, { by }: PackageOptions = {}) {
     } = {}) =>
       about<Node, readonly ModifiedFile[] | undefined>({
         subject: title,
-        command: by === "rpm" ? `rpm -V ${name}` : `dpkg --verify ${name}`,
+        command: by === "rpm" ? `rpm -V ${name}` : by === "apk" ? "apk audit" : `dpkg --verify ${name}`,
         observe: (node) => node.observe(modifiedFiles, subject),
       })(`is unmodified${configuration ? ", configuration too" : ""}`, (seen) => {
         const counted = seen?.filter(

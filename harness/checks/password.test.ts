@@ -1,10 +1,11 @@
 // Decides how the shadow database is read, that no hash is ever told, and the sentences about passwords.
 import { describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
-import { ObservationError } from "../model/errors.ts";
+import { DeclarationError, ObservationError } from "../model/errors.ts";
 import { user } from "./account.ts";
 import { probeContract } from "./contract.ts";
 import { type PasswordState, passwordState } from "./password.ts";
+import { passwordAge } from "./password-age.ts";
 
 const output = (stdout: string, status = 0) => ({ stdout: Buffer.from(stdout), stderr: "", status });
 
@@ -54,4 +55,39 @@ test.each([
   expect(check.judge(met)).toMatchObject({ met: true });
   expect(check.judge(unmet)).toMatchObject({ met: false });
   expect(check.judge(undefined)).toMatchObject({ met: false, seen: expect.stringContaining("does not have the user") });
+});
+
+describe("how long passwords last", () => {
+  const text = "root:*:20778:0:99999:7:::\nops:!:20778:1:90:14:30:20850:\nbare:!:::::::\n";
+
+  test("days, and the end of an account", () => {
+    expect(passwordAge.parse(output(text, 2), ["ops", "bare", "nosuch"])).toEqual([
+      { least: 1, most: 90, warning: 14, expires: "2027-02-01" },
+      { least: undefined, most: undefined, warning: undefined, expires: "never" },
+      undefined,
+    ]);
+  });
+
+  test("sentences", () => {
+    const seen = { least: 1, most: 90, warning: 14, expires: "2027-02-01" };
+    const ops = user("ops");
+    for (const check of [
+      ops.hasPasswordMinAge(1),
+      ops.hasPasswordMaxAge(90),
+      ops.hasPasswordWarning(14),
+      ops.expires("2027-02-01"),
+    ]) {
+      expect.soft(check.judge(seen), check.title).toMatchObject({ met: true });
+      expect.soft(check.judge({ ...seen, least: 0, most: 99999, warning: 7, expires: "never" }), check.title).toEqual({
+        met: false,
+        expected: expect.any(String),
+        seen: "at least 0 days, at most 99999 days, warned 7 days before, account expires never",
+      });
+      expect.soft(check.judge(undefined), check.title).toMatchObject({ met: false });
+    }
+    expect(ops.expires("never").title).toBe("user ops never expires");
+    expect(() => ops.expires("tomorrow")).toThrow(DeclarationError);
+  });
+
+  probeContract(hostNode, { probe: passwordAge, subject: "root", tools: ["getent"] });
 });

@@ -104,7 +104,7 @@ test("judges", () => {
     met: false,
   });
   expect(sshd.runsAs(33).judge({ processes: [], user: undefined })).toMatchObject({ met: false, seen: "none runs" });
-  const www = { uid: 33, gid: 33, home: "/", shell: "/bin/sh" };
+  const www = { uid: 33, gid: 33, gecos: "", home: "/", shell: "/bin/sh" };
   expect(sshd.runsAs("www").judge({ processes: [daemon()], user: www })).toMatchObject({
     met: true,
     expected: "user www (uid 33)",

@@ -1,74 +1,40 @@
 // Decides that the checks about the system say what is the case in a real container: packages of dpkg and rpm, services of OpenRC, s6,
-// runit and init, the network, processes' insides, cron, packet filters; with the image's own tools and with busybox's alone.
+// runit, supervisord and init, users, the network, processes' insides, cron, packet filters.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { debian } from "../../fixtures/debian.ts";
 import type { Check, Probe } from "../model/check.ts";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import { shell } from "../model/exec.ts";
-import type { ContainerNode, Node } from "../model/node.ts";
-import { recipe, run } from "../model/recipe.ts";
+import type { ContainerNode } from "../model/node.ts";
 import { openStage, type Stage } from "../vitest/stage.ts";
-import { groupEntry, groupsOf, userEntry } from "./account.ts";
-import { cron, cronEntries } from "./cron.ts";
+import { group, user } from "./account.ts";
+import { cron } from "./cron.ts";
 import { firewall } from "./firewall.ts";
-import { httpExchange } from "./http-exchange.ts";
 import { pip } from "./language-package.ts";
 import { installedPackages } from "./licences.ts";
-import { moduleFacts } from "./module.ts";
-import { mountFacts } from "./mount.ts";
 import { address, networkInterface, route } from "./network.ts";
-import { interfaceFacts, routes } from "./network-facts.ts";
+import { interfaceFacts } from "./network-facts.ts";
 import { alternative, hostName, os } from "./os.ts";
 import { pkg } from "./package.ts";
-import { packageFacts } from "./package-facts.ts";
-import { passwordState } from "./password.ts";
-import { listeners, port } from "./port.ts";
-import { socketHolders } from "./port-holders.ts";
+import { port } from "./port.ts";
 import { process as processCheck } from "./process.ts";
-import { openFiles, processEnvironment, processLimits } from "./process-inside.ts";
-import { processesNamed } from "./process-table.ts";
-import { reachable } from "./reach.ts";
+import { repositories } from "./repository.ts";
 import { service } from "./service.ts";
-import { serviceFacts } from "./service-facts.ts";
+import { amiss, rpmSpec, systemLab } from "./testing/system-lab.ts";
 import { versionOrder } from "./version-order.ts";
 
-// What a container has no use for, and many an image has.
-const packages = [
-  "busybox",
-  "cron",
-  "iproute2",
-  "nftables",
-  "openrc",
-  "procps",
-  "python3",
-  "rpm",
-  "runit",
-  "s6",
-  "supervisor",
-];
-const lab = recipe("system-lab", {
-  version: "0.1.0",
-  from: debian,
-  steps: [
-    run(["apt-get", "update"]),
-    run(["apt-get", "install", "--yes", "--no-install-recommends", ...packages]),
-    run(["sh", "-c", "mkdir /bb && busybox --install -s /bb"]),
-  ],
-  context: import.meta.dirname,
-});
 const environment = defineEnvironment("system-checks", {
   networks: { quiet: { internal: true } },
   nodes: {
     box: container({
-      image: lab,
+      image: systemLab,
       idle: true,
       hostname: "milla",
       networks: ["quiet"],
       capabilities: { add: ["NET_ADMIN"] },
       ulimits: { nofile: { soft: 1024, hard: 4096 } },
     }),
-    plain: container({ image: lab, idle: true, networks: ["quiet"], dnsOptions: ["timeout:1", "attempts:1"] }),
+    plain: container({ image: systemLab, idle: true, networks: ["quiet"], dnsOptions: ["timeout:1", "attempts:1"] }),
   },
 });
 
@@ -88,39 +54,9 @@ afterAll(async () => {
   expect(leaked).toEqual([]);
 });
 
-async function isMet<N extends Node>(node: N, check: Check<N>): Promise<boolean> {
-  const judgement = check.judge(await check.observe(node));
-  if ("skipped" in judgement) throw new Error(`skipped: ${judgement.skipped}`);
-  return judgement.met;
-}
-
-/** Asked all at once, as `all` does: they travel together. */
 async function expectMet(node: ContainerNode, met: readonly Check[], unmet: readonly Check[]): Promise<void> {
-  const wanted = [...met.map((check) => ({ check, is: true })), ...unmet.map((check) => ({ check, is: false }))];
-  const seen = await Promise.all(wanted.map(({ check }) => isMet(node, check)));
-  wanted.forEach(({ check, is }, index) => {
-    expect.soft(seen[index], `${is ? "" : "not: "}${check.title}`).toBe(is);
-  });
+  expect.soft(await amiss(node, { met, unmet })).toEqual([]);
 }
-
-const spec = `Name: studio-tool
-Version: 1.4~rc2
-Release: 3.fc40
-Epoch: 2
-Summary: t
-License: MIT
-Vendor: Fedora Project
-BuildArch: noarch
-%description
-t
-%install
-mkdir -p %{buildroot}/opt/studio
-echo tool > %{buildroot}/opt/studio/tool
-echo conf > %{buildroot}/opt/studio/tool.conf
-%files
-/opt/studio/tool
-%config /opt/studio/tool.conf
-`;
 
 describe("packages", () => {
   test("of dpkg: versions in its order, modified files; sources are not known without lists", async () => {
@@ -158,7 +94,7 @@ describe("packages", () => {
         "-euc",
         'printf "%s" "$1" >/root/t.spec; rpmbuild -bb /root/t.spec >/dev/null 2>&1; rpm -i --nodeps /root/rpmbuild/RPMS/noarch/*.rpm',
         "sh",
-        spec,
+        rpmSpec,
       ],
       { env: { HOME: "/root" } },
     );
@@ -410,71 +346,39 @@ test("packet filters: who may look sees rules, who may not has no answer", async
   await expect(firewall().hasNoRules().observe(plain)).rejects.toMatchObject({ code: "probe-denied" });
 });
 
-const probes: readonly [Probe<never, unknown>, unknown][] = [
-  [interfaceFacts, "eth0"],
-  [routes, "all"],
-  [cronEntries, "all"],
-  [processEnvironment, 1],
-  [openFiles, 1],
-  [processLimits, 1],
-  [serviceFacts, "sysv cron"],
-  [processesNamed, "sleep"],
-  [listeners, "tcp/8123"],
-  [mountFacts, "/proc"],
-  [moduleFacts, "overlay"],
-  [userEntry, "games"],
-  [groupEntry, "shadow"],
-  [groupsOf, "nosuch"],
-  [passwordState, "games"],
-] as never;
-test.each(probes.map(([probe, subject]) => ({ name: probe.name, probe, subject })))(
-  "$name: busybox's tools alone give the same answer",
-  async ({ probe, subject }) => {
-    const byBusybox = { ...probe, script: (subjects: readonly never[]) => `PATH=/bb\n${probe.script(subjects)}` };
-    expect(await plain.observe(byBusybox, subject as never)).toEqual(await plain.observe(probe, subject as never));
-  },
-);
-
-test("busybox's nc and ls show what is reached, what answers, and who listens", async () => {
-  const bare = <Subject, Answer>(probe: Probe<Subject, Answer>): Probe<Subject, Answer> => ({
-    ...probe,
-    script: (subjects) => `PATH=/bb\n${probe.script(subjects)}`,
-  });
-  await plain.succeed(shell("mkdir /www && echo hello >/www/a && setsid busybox httpd -p 127.0.0.1:8125 -h /www"));
-  expect(await plain.observe(bare(httpExchange), "http://127.0.0.1:8125/a")).toMatchObject({
-    status: 200,
-    body: "hello\n",
-  });
-  expect(await plain.observe(bare(httpExchange), "http://127.0.0.1:8125/b")).toMatchObject({ status: 404 });
-  expect(await plain.observe(bare(httpExchange), "http://127.0.0.1:1/")).toMatchObject({
-    refused: "Connection refused",
-  });
-  await expect(plain.observe(bare(httpExchange), "http://nosuch.invalid/")).rejects.toMatchObject({
-    code: "probe-failed",
-  });
-  expect(await plain.observe(bare(reachable), "127.0.0.1 8125")).toEqual({ reached: true, said: "connected" });
-  expect(await plain.observe(bare(reachable), "127.0.0.1 1")).toEqual({ reached: false, said: "Connection refused" });
-  await expect(plain.observe(bare(reachable), "nosuch.invalid 1")).rejects.toMatchObject({ code: "probe-failed" });
-  const [listener] = await plain.observe(listeners, "tcp/8125");
-  const held = await plain.observe(bare(socketHolders), listener?.inode ?? "");
-  expect(held).toEqual([{ pid: expect.any(Number), name: "busybox" }]);
-  expect(held).toEqual(await plain.observe(socketHolders, listener?.inode ?? ""));
+test("users: groups, ages of passwords, ends of accounts", async () => {
+  await box.succeed(
+    shell(`groupadd vfx && useradd -c 'Ops Team,Room 1' -G vfx,games ops && chage -m 1 -M 90 -W 14 -E 2031-05-06 ops`),
+  );
+  const ops = user("ops");
+  await expectMet(
+    box,
+    [
+      ops.hasGecos("Ops Team,Room 1"),
+      ops.hasOnlyGroups("ops", "games", "vfx"),
+      ops.hasPasswordMinAge(1),
+      ops.hasPasswordMaxAge(90),
+      ops.hasPasswordWarning(14),
+      ops.expires("2031-05-06"),
+      user("root").expires("never"),
+      group("vfx").hasOnlyMembers("ops"),
+      group("shadow").hasOnlyMembers(),
+    ],
+    [ops.hasOnlyGroups("ops"), ops.expires("never"), group("vfx").hasOnlyMembers(), user("nosuch").expires("never")],
+  );
 });
 
-test("apk's database is read by busybox alone", async () => {
-  await plain.succeed(
-    shell("mkdir -p /lib/apk/db && printf 'P:musl\\nV:1.2.5-r0\\nA:x86_64\\n\\n' >/lib/apk/db/installed"),
+test("repositories: those of the image, and one that asks for no signature", async () => {
+  const ours = repositories();
+  await expectMet(box, [ours.have(/./, { suite: "bookworm", component: "main" }), ours.areSigned()], [ours.areNone()]);
+  await box.succeed(
+    shell(
+      "printf 'Types: deb\\nURIs: http://x.example/\\nSuites: s\\nComponents: c\\nTrusted: yes\\n' >/etc/apt/sources.list.d/x.sources",
+    ),
   );
-  const byBusybox = {
-    ...packageFacts,
-    script: (subjects: readonly string[]) => `PATH=/bb DPKG_ADMINDIR=/none\n${packageFacts.script(subjects)}`,
-  };
-  expect(await plain.observe(byBusybox, "musl")).toEqual({
-    state: "installed",
-    version: "1.2.5-r0",
-    architecture: "x86_64",
-    manager: "apk",
-  });
-  expect(await plain.observe(byBusybox, "nosuch")).toBeUndefined();
-  await expectMet(plain, [pkg("musl", { by: "apk" }).hasVersionIn(">=1.2.4-r3 <1.3")], [pkg("musl").isInstalled()]);
+  await expectMet(
+    box,
+    [ours.have("http://x.example", { suite: "s" })],
+    [ours.areSigned(), ours.areOnly("http://x.example")],
+  );
 });

@@ -2,7 +2,6 @@
 // reads them where no other name service is configured. A malformed line is passed over, as there.
 import type { FileTree } from "../model/tree.ts";
 import type { GroupEntry, UserEntry } from "./account.ts";
-import type { PasswordState } from "./password.ts";
 import { textsOf } from "./tree-bytes.ts";
 import { failedProbe, missingTool } from "./unanswered.ts";
 
@@ -26,8 +25,8 @@ export async function usersFromTree(
   return names.map((name) => {
     const line = lines.find(([each]) => each === name);
     if (line === undefined) return undefined;
-    const [, , uid, gid, , home = "", shell = ""] = line;
-    return { uid: Number(uid), gid: Number(gid), home, shell };
+    const [, , uid, gid, gecos = "", home = "", shell = ""] = line;
+    return { uid: Number(uid), gid: Number(gid), gecos, home, shell };
   });
 }
 
@@ -40,7 +39,8 @@ export async function groupsFromTree(
   const lines = fields(group, 4);
   return names.map((name) => {
     const line = lines.find(([each]) => each === name);
-    return line === undefined ? undefined : { gid: Number(line[2]) };
+    const [, , gid, members = ""] = line ?? [];
+    return line === undefined ? undefined : { gid: Number(gid), members: members.split(",").filter(Boolean) };
   });
 }
 
@@ -63,14 +63,14 @@ export async function membershipsFromTree(
   });
 }
 
-/** For `passwordState.fromTree`; `readState` says what a password field means. */
-export async function passwordsFromTree(
+/** For what the shadow database tells; `read` says what the fields after the name mean. */
+export async function shadowFromTree<Answer>(
   tree: FileTree,
   names: readonly string[],
-  readState: (field: string) => PasswordState,
-): Promise<readonly (PasswordState | undefined)[]> {
+  read: (fields: readonly string[]) => Answer,
+): Promise<readonly (Answer | undefined)[]> {
   const [shadow] = await textsOf(tree, ["/etc/shadow"]);
-  const states = new Map(fields(shadow, 9).map(([name = "", password = ""]) => [name, readState(password)]));
+  const states = new Map(fields(shadow, 9).map(([name = "", ...others]) => [name, read(others)]));
   // Every system has a root; a database without one says nothing about who can log in.
   if (!states.has("root")) throw missingTool("a shadow database with root in it", "the state of a password");
   return names.map((name) => states.get(name));
