@@ -70,19 +70,20 @@ export class RunStage {
     return this.#node(["--input-type=module", "-e", code], fault);
   }
 
-  async gc(): Promise<Ended> {
-    return this.assay(["gc"]);
+  /** `env`: what is otherwise than in the runs. */
+  async gc(env?: NodeJS.ProcessEnv): Promise<Ended> {
+    return this.assay(["gc"], undefined, env);
   }
 
   /** A command of the command line. */
-  assay(words: readonly string[], fault?: string): Promise<Ended> {
-    return this.#node([join(this.config.project, "harness/cli.ts"), ...words], fault).ended;
+  assay(words: readonly string[], fault?: string, env?: NodeJS.ProcessEnv): Promise<Ended> {
+    return this.#node([join(this.config.project, "harness/cli.ts"), ...words], fault, env).ended;
   }
 
-  #node(words: readonly string[], fault?: string) {
+  #node(words: readonly string[], fault?: string, env: NodeJS.ProcessEnv = {}) {
     const child = spawn(process.execPath, words, {
       cwd: this.config.project,
-      env: { ...this.#env, ...(fault === undefined ? {} : { ASSAY_FAULT: fault }) },
+      env: { ...this.#env, ...env, ...(fault === undefined ? {} : { ASSAY_FAULT: fault }) },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";
