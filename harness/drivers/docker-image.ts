@@ -177,7 +177,9 @@ export async function pushImage(docker: Docker, reference: string, target: PushT
     const plain = name === "podman" && /^(127\.|localhost[:/]|\[::1\])/.test(repo) ? { tlsVerify: false } : {};
     const stream = await docker.getImage(repo).push({ tag, authconfig, ...plain });
     const said = await followed(docker, stream as Readable, target.to, "build");
-    const digest = said.map(({ aux }) => aux?.Digest).find((value) => value !== undefined);
+    // Podman has it in the words of the last line alone.
+    const told = said.map(({ aux, status }) => aux?.Digest ?? /digest: (sha256:[0-9a-f]{64})/.exec(status ?? "")?.[1]);
+    const digest = told.findLast((value) => value !== undefined);
     if (digest === undefined)
       throw new ProvisionError({
         code: "push-failed",
@@ -209,6 +211,7 @@ export async function pushImage(docker: Docker, reference: string, target: PushT
 
 interface Progress {
   readonly aux?: { readonly Digest?: string };
+  readonly status?: string;
   readonly error?: string;
 }
 
