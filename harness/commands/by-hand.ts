@@ -3,9 +3,22 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
-import type { Declared } from "../lifecycle/declared.ts";
+import type { DockerDriver } from "../drivers/docker.ts";
+import type { Declared, Lookup } from "../lifecycle/declared.ts";
 import type { Ledger } from "../lifecycle/ledger.ts";
+import type { Store } from "../store/store.ts";
 import { type KeptRun, keeps, keptRuns } from "./kept-runs.ts";
+import { startsFromImage } from "./recipes.ts";
+
+/** What declarations name, as the store and the engine have it now. */
+export function lookupOf(store: Store, docker: () => Promise<Pick<DockerDriver, "images">>): Lookup {
+  const images = async () => (await docker()).images;
+  return {
+    recipe: async (recipe) => store.digest(recipe, startsFromImage(recipe) ? { source: await images() } : {}),
+    image: async (reference) => (await (await images()).resolve(reference)).digest,
+    sealed: (data) => store.sealed(data),
+  };
+}
 
 /** What stands by hand. */
 export interface Declaration extends Declared {

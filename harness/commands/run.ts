@@ -17,6 +17,7 @@ import type { Progress } from "../reporting/progress.ts";
 import type { Report } from "../reporting/report.ts";
 import { roomToStart } from "../vitest/early-worker.ts";
 import type { RunSettings } from "../vitest/session.ts";
+import type { WarmSettings } from "../vitest/warm.ts";
 import { gcLines } from "./gc.ts";
 import { endOfRun, leaseOf } from "./run-end.ts";
 import { engineFacts, openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
@@ -34,6 +35,10 @@ export interface RunOptions {
   readonly shard?: Shard | undefined;
   /** Prints the report on standard output and nothing else; what people read goes to standard error. */
   readonly json?: boolean;
+  /** Environments that stand ahead of their use: see `vitest/warm.ts`. */
+  readonly warm?: WarmSettings;
+  /** Told each event. */
+  readonly heard?: (event: RunEvent) => void;
   /** Told the report, once it is written. */
   readonly concluded?: (report: Report) => void;
 }
@@ -61,6 +66,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   let machines: Promise<void> | undefined;
   const say = (event: RunEvent) => {
     events.push(event);
+    options.heard?.(event);
     appendFileSync(join(report, "events.ndjson"), `${redact(JSON.stringify(event))}\n`);
     progress?.see(event);
     // The engine is at work now, and this process has nothing to do.
@@ -95,6 +101,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     disks: config.disks,
     storeBudget: config.storeBudget,
     keep: options.keep,
+    warm: options.warm,
     fault: config.fault,
     substitutes,
   };

@@ -5,6 +5,7 @@ import { type EngineFacts, enginesOf } from "../engines.ts";
 import { declaredNow } from "../lifecycle/declared.ts";
 import { connectEvents } from "../lifecycle/event-socket.ts";
 import { faultStep } from "../lifecycle/fault.ts";
+import { offer } from "../lifecycle/idle.ts";
 import { ownership } from "../lifecycle/lease.ts";
 import { type HeldClaim, Ledger } from "../lifecycle/ledger.ts";
 import { standUp } from "../lifecycle/run.ts";
@@ -12,7 +13,8 @@ import { DeclarationError, ExitCode, HarnessError, messageOf, ProvisionError } f
 import { identityOf } from "../model/identity.ts";
 import { onSecret, redact } from "../model/secret.ts";
 import { Store } from "../store/store.ts";
-import { claimOf, writeDeclaration } from "./by-hand.ts";
+import { standsAhead } from "../vitest/warm.ts";
+import { claimOf, lookupOf, writeDeclaration } from "./by-hand.ts";
 import { proxies } from "./proxies.ts";
 import { environmentNamed } from "./recipes.ts";
 
@@ -35,6 +37,8 @@ export interface StandSettings {
   readonly project: string;
   readonly engines: EngineFacts;
   readonly fault?: string | undefined;
+  /** Where it is offered to whoever runs specs on it: see `lifecycle/idle.ts`. Without it, it is for a person. */
+  readonly idle?: string | undefined;
 }
 
 async function main(settings: StandSettings): Promise<number> {
@@ -45,8 +49,12 @@ async function main(settings: StandSettings): Promise<number> {
   try {
     using ledger = Ledger.open(settings.ledger, { step: faultStep(settings.fault, "worker", run, settings.ledger) });
     const environment = await environmentNamed(project, name);
+    if (settings.idle !== undefined && !standsAhead(environment)) return ExitCode.met;
     const claim = claimOf({ project, environment: name });
-    const refused = ledger.claim(run, "by-hand", identityOf(), [{ name: claim }], (held) => taken(held, claim, run));
+    const refused =
+      settings.idle === undefined
+        ? ledger.claim(run, "by-hand", identityOf(), [{ name: claim }], (held) => taken(held, claim, run))
+        : undefined;
     if (refused !== undefined)
       throw new ProvisionError({
         code: "goes-up",
@@ -75,12 +83,13 @@ async function main(settings: StandSettings): Promise<number> {
     });
     // What was built, not what the files say by now.
     const declared = await declaredNow(environment, {
+      ...lookupOf(store, () => engines.docker()),
       recipe: async ({ name, version }) => live.images.get(`${name}:${version}`)?.recipeDigest ?? "not built",
-      image: async (reference) => (await (await engines.docker()).images.resolve(reference)).digest,
-      sealed: (data) => store.sealed(data),
     });
-    writeDeclaration(settings, run, { environment: name, project, ...declared });
-    await live.leave({ evidence: false });
+    if (settings.idle === undefined) writeDeclaration(settings, run, { environment: name, project, ...declared });
+    const { resources } = await live.leave({ evidence: false });
+    if (settings.idle !== undefined)
+      offer(settings.idle, { environment: name, scope, digest: declared.digest, resources });
     return ExitCode.met;
   } catch (error) {
     const exitCode = error instanceof DeclarationError ? ExitCode.usage : ExitCode.couldNotAsk;

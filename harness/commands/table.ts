@@ -116,6 +116,21 @@ export const commandTable: readonly CommandEntry[] = [
   },
   {
     usage: "parity <name>",
+  {
+    usage: "watch [pattern...]",
+    does: "run specs, and run again what depends on a file that changed; until Ctrl-C",
+    teaches:
+      "A spec file depends on itself, on what it imports (its environment, recipes), and on what its recipes read: playbooks, roles,\n" +
+      "copied files, Dockerfiles. Each round is a run of its own, with its own report. Between rounds an environment of containers stands\n" +
+      "ahead, clean, and the next round begins in it if it is declared as it was; machines start from memory. Changes of Assay itself are\n" +
+      "not watched.",
+    examples: [
+      ["assay watch", "all specs"],
+      ["assay watch docker-soe-bash", "one, while its role is being written"],
+    ],
+    exits: [2, 3, 4, 130, 143],
+    act: async (patterns) => (await import("./watch.ts")).watchCommand(patterns),
+  },
     does: "run the same specs on two environments and show where they differ",
     teaches:
       "Two images of one origin, a container's and a machine's, are to be alike. A parity is declared in environments/ with what may\n" +

@@ -10,10 +10,9 @@ import { DeclarationError, ProvisionError } from "../model/errors.ts";
 import { oneLine } from "../reporting/escape.ts";
 import { Store } from "../store/store.ts";
 import { dataDifference } from "../store/why.ts";
-import { upOf } from "./by-hand.ts";
+import { lookupOf, upOf } from "./by-hand.ts";
 import { takeDown } from "./down.ts";
 import type { KeptRun } from "./kept-runs.ts";
-import { startsFromImage } from "./recipes.ts";
 import { engineFacts, openDrivers, placesOf } from "./surroundings.ts";
 
 /** What is up as it is declared now. What is up otherwise is an error, or is taken down where that is asked for. */
@@ -63,13 +62,11 @@ export async function whatStands(
 async function declared(config: Config, environment: Environment): Promise<Declared> {
   const store = new Store({ directory: config.store, disks: config.disks, budget: config.storeBudget });
   const engines = enginesOf(engineFacts(config));
-  const images = async () => (await engines.docker()).images;
   try {
-    return await declaredNow(environment, {
-      recipe: async (recipe) => store.digest(recipe, startsFromImage(recipe) ? { source: await images() } : {}),
-      image: async (reference) => (await (await images()).resolve(reference)).digest,
-      sealed: (data) => store.sealed(data),
-    });
+    return await declaredNow(
+      environment,
+      lookupOf(store, () => engines.docker()),
+    );
   } finally {
     await engines.close();
   }

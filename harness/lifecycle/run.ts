@@ -5,7 +5,7 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 import type { Driver, ImageOrigin, Owner, PlannedResource, Standing } from "../drivers/driver.ts";
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
-import { messageOf, type Phase } from "../model/errors.ts";
+import { messageOf, type Phase, ProvisionError } from "../model/errors.ts";
 import type { EventSink, KeptStand } from "../model/event.ts";
 import type { BuiltImage } from "../model/image.ts";
 import type { ContainerNode, Node, StillNode, VmNode } from "../model/node.ts";
@@ -78,6 +78,20 @@ export async function standUp(wanted: StandingUp): Promise<LiveEnvironment> {
   }
 }
 
+/**
+ * Takes over what another process stood up and left, of the same declaration, under the same owner and scope: connects, creates nothing.
+ * Containers of an engine of their own alone. Rejects when something of it is not there, or is not ready; then it is taken down.
+ */
+export async function adopt(wanted: StandingUp): Promise<LiveEnvironment> {
+  const stand = new Stand(wanted);
+  try {
+    return await stand.adopt();
+  } catch (error) {
+    await stand.down().catch(() => undefined); // the ledger still has what is left; the owner takes it
+    throw error;
+  }
+}
+
 /** What only one environment on this machine can have at a time: fixed host ports and subnets. */
 export function exclusiveNames(environment: Environment): readonly string[] {
   const ports = Object.values<NodeDeclaration>(environment.nodes).flatMap((node) =>
@@ -143,6 +157,33 @@ class Stand {
       takeDown: () => this.down(),
       leave: (options) => this.leave(options),
     };
+  }
+
+  async adopt(): Promise<LiveEnvironment> {
+    const { environment, owner, scope, directory, drivers, ledger } = this.#wanted;
+    const images = await this.#images();
+    const standing: Standing = { owner, environment, scope, directory, images, nodes: this.#nodes };
+    const planned = inOrder(drivers.flatMap((driver) => driver.plan(standing)));
+    const known = new Map(ledger.standing(owner.run).map((entry) => [`${entry.kind} ${entry.name}`, entry.entry]));
+    for (const resource of planned) {
+      const entry = known.get(`${resource.kind} ${resource.name}`);
+      if (entry !== undefined) this.#entries.add(entry);
+      this.#created.push(resource);
+    }
+    for (const resource of planned) {
+      const { node, kind, name } = resource;
+      if (!known.has(`${kind} ${name}`) && resource.carriedBy === undefined)
+        throw new ProvisionError({
+          code: "not-there",
+          phase: "connect",
+          node,
+          seen: `${kind} ${name} is not in the ledger`,
+        });
+      if (kind === "directory" || node === undefined) continue;
+      const live = await this.#phase("ready", node, () => this.#driverOf(resource).connect(resource, standing));
+      this.#nodes.set(node, live);
+    }
+    return { nodes: this.#nodes, images, takeDown: () => this.down(), leave: (options) => this.leave(options) };
   }
 
   /** Whether anything was made. */

@@ -35,6 +35,8 @@ export type RunEvent =
   | { readonly event: "engines"; readonly at: Instant; readonly engines: HostFacts["engines"] }
   /** A spec file was read: the tests it plans to run. */
   | { readonly event: "planned"; readonly at: Instant; readonly file: string; readonly tests: readonly string[] }
+  /** What a spec file was made of when it ran: modules, and what the recipes of its environments read. Absolute paths. */
+  | { readonly event: "reads"; readonly at: Instant; readonly file: string; readonly paths: readonly string[] }
   /** An image is there, built now or found in the store. */
   | {
       readonly event: "image";

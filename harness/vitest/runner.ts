@@ -4,7 +4,8 @@
 import { existsSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
-import { TestRunner } from "vitest";
+import { inject, TestRunner } from "vitest";
+import { allReads, readModule } from "./reads.ts";
 
 // The last hook that is registered is asked first, before Vitest's.
 registerHooks({
@@ -12,6 +13,7 @@ registerHooks({
     if (!/^\.\.?\/.*\.ts$/.test(specifier) || context.parentURL?.startsWith("file:") !== true)
       return next(specifier, context);
     const url = new URL(specifier, context.parentURL);
+    readModule(url.href);
     // Node words it best when there is no such file.
     return existsSync(url) ? { url: url.href, shortCircuit: true } : next(specifier, context);
   },
@@ -19,7 +21,15 @@ registerHooks({
 
 /** Vitest's runner, but for `importFile`. Vitest finds it by its default export. */
 export default class NativeRunner extends TestRunner {
-  override importFile(file: string): Promise<unknown> {
-    return import(pathToFileURL(file).href);
+  override async importFile(file: string): Promise<unknown> {
+    const { href } = pathToFileURL(file);
+    if (inject("assay")?.warm === undefined) return import(href);
+    readModule(href);
+    try {
+      return await import(href);
+    } finally {
+      const { events, said } = (await import("./session.ts")).session();
+      events.say({ event: "reads", at: Date.now(), file: said(file), paths: allReads() });
+    }
   }
 }

@@ -11,6 +11,7 @@ import type { EventSink } from "../model/event.ts";
 import { onSecret } from "../model/secret.ts";
 import { Store } from "../store/store.ts";
 import type { Substitutes } from "./substitute.ts";
+import type { WarmSettings } from "./warm.ts";
 
 /** What the supervisor hands to the test processes: plain data, by vitest's `provide`. */
 export interface RunSettings {
@@ -33,6 +34,8 @@ export interface RunSettings {
   readonly storeBudget?: string | undefined;
   /** Which stand-ups are left standing. */
   readonly keep?: "on-failure" | "always" | undefined;
+  /** Environments that stand ahead of their use, where somebody watches. */
+  readonly warm?: WarmSettings | undefined;
   /** See `lifecycle/fault.ts`. */
   readonly fault?: string | undefined;
   /** What stands in for what, by name: see `substitute.ts`. */

@@ -1,12 +1,14 @@
 // Decides how an environment becomes fixtures of a test: stood up once a file, or once a test, and always taken down.
 import { afterAll, test as base, beforeAll, type TestAPI } from "vitest";
 import type { Engines } from "../drivers/by-kind.ts";
-import { type LiveEnvironment, standUp } from "../lifecycle/run.ts";
+import { type LiveEnvironment, type StandingUp, standUp } from "../lifecycle/run.ts";
 import type { Environment, NodeOf } from "../model/environment.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { redact } from "../model/secret.ts";
+import { pathsOf } from "../store/recipe-paths.ts";
 import { missingCapability } from "./capabilities.ts";
+import { readPaths } from "./reads.ts";
 import { scratchOf, session } from "./session.ts";
 import { refuseSharing } from "./sharing.ts";
 import { substituted } from "./substitute.ts";
@@ -38,6 +40,7 @@ export type NodesOf<E extends Environment> = { [Name in keyof E["nodes"]]: NodeO
 export function testIn<E extends Environment>(environment: E, options: TestInOptions = {}): TestAPI<NodesOf<E>> {
   const perTest = options.isolation === "test";
   refuseSharing(environment, perTest);
+  readPaths(pathsOf(environment));
   /** Opened when a test asks for it. */
   let host: ReturnType<Engines["host"]> | undefined;
   let shared: Promise<LiveEnvironment> | undefined;
@@ -160,7 +163,7 @@ async function stand(environment: Environment): Promise<LiveEnvironment> {
   const { settings, engines, ledger, store, events, scope, said } = session();
   const name = scope();
   const stood = await substituted(environment, settings.substitutes);
-  return standUp({
+  const wanted: StandingUp = {
     environment: stood,
     owner: { run: settings.run, identity: settings.identity, ledger: settings.ledger },
     scope: name,
@@ -172,7 +175,12 @@ async function stand(environment: Environment): Promise<LiveEnvironment> {
     directory: scratchOf(settings, name),
     report: settings.report,
     keepBroken: settings.keep !== undefined,
-  });
+  };
+  const warm =
+    settings.warm === undefined
+      ? undefined
+      : await (await import("./warm.ts")).warmOne(session(), settings.warm, wanted);
+  return warm ?? standUp(wanted);
 }
 
 /** The same environment as it was when it was ready; one that cannot be brought back is taken down, and the test has the reason. */
