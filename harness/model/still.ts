@@ -37,7 +37,8 @@ const place = z.strictObject({
 const chosen = place.extend({ image: z.string().min(1).optional() });
 
 /**
- * An image in a file, as `docker save` and `podman save` write it. Layers may be gzip or zstd; the file itself is no compressed one.
+ * An image in a file, as `docker save` and `podman save` write it, or an OCI layout in a tar. Layers may be gzip or zstd; the file itself
+ * is no compressed one.
  * No engine is asked. @example fromDockerArchive("soe.tar", { in: import.meta.dirname, image: "soe:0.1.0" })
  */
 export function fromDockerArchive(path: string, options: z.input<typeof chosen> = {}): FromFiles {

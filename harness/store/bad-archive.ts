@@ -5,6 +5,8 @@ import { ProvisionError } from "../model/errors.ts";
 export const archiveLimits = {
   /** Files and directories of all layers together. */
   entries: 1_000_000,
+  /** Of one file once it is unpacked, holes and all. */
+  fileBytes: 16 * 1024 ** 3,
   /** Bytes of all their names together. */
   nameBytes: 96 * 1024 ** 2,
   /** Of one path; the kernel takes no longer ones. */

@@ -258,6 +258,10 @@ test("a layer's files land in the tree, whatever its links say, and whiteouts ta
     printf '{"config":{},"rootfs":{"diff_ids":["sha256:%s","sha256:%s"]}}' "$(sha256sum one.tar | cut -c1-64)" "$sum" > plain.json
     echo '[{"Config":"plain.json","Layers":["one.tar","plain.tar"]}]' | tee manifest.json > /dev/null; tar -cf whiteouts.tar manifest.json plain.json one.tar plain.tar
     echo '[{"Config":"config.json","RepoTags":["x:1"],"Layers":["one.tar","two.tar"]}]' > manifest.json
+    truncate -s 900G two/etc/holes; tar -C two --sparse -cf holes1.tar ./etc/holes; rm two/etc/holes; sum=$(sha256sum holes1.tar | cut -c1-64)
+    printf '{"config":{},"rootfs":{"diff_ids":["sha256:%s"]}}' "$sum" > holes.json
+    echo '[{"Config":"holes.json","Layers":["holes1.tar"]}]' | tee manifest.json > /dev/null; tar -cf holes.tar manifest.json holes.json holes1.tar
+    echo '[{"Config":"config.json","RepoTags":["x:1"],"Layers":["one.tar","two.tar"]}]' > manifest.json
     rm two.tar; ln -s /etc/passwd two.tar; tar -cf linked.tar manifest.json config.json one.tar two.tar`;
   execFileSync("sh", ["-e", "-c", script, "sh", work, outside]);
   // What the link leads to is looked for in the tree, and is not there.
@@ -271,4 +275,9 @@ test("a layer's files land in the tree, whatever its links say, and whiteouts ta
     false,
   ]);
   expect(await failure(of("linked", fromArchive(join(work, "linked.tar"))))).toMatchObject({ code: "bad-archive" });
+  expect(await failure(of("holes", fromArchive(join(work, "holes.tar"))))).toMatchObject({
+    code: "archive-too-big",
+    phase: "build",
+    seen: expect.stringContaining('"./etc/holes" has 966367641600 bytes'),
+  });
 }, 60_000);

@@ -67,7 +67,7 @@ async function treeOf({ described, place, source, bases }: BaseMaking): Promise<
   }
   if (from.base === "archive") {
     const { path } = await archiveFile(described.recipe, from);
-    const { config, created } = await unpackArchive(place, path, from.image);
+    const { config, created } = await unpackArchive(place, path, { image: from.image, at: described.recipe.at });
     return { epochSeconds: Math.floor((Date.parse(created ?? "") || contextEpoch * 1000) / 1000), config };
   }
   const reference = from.base === "image" ? from.reference : "";

@@ -1,15 +1,12 @@
-// Decides how the files of an image are found: in a `docker save` archive, in an OCI layout. Reads JSON, opens layers; names nothing
-// outside of the archive or layout, whatever its JSON says.
+// Decides which files make an image: by the manifest of `docker save`, or by the index of an OCI layout. Reads JSON, opens layers;
+// names nothing outside of the archive or layout, whatever its JSON says.
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { DeclarationError, messageOf } from "../model/errors.ts";
 import type { FromFiles } from "../model/still.ts";
-import { archiveLimits, badArchive, sayName } from "./bad-archive.ts";
-import { FileSource } from "./byte-source.ts";
+import { badArchive, sayName } from "./bad-archive.ts";
+import { type ImageParts, partsOfDirectory, partsOfTar, textOf } from "./image-parts.ts";
 import { layerInFile, type StillLayer } from "./still-layer.ts";
-import { readTar } from "./tar-entries.ts";
 
 /** An image as its archive has it, before its tree is read. */
 export interface StillFiles {
@@ -21,142 +18,96 @@ export interface StillFiles {
   close(): Promise<void>;
 }
 
-/** A file that is read, and not a pipe that is waited for. Rejects with a `DeclarationError` (code `image-missing`). */
-async function regular(path: string, at: string | undefined): Promise<FileHandle & { readonly bytes: number }> {
-  const refused = (seen: string, cause?: unknown) =>
-    new DeclarationError({ code: "image-missing", at, seen: `image ${path} ${seen}`, cause });
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY).catch(
-    (error: unknown) => {
-      throw refused(`cannot be read: ${messageOf(error)}`, error);
-    },
-  );
-  const stat = await file.stat();
-  if (stat.isFile()) return Object.assign(file, { bytes: stat.size });
-  await file.close();
-  throw refused("is not a file");
+type Wanted = Pick<FromFiles, "path" | "image" | "at">;
+
+/** Of a tar, in either format. */
+export function imageArchive(wanted: Wanted): Promise<StillFiles> {
+  return read(partsOfTar(wanted.path, wanted.at), wanted);
 }
 
-/** `manifest.json`, in which each image has a configuration, tags and layers by their names in the archive. */
-export async function dockerArchive({ path, image, at }: FromFiles): Promise<StillFiles> {
-  const file = await regular(path, at);
-  const where = basename(path);
+/** Of a directory. */
+export function ociLayout(wanted: Wanted): Promise<StillFiles> {
+  return read(partsOfDirectory(wanted.path, wanted.at), wanted, ociImage);
+}
+
+async function read(opening: ImageParts | Promise<ImageParts>, wanted: Wanted, how?: typeof ociImage) {
+  const parts = await opening;
   try {
-    const head = Buffer.alloc(6);
-    await file.read(head, 0, 6, 0);
-    if (
-      head.readUInt16BE(0) === 0x1f8b ||
-      head.readUInt32BE(0) === 0x28b52ffd ||
-      head.toString("latin1") === "\xfd7zXZ\0"
-    )
-      throw badArchive(where, "it is compressed as a whole; decompress it first, its layers may stay compressed");
-    const members = new Map<string, { readonly at: number; readonly size: number } | { readonly link: string }>();
-    await readTar(new FileSource(file, 0, file.bytes), where, ({ name, mode, size, at: place, link, hardLink }) => {
-      if (members.size >= 20_000) throw badArchive(where, "it has too many members for an image", "archive-too-big");
-      // Old dockers link to a layer that an image of the archive shares with another.
-      if (mode >> 12 === 0o12) members.set(name, { link: join(name, "..", link) });
-      else if (hardLink) members.set(name, { link });
-      else if (mode >> 12 === 0o10 && place !== undefined) members.set(name, { at: place, size });
-      return undefined;
-    });
-    const member = (name: string) => {
-      let found = members.get(name);
-      for (let links = 0; found !== undefined && "link" in found && links < 8; links += 1)
-        found = members.get(found.link);
-      if (found === undefined || "link" in found) throw badArchive(where, `there is no file ${sayName(name)} in it`);
-      return found;
-    };
-    const text = async (name: string) => {
-      const { at: place, size } = member(name);
-      if (size > archiveLimits.jsonBytes)
-        throw badArchive(where, `${sayName(name)} has ${size} bytes`, "archive-too-big");
-      const bytes = Buffer.alloc(size);
-      await file.read(bytes, 0, size, place);
-      return bytes;
-    };
-    const images = readManifest(await text("manifest.json"), where);
-    const tags = images.flatMap((each) => each.tags);
-    const chosen = images.filter((each) => image === undefined || each.tags.includes(image));
-    const [only] = chosen;
-    if (only === undefined || chosen.length > 1) throw choose(path, image, tags, at);
-    const layers = only.layers.map((name, index) => {
-      const { at: start, size } = member(name);
-      return layerInFile(`layer ${index + 1} of ${where}`, file, start, size);
-    });
-    return {
-      layers: await Promise.all(layers),
-      config: await text(only.config),
-      tags: only.tags,
-      close: () => file.close(),
-    };
+    // Newer dockers write both.
+    const image = how ?? (parts.has("index.json") && !parts.has("manifest.json") ? ociImage : dockerImage);
+    return { ...(await image(parts, wanted)), close: () => parts.close() };
   } catch (error) {
-    await file.close();
+    await parts.close();
     throw error;
   }
 }
 
+type Image = Omit<StillFiles, "close">;
+
+/** `manifest.json`, in which each image has a configuration, tags and layers by their names in the archive. */
+async function dockerImage(parts: ImageParts, { path, image, at }: Wanted): Promise<Image> {
+  const { where } = parts;
+  const images = readManifest(await textOf(parts, "manifest.json"), where);
+  const names = ({ tags, config }: (typeof images)[number]) => [
+    ...tags,
+    `sha256:${basename(config).replace(/\.json$/, "")}`,
+  ];
+  const chosen = images.filter((each) => image === undefined || names(each).includes(image));
+  const [only] = chosen;
+  if (only === undefined || chosen.length > 1) throw choose(path, image, images.flatMap(names), at);
+  const layers = only.layers.map(async (name, index) => {
+    const { file, start, bytes } = await parts.open(name);
+    return layerInFile(`layer ${index + 1} of ${where}`, file, start, bytes);
+  });
+  return { layers: await Promise.all(layers), config: await textOf(parts, only.config), tags: only.tags };
+}
+
 /** `index.json`, whose manifests name blobs by their digests. Each that is read whole is held against its digest. */
-export async function ociLayout({ path, image, at }: FromFiles): Promise<StillFiles> {
-  const opened: FileHandle[] = [];
-  const where = basename(path);
-  const file = async (name: string) => {
-    const each = await regular(join(path, name), at);
-    opened.push(each);
-    return each;
-  };
-  const text = async (name: string) => {
-    const each = await file(name);
-    if (each.bytes > archiveLimits.jsonBytes)
-      throw badArchive(where, `${name} has ${each.bytes} bytes`, "archive-too-big");
-    return each.readFile();
-  };
+async function ociImage(parts: ImageParts, { path, image, at }: Wanted): Promise<Image> {
+  const { where } = parts;
   const blob = async (digest: string) => {
-    const bytes = await text(blobPath(digest, where));
+    const bytes = await textOf(parts, blobPath(digest, where));
     if (createHash("sha256").update(bytes).digest("hex") !== digest.slice(7))
       throw badArchive(where, `blob ${digest} is not what its name says`);
     return bytes;
   };
-  try {
-    const all = readIndex(await text("index.json"), where);
-    const named = all.filter(
-      ({ tag }) => image === undefined || (tag !== undefined && (tag === image || tag.endsWith(`:${image}`))),
+  const all = readIndex(await textOf(parts, "index.json"), where);
+  const named = all.filter(
+    ({ digest, tag }) =>
+      image === undefined || digest === image || (tag !== undefined && (tag === image || tag.endsWith(`:${image}`))),
+  );
+  const [only] = named;
+  if (only === undefined || new Set(named.map(({ digest }) => digest)).size > 1)
+    throw choose(
+      path,
+      image,
+      all.map(({ tag, digest }) => tag ?? digest),
+      at,
     );
-    const [only] = named;
-    if (only === undefined || new Set(named.map(({ digest }) => digest)).size > 1)
+  let manifest = parse(await blob(only.digest), where);
+  if (Array.isArray(manifest["manifests"])) {
+    const platforms = readIndex(Buffer.from(JSON.stringify(manifest)), where);
+    const wanted = { x64: "amd64" }[process.arch as string] ?? process.arch;
+    const mine = platforms.find(({ platform }) => platform === `linux/${wanted}`);
+    if (mine === undefined)
       throw choose(
         path,
-        image,
-        all.flatMap(({ tag }) => (tag === undefined ? [] : [tag])),
+        `linux/${wanted}`,
+        platforms.flatMap(({ platform }) => (platform === undefined ? [] : [platform])),
         at,
       );
-    let manifest = parse(await blob(only.digest), where);
-    if (Array.isArray(manifest["manifests"])) {
-      const platforms = readIndex(Buffer.from(JSON.stringify(manifest)), where);
-      const wanted = { x64: "amd64" }[process.arch as string] ?? process.arch;
-      const mine = platforms.find(({ platform }) => platform === `linux/${wanted}`);
-      if (mine === undefined)
-        throw choose(
-          path,
-          `linux/${wanted}`,
-          platforms.flatMap(({ platform }) => (platform === undefined ? [] : [platform])),
-          at,
-        );
-      manifest = parse(await blob(mine.digest), where);
-    }
-    const { config, layers } = readOciManifest(manifest, where);
-    const opening = layers.map(async (digest, index) => {
-      const each = await file(blobPath(digest, where));
-      return layerInFile(`layer ${index + 1} of ${where}`, each, 0, each.bytes, digest.slice(7));
-    });
-    return {
-      layers: await Promise.all(opening),
-      config: await blob(config),
-      tags: only.tag === undefined ? [] : [only.tag],
-      close: async () => void (await Promise.all(opened.map((each) => each.close()))),
-    };
-  } catch (error) {
-    await Promise.allSettled(opened.map((each) => each.close()));
-    throw error;
+    manifest = parse(await blob(mine.digest), where);
   }
+  const { config, layers } = readOciManifest(manifest, where);
+  const opening = layers.map(async (digest, index) => {
+    const { file, start, bytes } = await parts.open(blobPath(digest, where));
+    return layerInFile(`layer ${index + 1} of ${where}`, file, start, bytes, digest.slice(7));
+  });
+  return {
+    layers: await Promise.all(opening),
+    config: await blob(config),
+    tags: only.tag === undefined ? [] : [only.tag],
+  };
 }
 
 function choose(

@@ -7,7 +7,7 @@ import type { BuiltImage, ImageConfig, ImageFacts } from "../model/image.ts";
 import type { FromFiles, StillContents } from "../model/still.ts";
 import { badArchive } from "./bad-archive.ts";
 import { digestOf } from "./canonical.ts";
-import { dockerArchive, ociLayout, parse } from "./still-files.ts";
+import { imageArchive, ociLayout, parse } from "./still-files.ts";
 import { layerInStream } from "./still-layer.ts";
 import { RootfsTree } from "./still-rootfs.ts";
 import { StillTree } from "./still-tree.ts";
@@ -20,7 +20,7 @@ export async function openStill(source: FromFiles): Promise<StillContents> {
       throw new DeclarationError({ code: "image-missing", at: source.at, seen: `${source.path} is no directory` });
     return { tree: new RootfsTree(source.path), image: undefined, facts, close: async () => {} };
   }
-  const files = await (source.still === "oci-layout" ? ociLayout(source) : dockerArchive(source));
+  const files = await (source.still === "oci-layout" ? ociLayout(source) : imageArchive(source));
   try {
     const image = imageOf(files.config, files.tags, basename(source.path));
     return { tree: await StillTree.of(files.layers), image, facts: { ...facts, image: image.id }, close: files.close };
@@ -49,7 +49,7 @@ export async function openExported(
 }
 
 /** What the configuration says; what it does not say is empty. Strings of another kind are refused. */
-function imageOf(json: Buffer, tags: readonly string[], where: string): ImageFacts {
+export function imageOf(json: Buffer, tags: readonly string[], where: string): ImageFacts {
   const read = parse(json, where);
   const config = (read["config"] ?? {}) as Readonly<Record<string, unknown>>;
   const text = (value: unknown, what: string): string => {

@@ -1,4 +1,5 @@
 // What lies in archives is told as it would lie in a container; what is hostile in them ends in an error, quickly, and nothing is written.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -85,6 +86,17 @@ const refusal = async (layers: readonly Buffer[]) => {
   expect(readdirSync(room).length).toBeLessThanOrEqual(before + 1);
   return error;
 };
+
+test("a layout in a tar is found by what is in it", async () => {
+  const path = layout("packed", [gzipSync(await tar([{ name: "etc/a", content: "a" }]))]);
+  execFileSync("tar", ["--directory", path, "--create", "--file", `${path}.tar`, "."]);
+  const contents = await open(`${path}.tar`);
+  try {
+    expect(contents.image).toMatchObject({ tags: ["1"], config: { cmd: ["x"] } });
+  } finally {
+    await contents.close();
+  }
+});
 
 describe("layers make one tree", () => {
   const lower = () =>
