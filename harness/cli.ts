@@ -32,7 +32,7 @@ function add(program: Command, entry: CommandEntry, ended: (code: number) => voi
       .slice(0, length)
       .flat()
       .filter((word) => word !== undefined) as string[];
-    ended(await entry.act(words, command.opts()));
+    ended(await entry.act(words, command.opts(), program));
   });
 }
 

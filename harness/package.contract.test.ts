@@ -135,4 +135,99 @@ test("ops is there", async ({ tools }) => {
       "ERR_PACKAGE_PATH_NOT_EXPORTED",
     );
   });
+
+  test("assay init: an empty directory is a project with a green first spec, and is not written over", async () => {
+    const fresh = join(here, "fresh");
+    mkdirSync(fresh);
+    expect(await assay(fresh, "init")).toMatchObject({
+      status: 0,
+      said: expect.stringContaining("wrote specs/hello.spec.ts"),
+    });
+    const { status, said } = await assay(fresh, "run");
+    expect(said).toContain("4 passed, 0 failed, 0 skipped");
+    expect(status).toBe(0);
+    await succeeded(fresh, join(home, "node_modules/.bin/tsc"), "-p", fresh);
+    expect(await assay(fresh, "init")).toMatchObject({ status: 2, said: expect.stringContaining("is there already") });
+  });
+
+  describe("assay draft", () => {
+    const tag = `assay-drafted-${process.pid}:1`;
+    afterAll(() => ended(here, "docker", "image", "rm", "--force", tag));
+    const image = async (...lines: string[]) => {
+      const context = mkdtempSync(join(here, "context-"));
+      writeFileSync(join(context, "Dockerfile"), `${lines.join("\n")}\n`);
+      await succeeded(here, "env", "DOCKER_BUILDKIT=0", "docker", "build", "--quiet", "--tag", tag, context);
+    };
+
+    test("of an image that runs: green as it is; each chapter is red on an image that was changed there", async () => {
+      await succeeded(here, join(here, "node_modules/.bin/assay"), "build", "packaged-tools");
+      await image(
+        "FROM packaged-tools:1.0.0",
+        "RUN mkdir -p /opt/app && echo page >/opt/app/index.html && chmod 2750 /opt/app && chown -R ops /opt/app",
+        'ENV MODE=fast DB_PASSWORD="not to be told"',
+        "WORKDIR /opt/app",
+        "USER ops",
+        'CMD ["python3", "-m", "http.server", "8080"]',
+      );
+      const made = await assay(here, "draft", tag, "--name", "drafted", "--json");
+      expect(made.status, made.said).toBe(0);
+      expect(JSON.parse(made.said)).toMatchObject({ mode: "runs", left: [] });
+      const spec = readFileSync(join(here, "specs/drafted-draft.spec.ts"), "utf8");
+      for (const line of [
+        'pkg("iproute2").hasVersion("6.1")',
+        'user("ops").hasUid(1000)',
+        'file("/etc/shadow").hasMode(0o640)',
+        'file("/opt/app").hasMode(0o2750)',
+        'inventory.worldWritable("/").areNone()',
+        'image().hasEnv("MODE", "fast")',
+        'process("python3").runsAs("ops")',
+        "ports().areOnly(8080)",
+      ])
+        expect(spec).toContain(line);
+      expect(spec).not.toContain("not to be told");
+      const green = await assay(here, "run", "drafted-draft");
+      expect(green.said).toContain("7 passed, 0 failed, 0 skipped");
+
+      await image(
+        `FROM ${tag}`,
+        "USER root",
+        "RUN dpkg --purge --force-depends iproute2 && usermod --home /srv ops && chmod 644 /etc/shadow",
+        "RUN chmod 777 /opt/app && chown root /opt/app/index.html && chmod u+s /usr/bin/touch",
+        "ENV MODE=slow",
+        'CMD ["python3", "-m", "http.server", "8081"]',
+      );
+      // A port that is not there is waited for: here nobody has to wait long.
+      write("specs/drafted-draft.spec.ts", spec.replace('within: "30s"', 'within: "2s"'));
+      const red = await assay(here, "run", "drafted-draft");
+      expect(red.said.split("\n").filter((line) => line.startsWith("✓"))).toEqual([]);
+      expect(red.said).toContain("0 passed, 7 failed, 0 skipped");
+      for (const words of [
+        "package iproute2 has version 6.1",
+        "user ops has home /home/ops",
+        "file /etc/shadow has mode 0640",
+        "file /opt/app has mode 2750",
+        "extra: /usr/bin/touch",
+        'has variable MODE "fast"',
+        "ports of tcp are only 8080",
+      ])
+        expect(red.said).toContain(words);
+      expect(red.status).toBe(1);
+    });
+
+    test("of an archive: nothing is started, and nothing is written over", async () => {
+      await succeeded(here, "docker", "save", "--output", join(here, "saved.tar"), tag);
+      const made = await assay(here, "draft", "./saved.tar", "--json");
+      expect(JSON.parse(made.said)).toMatchObject({ mode: "still", left: [] });
+      expect(readFileSync(join(here, "environments/saved.ts"), "utf8")).toContain(
+        'stillImage({ image: fromDockerArchive("../saved.tar", { in: import.meta.dirname }) })',
+      );
+      const { status, said } = await assay(here, "run", "saved-draft");
+      expect(said).toMatch(/[4-6] passed, 0 failed, 0 skipped/);
+      expect(status).toBe(0);
+      expect(await assay(here, "draft", "./saved.tar")).toMatchObject({
+        status: 2,
+        said: expect.stringContaining("saved.ts is there already"),
+      });
+    });
+  });
 });

@@ -1,6 +1,8 @@
 // Decides which commands there are, what each one's help teaches, and where its work is done. Loads a command only when it is
 // used, so that help stays quick. Refuses to do any of the work.
 
+import type { Command } from "commander";
+
 export interface CommandEntry {
   /** Name and arguments as commander reads them: `run [pattern...]`. */
   readonly usage: string;
@@ -14,8 +16,8 @@ export interface CommandEntry {
   /** Exit codes it can end with, beside 2 for a wrong command line. */
   readonly exits: readonly ExitMeaning[];
   readonly hidden?: true;
-  /** `words` are the arguments in order. Resolves with the exit code. */
-  act(words: readonly string[], options: Readonly<Record<string, unknown>>): Promise<number>;
+  /** `words` are the arguments in order, `program` the whole command line. Resolves with the exit code. */
+  act(words: readonly string[], options: Readonly<Record<string, unknown>>, program: Command): Promise<number>;
 }
 
 export type ExitMeaning = keyof typeof exitMeanings;
@@ -115,8 +117,6 @@ export const commandTable: readonly CommandEntry[] = [
     act: async (words, options) => (await import("./merge.ts")).mergeCommand(words, options),
   },
   {
-    usage: "parity <name>",
-  {
     usage: "watch [pattern...]",
     does: "run specs, and run again what depends on a file that changed; until Ctrl-C",
     teaches:
@@ -131,6 +131,8 @@ export const commandTable: readonly CommandEntry[] = [
     exits: [2, 3, 4, 130, 143],
     act: async (patterns) => (await import("./watch.ts")).watchCommand(patterns),
   },
+  {
+    usage: "parity <name>",
     does: "run the same specs on two environments and show where they differ",
     teaches:
       "Two images of one origin, a container's and a machine's, are to be alike. A parity is declared in environments/ with what may\n" +
@@ -313,6 +315,23 @@ export const commandTable: readonly CommandEntry[] = [
     ],
     exits: [0, 1, 2, 3],
     act: async (_words, options) => (await import("./bench.ts")).benchCommand(options),
+  },
+  {
+    usage: "completion <shell>",
+    does: "print what bash, zsh or fish reads to complete commands, options and names",
+    examples: [
+      ["source <(assay completion bash)", "in ~/.bashrc; zsh reads its own the same way, after compinit"],
+      ["assay completion fish | source", "in ~/.config/fish/config.fish"],
+    ],
+    exits: [0, 2],
+    act: async ([shell = ""]) => (await import("./completion.ts")).completionCommand(shell),
+  },
+  {
+    usage: "complete [word...]",
+    does: "print what fits at the place of the last word; asked by shells",
+    exits: [0],
+    hidden: true,
+    act: async (words, _options, program) => (await import("./completion.ts")).completeCommand(program, words),
   },
   {
     usage: "reaper <run>",
