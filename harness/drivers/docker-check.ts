@@ -1,7 +1,9 @@
 // Decides what of a declaration can be found wrong by looking at an engine and its machine, before anything is created.
 import type Docker from "dockerode";
 import type { ContainerDeclaration } from "../model/container.ts";
-import { DeclarationError, HarnessError, messageOf } from "../model/errors.ts";
+import { DeclarationError, HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
+import { spokenBy } from "./docker-dialect.ts";
+import { engineError } from "./docker-engine.ts";
 import { ensureImage } from "./docker-image.ts";
 import { containersOn } from "./docker-names.ts";
 import { imageReference } from "./docker-options.ts";
@@ -19,12 +21,32 @@ export async function checkStanding(
   // What costs nothing comes first: nobody waits for a registry to be told of a wrong path.
   for (const [node, declaration] of nodes)
     await pathsAreThere(`${standing.environment.name}/${node}`, declaration, directories);
+  for (const [node, { mounts }] of nodes) {
+    const owned = Object.entries(mounts).find(
+      ([, each]) => each.mount === "tmpfs" && (each.uid ?? each.gid ?? 0) !== 0,
+    );
+    if (owned !== undefined) await mustGiveAway(docker, `${standing.environment.name}/${node}`, owned[0]);
+  }
   await Promise.all(
     nodes.map(async ([node, declaration]) => {
       if (standing.images.has(imageReference(declaration))) return;
-      await ensureImage(docker, imageReference(declaration), `${standing.environment.name}/${node}`);
+      const title = `${standing.environment.name}/${node}`;
+      await ensureImage(docker, imageReference(declaration), title, declaration.platform);
     }),
   );
+}
+
+async function mustGiveAway(docker: Docker, node: string, target: string): Promise<void> {
+  const failed = (error: unknown) => Promise.reject(engineError(error, "declare", node));
+  const { name, tmpfsOwners } = await spokenBy(docker).catch(failed);
+  if (tmpfsOwners) return;
+  throw new ProvisionError({
+    code: "engine-cannot",
+    phase: "declare",
+    node,
+    seen: `${name} makes a tmpfs root's alone, and the one at ${target} is declared another user's`,
+    hint: "declare a mode that lets that user in, or scratch({ owner })",
+  });
 }
 
 async function pathsAreThere(

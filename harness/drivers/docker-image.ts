@@ -72,19 +72,29 @@ export async function loadImage(docker: Docker, image: BuiltImage): Promise<void
 }
 
 /** Fetches an image the engine lacks, with the credentials of the user's docker configuration. */
-export async function ensureImage(docker: Docker, reference: string, node: string): Promise<ImageFacts> {
+export async function ensureImage(
+  docker: Docker,
+  reference: string,
+  node: string,
+  platform?: string,
+): Promise<ImageFacts> {
+  const wanted = platform?.split("/")[1];
   const known = await imageFacts(docker, reference);
-  if (known !== undefined) return known;
+  if (known !== undefined && (wanted === undefined || known.architecture === wanted)) return known;
   try {
     const authconfig = await credentials(reference);
-    const stream = await docker.pull(reference, authconfig === undefined ? {} : { authconfig });
+    const options = {
+      ...(authconfig === undefined ? {} : { authconfig }),
+      ...(platform === undefined ? {} : { platform }),
+    };
+    const stream = await docker.pull(reference, options);
     await followed(docker, stream as Readable, reference, "build");
   } catch (error) {
     throw new ProvisionError({
       code: "image-missing",
       phase: "build",
       node,
-      seen: `the engine has no image ${reference} and no registry gave it (${wordsOf(error)})`,
+      seen: `the engine has ${known === undefined ? `no image ${reference}` : `${reference} for ${known.architecture}`} and no registry gave it${platform === undefined ? "" : ` for ${platform}`} (${wordsOf(error)})`,
       hint: "correct the name, log in with `docker login`, or declare a recipe",
       cause: error,
     });

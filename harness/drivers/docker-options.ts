@@ -109,6 +109,15 @@ export function createOptions(
   };
 }
 
+/** What `createContainer` takes: the body, and what the API has in the query. */
+export function createRequest(...declared: Parameters<typeof createOptions>): Docker.ContainerCreateOptions {
+  const body = createOptions(...declared);
+  const { name } = body;
+  const { platform } = declared[2];
+  // The client's own split of query and body; its types know nothing of it.
+  return platform === undefined ? body : ({ _query: { name, platform }, _body: body } as object);
+}
+
 /** Networks that a created container still has to be connected to before it starts, by engine name. */
 export function laterNetworks(
   standing: Standing,

@@ -2,6 +2,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import nodeProcess from "node:process";
 import { buffer } from "node:stream/consumers";
 import { type Header, pack } from "tar-stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -18,6 +19,7 @@ import type { TransportError } from "../model/errors.ts";
 import { shell } from "../model/exec.ts";
 import type { Node } from "../model/node.ts";
 import { stillImage } from "../model/still.ts";
+import { missingCapability } from "../vitest/capabilities.ts";
 import { onEachEngine } from "../vitest/each-engine.ts";
 import { openStage, type Stage, type Staged } from "../vitest/stage.ts";
 import { findEngine } from "./docker-engine.ts";
@@ -103,10 +105,12 @@ writeFileSync(liar, "#!/bin/sh\n/usr/bin/env -i /bin/busybox true\necho '/etc/sh
 chmodSync(liar, 0o755);
 afterAll(() => rmSync(room, { recursive: true, force: true }));
 
+const ours = { x64: "amd64" }[nodeProcess.arch as string] ?? nodeProcess.arch;
+const foreign = defineEnvironment("foreign", { nodes: { box: container({ image: bare, platform: "linux/sparc" }) } });
 const environment = defineEnvironment("tools", {
   nodes: {
     still: stillImage({ image: bare }),
-    own: container({ image: bare, entrypoint: ["/app/sleep", "1000"] }),
+    own: container({ image: bare, entrypoint: ["/app/sleep", "1000"], platform: `linux/${ours}` }),
     idle: container({
       image: bare,
       idle: true,
@@ -155,6 +159,17 @@ onEachEngine((engine) => {
       for (const [index, check] of questions.entries()) expect.soft(live[index], check.title).toEqual(still[index]);
     },
   );
+
+  test("another architecture is a reason to skip; who stands it up all the same is told which the image is of", async () => {
+    const here = { path: "", libvirtUri: "", disks: "", state: "", uid: 0 };
+    expect(await missingCapability(foreign, () => here)).toMatch(/foreign\/box is for linux\/sparc: /);
+    expect(await missingCapability(environment, () => here)).toBeUndefined();
+    const refused = stage.standUp(foreign);
+    await expect(refused).rejects.toMatchObject({
+      code: "image-missing",
+      seen: expect.stringContaining(`for ${ours}`),
+    });
+  });
 
   test("the report says whose tools answered", () => {
     const facts = stage.events.flatMap((event) =>

@@ -11,7 +11,7 @@ import { dockerExecTransport } from "../transports/docker-exec.ts";
 import type { Transport } from "../transports/transport.ts";
 import { type EngineAddress, engineKind } from "./docker-address.ts";
 import { checkStanding } from "./docker-check.ts";
-import { type Dialect, spokenBy } from "./docker-dialect.ts";
+import { type Dialect, spokenBy, translated } from "./docker-dialect.ts";
 import { engineError, engineVersion, isGone, statusOf } from "./docker-engine.ts";
 import { EngineEvents } from "./docker-events.ts";
 import { engineImages, ensureImage, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
@@ -19,7 +19,7 @@ import { ContainerLife, untilReady } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
 import { containersOn, planOf, scratchPath } from "./docker-names.ts";
 import { DockerNode } from "./docker-node.ts";
-import { createOptions, laterNetworks } from "./docker-options.ts";
+import { createRequest, laterNetworks } from "./docker-options.ts";
 import { reachEngine } from "./docker-reach.ts";
 import type { Directories } from "./docker-scratch.ts";
 import { ContainerTools } from "./docker-tools.ts";
@@ -274,7 +274,9 @@ export class DockerDriver implements Driver {
       this.#dialect(),
       this.#eventsOf(standing.owner),
       this.#tools.made(declaration, standing, async (busybox) => {
-        const made = await this.#docker.createContainer(createOptions(standing, node, declaration, busybox));
+        const made = await this.#docker.createContainer(
+          await translated(this.#docker, createRequest(standing, node, declaration, busybox)),
+        );
         created(made.id);
         return made;
       }),

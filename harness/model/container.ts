@@ -126,6 +126,14 @@ const containerOptions = z.strictObject({
   on: name.optional(),
   /** `name:tag` the engine has, a recipe, or `fromImage`. */
   image,
+  /**
+   * Which of an image's architectures: `linux/arm64`. An engine's image that is of another is fetched anew. Where this machine's kernel
+   * has no interpreter for it (binfmt_misc), tests are skipped with this reason. Not for recipes: they are built for this machine.
+   */
+  platform: z
+    .string()
+    .regex(/^linux\/[a-z0-9]+(\/v\d+)?$/, "write linux/arm64, or linux/arm/v7")
+    .optional(),
   /** Replaces the image's command. */
   command: z.array(z.string()).optional(),
   /** Replaces the image's entrypoint. */
@@ -240,6 +248,8 @@ function contradiction(read: z.output<typeof containerOptions>): string | undefi
     return "idle replaces entrypoint and command; give one or the other";
   if (ready.healthy === true && health === undefined && typeof image !== "string" && "kind" in image)
     return "ready.healthy needs a health check, and neither the declaration nor the recipe has one";
+  if (read.platform !== undefined && typeof image !== "string" && "kind" in image)
+    return "a recipe is built for this machine; platform is for images that an engine has or fetches";
   const targets = Object.keys(read.mounts).map((target) => normalize(`${target}/`));
   if (targets.includes("/")) return "nothing can be mounted at /";
   const again = doubled(targets);

@@ -1,5 +1,7 @@
 // Decides whether this host can do what an environment requires; a "no" is a reason to skip, told in words.
+import { isHere } from "../drivers/docker-address.ts";
 import { canRunMachines, type MachineSurroundings } from "../host/machines.ts";
+import { whyForeign } from "../host/platform.ts";
 import { readSelinux, selinuxFinding } from "../host/selinux.ts";
 import { findTool } from "../host/tools.ts";
 import { userFinding } from "../host/user.ts";
@@ -17,11 +19,18 @@ const probes: Record<Capability, () => Finding> = {
  */
 export async function missingCapability(
   { name, requires, nodes }: Environment,
-  surroundings: () => MachineSurroundings,
+  surroundings: () => MachineSurroundings & { readonly dockerHost?: string | undefined },
 ): Promise<string | undefined> {
   for (const capability of requires) {
     const { can, detail, cause } = probes[capability]();
     if (can === "no") return `${name} requires ${capability}: ${detail}${cause === undefined ? "" : ` (${cause})`}`;
+  }
+  for (const [node, declaration] of Object.entries(nodes)) {
+    // What another machine runs is not to be known from here.
+    if (declaration.kind !== "container" || declaration.platform === undefined || declaration.on !== undefined)
+      continue;
+    const why = isHere(surroundings().dockerHost) ? whyForeign(declaration.platform) : undefined;
+    if (why !== undefined) return `${name}/${node} is for ${declaration.platform}: ${why}`;
   }
   const machines = Object.values(nodes).filter(({ kind }) => kind === "vm");
   if (machines.length === 0) return undefined;

@@ -64,7 +64,7 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   beforeAll(async () => {
     skipped = await missingCapability(environment, () => {
       const { engines, disks } = session().settings;
-      return { path: engines.path, libvirtUri: engines.libvirtUri, disks };
+      return { ...engines, disks };
     });
     if (skipped !== undefined) return;
     if (!perTest) {
