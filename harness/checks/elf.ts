@@ -8,6 +8,7 @@ import { type ElfFacts, headLength, readElf } from "./elf-read.ts";
 import { fileContents } from "./file-bytes.ts";
 import { fileSlice } from "./file-slice.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
+import { directoriesIn, loaderDirectoriesFromTree } from "./tree-parts.ts";
 import { denied, failedProbe, unreadable } from "./unanswered.ts";
 
 export type ElfSeen = ElfFacts | { readonly flaw: string };
@@ -148,8 +149,10 @@ done; echo end`,
     const lines = output.stdout.toString("utf8").trimEnd().split("\n");
     if (/permission denied/i.test(output.stderr)) throw denied("cannot read /etc/ld.so.conf", output.stderr.trim());
     if (output.status !== 0 || lines.at(-1) !== "end") throw unreadable("ld.so.conf", output);
-    return subjects.map(() =>
-      lines.map((line) => line.replace(/#.*/, "").trim()).filter((line) => line.startsWith("/")),
-    );
+    return subjects.map(() => directoriesIn(lines.join("\n")));
+  },
+  fromTree: async (tree, subjects) => {
+    const directories = await loaderDirectoriesFromTree(tree);
+    return subjects.map(() => directories);
   },
 };

@@ -3,6 +3,7 @@
 import { type Probe, quoteWord } from "../model/check.ts";
 import type { NoContents } from "./file-bytes.ts";
 import { endFrame, type Frame, readFrames } from "./frames.ts";
+import { digestsFromTree } from "./tree-parts.ts";
 import { missingTool, pathFailure, unreadable } from "./unanswered.ts";
 
 /** Hexadecimal digits of each. */
@@ -31,6 +32,7 @@ done`,
         return sum ?? unreadable(tool, output);
       });
     },
+    fromTree: (tree, paths) => digestsFromTree(tree, kind, paths),
   };
 }
 

@@ -3,6 +3,7 @@
 import { type Probe, quoteWord } from "../model/check.ts";
 import type { NoContents } from "./file-bytes.ts";
 import { endFrame, type Frame, readFrames } from "./frames.ts";
+import { slicesFromTree } from "./tree-parts.ts";
 import { failedProbe, missingTool, pathFailure, unreadable } from "./unanswered.ts";
 
 export interface SliceQuery {
@@ -40,4 +41,5 @@ else ${endFrame(`"$( { : <${word}; } 2>&1)"`)}; fi`;
       return bytes;
     });
   },
+  fromTree: slicesFromTree,
 };

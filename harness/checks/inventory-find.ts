@@ -2,6 +2,7 @@
 // A complaint of find is an error, not a shorter list: what it could not enter was not looked at.
 import { type Probe, quoteWord } from "../model/check.ts";
 import { endFrame, type Frame, readFrames } from "./frames.ts";
+import { foundInTree } from "./tree-find.ts";
 import { denied, failedProbe, missingTool, unreadable } from "./unanswered.ts";
 
 export type InventoryKind = "setuid" | "setgid" | "world-writable" | "orphaned";
@@ -66,6 +67,7 @@ ${queries.map(look).join("\n")}`,
       return paths.sort();
     });
   },
+  fromTree: foundInTree,
 };
 
 /** What was there when a directory was read and gone when it was looked at: a process's own files, nothing of the image. */

@@ -6,6 +6,8 @@ import type { Node } from "../model/node.ts";
 import { fileContents } from "./file-bytes.ts";
 import { packageDatabases } from "./package-facts.ts";
 import { about, verdict } from "./question.ts";
+import { textsOf } from "./tree-bytes.ts";
+import { packagesIn } from "./tree-package.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 import { occurs, sayWanted, type Wanted } from "./wanted.ts";
 
@@ -47,7 +49,24 @@ esac`,
     if (packages.length === 0) throw failedProbe("cannot list packages", `${manager} knows none`);
     return subjects.map(() => ({ manager, packages }));
   },
+  async fromTree(tree, subjects) {
+    const [dpkg, apk, otherApk] = await textsOf(tree, [dpkgStatus, ...apkDatabases]);
+    const known = [...packagesIn([dpkg ?? ""])].filter(
+      ([name, { state }]) => !name.includes(":") && state === "installed",
+    );
+    const ofApk = readers["apk"]?.(apk ?? otherApk ?? "") ?? [];
+    if (known.length === 0 && ofApk.length === 0)
+      throw failedProbe("cannot list packages", `there are none in ${dpkgStatus} nor in ${apkDatabases.join(" or ")}`);
+    const answer =
+      known.length > 0
+        ? { manager: "dpkg", packages: known.map(([name]) => ({ package: name, text: undefined })) }
+        : { manager: "apk", packages: ofApk };
+    return subjects.map(() => answer);
+  },
 };
+
+const dpkgStatus = "/var/lib/dpkg/status";
+const apkDatabases = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 
 const readers: Readonly<Record<string, (text: string) => readonly LicenceFacts[] | undefined>> = {
   dpkg(text) {

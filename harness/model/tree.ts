@@ -24,6 +24,8 @@ export interface NothingToRead {
  * not be seen; a rejection, that none could.
  */
 export interface FileTree {
+  /** Contents never change, and each reading of some is a passage over all: who needs parts of a file one after the other keeps it. */
+  readonly keepWhatIsRead?: boolean;
   /** `undefined` where nothing is. */
   look(paths: readonly string[]): Promise<readonly (TreeEntry | undefined | Error)[]>;
   /** The first `most` bytes of each file and whether that is all of it; links are followed. */

@@ -24,6 +24,7 @@ interface Wanted {
 
 /** @example const tree = await StillTree.of(layers); await tree.look(["/etc/passwd"]) */
 export class StillTree implements FileTree {
+  readonly keepWhatIsRead: boolean;
   readonly #layers: readonly StillLayer[];
   readonly #index: TreeIndex;
   /** By layer and place. */
@@ -31,6 +32,7 @@ export class StillTree implements FileTree {
   #wanted: Wanted[] = [];
 
   private constructor(layers: readonly StillLayer[], index: TreeIndex, early: ReadonlyMap<string, Buffer>) {
+    this.keepWhatIsRead = layers.some((layer) => layer.bytes === undefined);
     this.#layers = layers;
     this.#index = index;
     this.#early = early;

@@ -3,10 +3,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
 import { group, user } from "../checks/account.ts";
+import { clock } from "../checks/clock.ts";
+import { elf } from "../checks/elf.ts";
 import { file } from "../checks/file.ts";
 import { image } from "../checks/image.ts";
+import { inventory } from "../checks/inventory.ts";
+import { licences } from "../checks/licences.ts";
+import { os } from "../checks/os.ts";
 import { pkg } from "../checks/package.ts";
 import { process } from "../checks/process.ts";
+import { tree } from "../checks/tree.ts";
 import { readConfig } from "../config.ts";
 import type { Check } from "../model/check.ts";
 import { container } from "../model/container.ts";
@@ -26,7 +32,7 @@ const liar = recipe("still-liar", {
       "sh",
       "-c",
       `mv /usr/bin/stat /usr/bin/stat.real
-printf '#!/bin/sh\\nexec /usr/bin/stat.real "$@" | sed s/81a4/8180/g\\n' >/usr/bin/stat; chmod 755 /usr/bin/stat
+printf '#!/bin/bash\\n(exec -a stat /usr/bin/stat.real "$@") | sed s/81a4/8180/g\\n' >/usr/bin/stat; chmod 755 /usr/bin/stat
 mkdir /odd; printf '\\0\\377' >/odd/bytes; ln -s bytes /odd/link; ln -s nowhere /odd/broken; ln /odd/bytes /odd/hard
 ln -s / /odd/root; mkfifo /odd/pipe; chown 1234:2345 /odd/bytes; chmod 4751 /odd/bytes; touch "/odd/a b"
 useradd -G adm keeper`,
@@ -108,6 +114,25 @@ const questions: readonly Check<never>[] = [
     pkg(name).isInstalled(),
     pkg(name).hasVersion("5.2"),
   ]),
+  file("/odd/bytes").hasMd5("0".repeat(32)),
+  file("/odd/link").hasSha512("0".repeat(128)),
+  file("/etc/os-release").contains("debian"),
+  inventory.setuid().areNone(),
+  inventory.setgid("/usr").areNone(),
+  inventory.worldWritable("/etc").areNone(),
+  inventory.orphaned().areNone(),
+  tree("/odd").hasExactly("bytes"),
+  tree("/etc/skel").hasSha256("0".repeat(64)),
+  tree("/odd").belongsTo("root"),
+  ...["/bin/bash", "/odd/bytes", "/etc"].flatMap((path) => [
+    elf(path).isDynamic(),
+    elf(path).hasAllLibraries(),
+    elf(path).hasRelro("full"),
+  ]),
+  licences().areTold(),
+  licences().lack("GPL-3"),
+  os().hasVersion("12"),
+  clock().hasTimeZone("Europe/Berlin"),
   image().hasCmd(["bash"]),
   image().hasLabel("org.opencontainers.image.title"),
   image().hasEnv("PATH"),
@@ -168,6 +193,7 @@ describe("the same image, at rest and running", () => {
         ["archive", expect.objectContaining({ probedBy: "archive", source: "recipe" })],
         ["exported", expect.objectContaining({ probedBy: "archive", source: "engine" })],
         ["still", expect.objectContaining({ probedBy: "archive", source: "rootfs" })],
+        ["live", expect.objectContaining({ probedBy: "image" })],
       ]),
     );
     const made = stage.events.flatMap((event) =>
