@@ -15,6 +15,13 @@ export interface Dialect {
   readonly health: "watched" | "asked";
   /** What is put before the name of an image that no registry is named in; podman says it wherever it tells names. */
   readonly namesBegin: "" | "localhost/";
+  /** Whether a tmpfs can be made another user's than root's. */
+  readonly tmpfsOwners: boolean;
+  /**
+   * The network whose gateway `host-gateway` means where none is declared; `undefined` where the engine knows the word. Podman 4.3
+   * writes the word into /etc/hosts as it is.
+   */
+  readonly gatewayNetwork: string | undefined;
 }
 
 /** Runs a container's health check once, by podman's own API; what it came to is in the container's state afterwards. */
@@ -31,9 +38,40 @@ export async function runHealthCheck(container: Docker.Container): Promise<void>
 }
 
 const dialects = {
-  docker: { name: "docker", cut: "ends", health: "watched", namesBegin: "" },
-  podman: { name: "podman", cut: "stays", health: "asked", namesBegin: "localhost/" },
+  docker: {
+    name: "docker",
+    cut: "ends",
+    health: "watched",
+    namesBegin: "",
+    tmpfsOwners: true,
+    gatewayNetwork: undefined,
+  },
+  podman: {
+    name: "podman",
+    cut: "stays",
+    health: "asked",
+    namesBegin: "localhost/",
+    tmpfsOwners: false,
+    gatewayNetwork: "podman",
+  },
 } as const satisfies Record<string, Dialect>;
+
+/** What is to be created, in words that the engine understands. */
+export async function translated(
+  docker: Docker,
+  options: Docker.ContainerCreateOptions,
+): Promise<Docker.ContainerCreateOptions> {
+  const { ExtraHosts = [], NetworkMode = "bridge" }: Docker.HostConfig = options.HostConfig ?? {};
+  const word = /:host-gateway$/;
+  if (!(ExtraHosts as string[]).some((line) => word.test(line))) return options;
+  const { gatewayNetwork } = await spokenBy(docker);
+  if (gatewayNetwork === undefined) return options;
+  const network = NetworkMode === "bridge" ? gatewayNetwork : NetworkMode;
+  const facts = (await docker.getNetwork(network).inspect()) as { IPAM?: { Config?: readonly { Gateway?: string }[] } };
+  const gateway = facts.IPAM?.Config?.[0]?.Gateway ?? "host-gateway";
+  const hosts = (ExtraHosts as string[]).map((line) => line.replace(word, `:${gateway}`));
+  return { ...options, HostConfig: { ...options.HostConfig, ExtraHosts: hosts } };
+}
 
 const spoken = new WeakMap<Docker, Promise<Dialect>>();
 

@@ -109,13 +109,13 @@ export function createOptions(
   };
 }
 
-/** What `createContainer` takes: the body, and what the API has in the query. */
-export function createRequest(...declared: Parameters<typeof createOptions>): Docker.ContainerCreateOptions {
-  const body = createOptions(...declared);
-  const { name } = body;
-  const { platform } = declared[2];
+/** What the client's `createContainer` takes: the API has the platform in the query, and none in the body. */
+export function onPlatform(
+  body: Docker.ContainerCreateOptions,
+  { platform }: Pick<ContainerDeclaration, "platform">,
+): Docker.ContainerCreateOptions {
   // The client's own split of query and body; its types know nothing of it.
-  return platform === undefined ? body : ({ _query: { name, platform }, _body: body } as object);
+  return platform === undefined ? body : ({ _query: { name: body.name, platform }, _body: body } as object);
 }
 
 /** Networks that a created container still has to be connected to before it starts, by engine name. */

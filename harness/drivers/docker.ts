@@ -19,7 +19,7 @@ import { ContainerLife, untilReady } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
 import { containersOn, planOf, scratchPath } from "./docker-names.ts";
 import { DockerNode } from "./docker-node.ts";
-import { createRequest, laterNetworks } from "./docker-options.ts";
+import { createOptions, laterNetworks, onPlatform } from "./docker-options.ts";
 import { reachEngine } from "./docker-reach.ts";
 import type { Directories } from "./docker-scratch.ts";
 import { ContainerTools } from "./docker-tools.ts";
@@ -274,9 +274,8 @@ export class DockerDriver implements Driver {
       this.#dialect(),
       this.#eventsOf(standing.owner),
       this.#tools.made(declaration, standing, async (busybox) => {
-        const made = await this.#docker.createContainer(
-          await translated(this.#docker, createRequest(standing, node, declaration, busybox)),
-        );
+        const body = await translated(this.#docker, createOptions(standing, node, declaration, busybox));
+        const made = await this.#docker.createContainer(onPlatform(body, declaration));
         created(made.id);
         return made;
       }),
