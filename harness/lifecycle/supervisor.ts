@@ -13,7 +13,6 @@ import { identityOf } from "../model/identity.ts";
 import { listenForEvents } from "./event-socket.ts";
 import { farewell } from "./farewell.ts";
 import { type Collected, gc } from "./gc.ts";
-import { keepRun } from "./keep.ts";
 import type { Lease } from "./lease.ts";
 import type { Ledger } from "./ledger.ts";
 import { occupy, type Places, vacate } from "./places.ts";
@@ -159,7 +158,11 @@ async function takeDown(
 ): Promise<Reaped> {
   // Where no engine can be reached, `reap` says what of the ledger is left.
   const usable = await drivers().catch(() => []);
-  if (lease !== undefined) return keepRun(run, lease, { ledger, drivers: usable, say: event });
+  if (lease !== undefined) {
+    // Loaded for the few runs that keep something: it knows environments, and with them what reads options.
+    const { keepRun } = await import("./keep.ts");
+    return keepRun(run, lease, { ledger, drivers: usable, say: event });
+  }
   const totals = await reap(run, { ledger, drivers: usable, say: event });
   if (totals.error === undefined) vacate(places, run);
   return totals;
