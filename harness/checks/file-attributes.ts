@@ -31,6 +31,14 @@ for path in ${paths.map(quoteWord).join(" ")}; do
     tar -P --no-recursion --format=pax --xattrs --xattrs-include='*' -cf - -- "$path" | head -c ${headerLimit}; ${endFrame("seen")}
   else ${endFrame('"$( { : <"$path"; } 2>&1)"')}; fi
 done`,
+  async fromTree(tree, paths) {
+    const entries = await tree.look(paths);
+    return entries.map((entry, index) => {
+      if (entry === undefined || entry instanceof Error) return entry;
+      // Node reads no attributes, so that a directory on this machine is a tree that cannot tell.
+      return entry.attributes ?? failedProbe(`cannot see the attributes of ${paths[index]}`, "only archives tell them");
+    });
+  },
   parse(output, paths) {
     if (output.status === 127) throw missingTool("getfattr (attr) or GNU tar", "extended attributes");
     const end = output.stdout.indexOf(0);

@@ -11,6 +11,8 @@ export interface TreeEntry {
   readonly size: number;
   /** What a symbolic link holds, as it is written there. */
   readonly target: string | undefined;
+  /** Extended attributes by their full names, none among them; absent where the tree cannot tell. */
+  readonly attributes?: ReadonlyMap<string, Buffer>;
 }
 
 /** Why there is nothing to read: nothing there (also: a link to nothing), or not a regular file. */

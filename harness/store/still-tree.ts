@@ -13,6 +13,7 @@ import { type Inode, TreeIndex } from "./tree-index.ts";
 const early = /^(\.?\/)?(etc\/|var\/lib\/dpkg\/status)/;
 const mostEarly = { file: 8 * 1024 ** 2, all: 32 * 1024 ** 2 };
 const pieceBytes = 256 * 1024;
+const none: ReadonlyMap<string, Buffer> = new Map();
 
 interface Wanted {
   readonly inode: Inode;
@@ -78,8 +79,8 @@ export class StillTree implements FileTree {
       const found = this.#index.find(path, false);
       if (found === undefined) return undefined;
       if (found === "loop") return looped(path);
-      const { mode, uid, gid, size, target } = found;
-      return { mode, uid, gid, size, target: target === undefined ? undefined : utf8(target) };
+      const { mode, uid, gid, size, target, attributes = none } = found;
+      return { mode, uid, gid, size, target: target === undefined ? undefined : utf8(target), attributes };
     });
   }
 

@@ -35,7 +35,7 @@ const liar = recipe("still-liar", {
 printf '#!/bin/bash\\n(exec -a stat /usr/bin/stat.real "$@") | sed s/81a4/8180/g\\n' >/usr/bin/stat; chmod 755 /usr/bin/stat
 mkdir /odd; printf '\\0\\377' >/odd/bytes; ln -s bytes /odd/link; ln -s nowhere /odd/broken; ln /odd/bytes /odd/hard
 ln -s / /odd/root; mkfifo /odd/pipe; chown 1234:2345 /odd/bytes; chmod 4751 /odd/bytes; touch "/odd/a b"
-useradd -G adm keeper`,
+cp /bin/true /odd/cap; setcap cap_net_raw+ep /odd/cap; useradd -G adm keeper`,
     ]),
   ],
   context: import.meta.dirname,
@@ -133,6 +133,12 @@ const questions: readonly Check<never>[] = [
   licences().lack("GPL-3"),
   os().hasVersion("12"),
   clock().hasTimeZone("Europe/Berlin"),
+  ...["/odd/cap", "/odd/hard", "/odd/link", "/odd/none"].flatMap((path) => [
+    file(path).hasCapabilities("cap_net_raw=ep"),
+    file(path).hasNoCapabilities(),
+    file(path).hasAcl(),
+    file(path).hasAttribute("security.capability"),
+  ]),
   image().hasCmd(["bash"]),
   image().hasLabel("org.opencontainers.image.title"),
   image().hasEnv("PATH"),
@@ -157,7 +163,12 @@ describe("the same image, at rest and running", () => {
     const first = await stage.standUp(
       defineEnvironment("still-root", { nodes: { still: stillImage({ image: fromRootfs(built.image.tree) }) } }),
     );
-    const asked = questions.filter(({ title }) => !title.startsWith("image "));
+    const asked = questions.filter(({ title }) => !/^image |capabilit|access control/.test(title));
+    await expect(answer(first.nodes.still, file("/odd/cap").hasNoCapabilities() as Check<never>)).rejects.toMatchObject(
+      {
+        seen: expect.stringContaining("only archives tell them"),
+      },
+    );
     const [seen, files] = await Promise.all(
       [staged.nodes.live, first.nodes.still].map((node) => Promise.all(asked.map((check) => answer(node, check)))),
     );

@@ -9,6 +9,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { type Header, pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StillContents } from "../model/still.ts";
+import type { TreeEntry } from "../model/tree.ts";
 import { sayName } from "./bad-archive.ts";
 import { openStill } from "./still-image.ts";
 
@@ -147,6 +148,33 @@ describe("layers make one tree", () => {
         ),
     ],
   ];
+
+  test("extended attributes are those of the layer that wrote the file last; hard links share them", async () => {
+    const pax = (value: string) => ({ "SCHILY.xattr.user.origin": value, "SCHILY.xattr.user.a%3Db": "x" });
+    const files = ["a", "b"].map((name) => ({ name, content: name, pax: pax(`${name}, below`) }));
+    const { tree, close } = await opened([
+      await tar([
+        ...files,
+        { name: "hard", type: "link", linkname: "a" },
+        { name: "d", type: "directory", pax: pax("d") },
+      ]),
+      await tar([
+        { name: "b", content: "anew" },
+        { name: "d", type: "directory" },
+      ]),
+    ]);
+    const seen = await tree.look(["/a", "/hard", "/b", "/d"]);
+    const attributes = seen.map((each) =>
+      [...((each as TreeEntry).attributes ?? [])].map(([name, value]) => `${name}=${value}`),
+    );
+    expect(attributes).toEqual([
+      ["user.origin=a, below", "user.a=b=x"],
+      ["user.origin=a, below", "user.a=b=x"],
+      [],
+      [],
+    ]);
+    await close();
+  });
 
   test.each(forms)("%s: whiteouts, opaque directories, links", async (_, form) => {
     const { tree, image, close } = await form([await lower(), await upper()]);

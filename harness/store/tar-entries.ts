@@ -17,6 +17,8 @@ export interface TarEntry {
   readonly size: number;
   /** Of links, one character a byte. */
   readonly link: string;
+  /** Extended attributes by their full names, where it has some. */
+  readonly attributes?: ReadonlyMap<string, Buffer> | undefined;
   /** Where its contents begin in the tar; `undefined` where they are stored with holes, and not read here. */
   readonly at: number | undefined;
 }
@@ -133,9 +135,21 @@ function merged(
     gid,
     size: plain ? size : 0,
     link: word("linkpath") ?? longLink ?? header.link,
+    attributes: attributesIn(pax),
     at: holes ? undefined : at,
     stored,
   };
+}
+
+const attribute = "SCHILY.xattr.";
+
+/** As star and GNU tar write them, and the engines after them. */
+function attributesIn(pax: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buffer> | undefined {
+  const found = [...pax].filter(([key]) => key.startsWith(attribute));
+  if (found.length === 0) return undefined;
+  // The bytes are parts of a header that need not be kept.
+  const named = (key: string) => key.slice(attribute.length).replaceAll("%3D", "=").replaceAll("%25", "%");
+  return new Map(found.map(([key, value]) => [named(key), Buffer.from(value)]));
 }
 
 function untilNul(bytes: Buffer): string {

@@ -11,6 +11,8 @@ export interface Inode {
   size: number;
   /** Of a symbolic link, one character a byte. */
   target: string | undefined;
+  /** Extended attributes, where it has some. */
+  attributes: ReadonlyMap<string, Buffer> | undefined;
   /** The layer that wrote it last, and where in that its contents begin. */
   layer: number;
   at: number | undefined;
@@ -28,6 +30,7 @@ const makeDirectory = (layer: number): Inode => ({
   gid: 0,
   size: 0,
   target: undefined,
+  attributes: undefined,
   layer,
   at: undefined,
   children: new Map(),
@@ -50,7 +53,7 @@ export class TreeIndex {
     const steps = stepsOf(entry.name, where);
     const name = steps.pop();
     if (name === undefined) {
-      if (isDirectoryMode(entry.mode)) Object.assign(this.#root, { mode: entry.mode, uid: entry.uid, gid: entry.gid });
+      if (isDirectoryMode(entry.mode)) Object.assign(this.#root, attributesOf(entry));
       return;
     }
     const parent = this.#parent(steps, layer, where, entry.name);
@@ -68,7 +71,7 @@ export class TreeIndex {
     const { mode, uid, gid, size, at } = entry;
     const before = parent.get(name);
     if (isDirectoryMode(mode) && before !== undefined && isDirectory(before)) {
-      Object.assign(before, { mode, uid, gid, layer });
+      Object.assign(before, { ...attributesOf(entry), layer });
       return;
     }
     const link = mode >> 12 === 0o12;
@@ -79,6 +82,7 @@ export class TreeIndex {
       gid,
       size: link ? entry.link.length : size,
       target: link ? entry.link : undefined,
+      attributes: entry.attributes,
       layer,
       at,
       children: isDirectoryMode(mode) ? new Map() : undefined,
@@ -150,6 +154,11 @@ export class TreeIndex {
     }
     return here.children as Map<string, Inode>;
   }
+}
+
+/** What an entry says anew of a directory that lower layers have. */
+function attributesOf({ mode, uid, gid, attributes }: TarEntry): Pick<Inode, "mode" | "uid" | "gid" | "attributes"> {
+  return { mode, uid, gid, attributes };
 }
 
 function isDirectoryMode(mode: number): boolean {
