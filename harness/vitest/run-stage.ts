@@ -40,9 +40,12 @@ export class RunStage {
   readonly #env: NodeJS.ProcessEnv;
   readonly #subject: string;
   readonly #drivers: RunStageOptions["drivers"];
+  readonly #project: string | undefined;
 
-  constructor({ env, subject, drivers }: RunStageOptions) {
+  /** `project`: another one than this checkout; it has an Assay of its own. */
+  constructor({ env, subject, drivers }: RunStageOptions, project?: string) {
     const { store, disks } = readConfig(env);
+    this.#project = project;
     this.#subject = subject;
     this.#drivers = drivers;
     this.#env = {
@@ -77,12 +80,17 @@ export class RunStage {
 
   /** A command of the command line. */
   assay(words: readonly string[], fault?: string, env?: NodeJS.ProcessEnv): Promise<Ended> {
-    return this.#node([join(this.config.project, "harness/cli.ts"), ...words], fault, env).ended;
+    return this.begin(words, fault, env).ended;
+  }
+
+  /** One that goes on. */
+  begin(words: readonly string[], fault?: string, env?: NodeJS.ProcessEnv) {
+    return this.#node([join(this.#project ?? this.config.project, "harness/cli.ts"), ...words], fault, env);
   }
 
   #node(words: readonly string[], fault?: string, env: NodeJS.ProcessEnv = {}) {
     const child = spawn(process.execPath, words, {
-      cwd: this.config.project,
+      cwd: this.#project ?? this.config.project,
       env: { ...this.#env, ...env, ...(fault === undefined ? {} : { ASSAY_FAULT: fault }) },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -93,6 +101,13 @@ export class RunStage {
       });
     const ended: Promise<Ended> = once(child, "close").then(([code, signal]) => ({ code, signal, output }));
     return { child, ended };
+  }
+
+  /** Whether every run has ended, and its directory is gone. */
+  ended(): boolean {
+    using ledger = this.ledger();
+    const { scratch } = placesOf(this.config);
+    return ledger.runs().every(({ run, endedAt }) => endedAt !== undefined && !existsSync(join(scratch, run)));
   }
 
   ledger(): Ledger {
