@@ -9,6 +9,9 @@ import type { Channel, Opener, OpenOptions, ProbingShell } from "./transport.ts"
 /** Most bytes that one command may print on one stream. */
 export const outputLimit = 256 * 1024 * 1024;
 
+/** Bytes of a shell's last words, on each stream. */
+const mostWords = 2_000;
+
 /** How engines and kernels say that a program is not there. */
 export const missingProgram = /no such file|not found in \$PATH|ENOENT/i;
 
@@ -62,7 +65,12 @@ export class LiveShell {
     });
     channel.stdin.on("error", () => undefined); // told by `ended`
     void channel.ended.then((status) => {
-      const last = Buffer.concat([out.rest, err.rest]).toString("utf8").trim().split("\n").at(-1) ?? "";
+      const last =
+        Buffer.concat([out.last(mostWords), err.last(mostWords)])
+          .toString("utf8")
+          .trim()
+          .split("\n")
+          .at(-1) ?? "";
       this.#lastWords = last;
       this.#status = status;
       const how = status === undefined ? "was lost" : `ended with status ${status}`;

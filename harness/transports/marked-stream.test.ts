@@ -23,7 +23,7 @@ function hear(chunks: readonly Buffer[], limit = 1e9): Heard {
     },
   });
   for (const chunk of chunks) stream.emit("data", chunk);
-  return Object.assign(heard, { rest: () => marked.rest.toString("latin1") });
+  return Object.assign(heard, { rest: () => marked.last(1000).toString("latin1") });
 }
 
 const whole = Buffer.concat([
@@ -91,6 +91,12 @@ describe("limits", () => {
     expect(
       hear([Buffer.alloc(50), marker(1, 0), Buffer.alloc(50), marker(2, 0), Buffer.alloc(50)], 100).overflows,
     ).toBe(0);
+  });
+
+  test("what comes after that is neither told again nor kept", () => {
+    const heard = hear([Buffer.alloc(120), Buffer.alloc(120), Buffer.from("more")], 100);
+    expect(heard.overflows).toBe(1);
+    expect(heard.rest()).toBe("");
   });
 
   test("what came last, without a marker, is the rest", () => {

@@ -20,6 +20,7 @@ export class MarkedStream {
   readonly #overflow: () => void;
   #chunks: Buffer[] = [];
   #size = 0;
+  #over = false;
 
   constructor(
     stream: Readable,
@@ -34,22 +35,37 @@ export class MarkedStream {
     stream.on("data", (chunk: Buffer) => this.#take(chunk));
   }
 
-  /** Bytes since the last marker. */
-  get rest(): Buffer {
-    return Buffer.concat(this.#chunks);
+  /** The last bytes since the last marker, `most` of them. */
+  last(most: number): Buffer {
+    const parts: Buffer[] = [];
+    let size = 0;
+    for (let index = this.#chunks.length - 1; index >= 0 && size < most; index -= 1) {
+      const part = this.#chunks[index] ?? Buffer.alloc(0);
+      parts.unshift(part);
+      size += part.length;
+    }
+    const end = Buffer.concat(parts);
+    return end.subarray(Math.max(0, end.length - most));
   }
 
   #take(chunk: Buffer): void {
+    if (this.#over) return;
     let fresh = chunk;
     for (;;) {
-      const carried = this.#tail();
+      // As much of the end of what is kept as may hold the beginning of a marker.
+      const carried = this.last(this.#prefix.length + 24);
       const window = carried.length === 0 ? fresh : Buffer.concat([carried, fresh]);
       this.#chunks.push(fresh);
       this.#size += fresh.length;
       const start = window.indexOf(this.#prefix);
       const end = start === -1 ? -1 : window.indexOf(0x02, start + this.#prefix.length);
       if (end === -1) {
-        if (this.#size > this.#limit) this.#overflow();
+        if (this.#size > this.#limit) {
+          // It may take a while until who prints is killed, and print on at full speed.
+          this.#over = true;
+          this.#chunks = [];
+          this.#overflow();
+        }
         return;
       }
       const [number, status] = window
@@ -64,19 +80,5 @@ export class MarkedStream {
       fresh = whole.subarray(cut + end + 1);
       if (fresh.length === 0) return;
     }
-  }
-
-  /** As much of the end of what is kept as may hold the beginning of a marker. */
-  #tail(): Buffer {
-    const most = this.#prefix.length + 24;
-    const parts: Buffer[] = [];
-    let size = 0;
-    for (let index = this.#chunks.length - 1; index >= 0 && size < most; index -= 1) {
-      const part = this.#chunks[index] ?? Buffer.alloc(0);
-      parts.unshift(part);
-      size += part.length;
-    }
-    const tail = Buffer.concat(parts);
-    return tail.subarray(Math.max(0, tail.length - most));
   }
 }

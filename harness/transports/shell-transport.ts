@@ -273,10 +273,30 @@ function variable(name: string): string {
   return name;
 }
 
+/** Lines or records in one answer. A hostile one may have as many as it has bytes, and parsers make a text of each. */
+const mostLines = 20_000_000;
+
+function overcrowded(answer: Buffer): boolean {
+  if (answer.length <= mostLines) return false;
+  let ends = 0;
+  for (let at = 0; at < answer.length && ends <= mostLines; at += 1) {
+    const byte = answer[at];
+    if (byte === 0 || byte === 10) ends += 1;
+  }
+  return ends > mostLines;
+}
+
 async function settle(probe: Probe<never, unknown>, batch: Batch, answer: Promise<FrameResult>): Promise<void> {
   const asking = [...batch.asking.values()];
   try {
     const { status, stdout, stderr } = await answer;
+    if (overcrowded(stdout) || overcrowded(stderr))
+      throw new ObservationError({
+        code: "output-too-big",
+        phase: "observe",
+        seen: `the answer to "${probe.name}" has more than ${mostLines} lines or records`,
+        hint: 'a program of the node prints what its name does not stand for: ask another one\'s, container({ probedBy: "busybox" })',
+      });
     const facts = probe.parse({ stdout, stderr: stderr.toString("utf8"), status }, [
       ...batch.subjects.values(),
     ] as never[]);
