@@ -7,7 +7,7 @@ import { fileContents } from "./file-bytes.ts";
 import { packageDatabases } from "./package-facts.ts";
 import { about, verdict } from "./question.ts";
 import { textsOf } from "./tree-bytes.ts";
-import { packagesIn } from "./tree-package.ts";
+import { dpkgTexts, packagesIn } from "./tree-package.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 import { occurs, sayWanted, type Wanted } from "./wanted.ts";
 
@@ -28,8 +28,15 @@ export const installedPackages: Probe<
   name: "licences",
   script: () => `export LC_ALL=C
 ${packageDatabases}
-by=$(packager any); echo "$by"
+by=$(packager any)
+# Images from which dpkg was taken keep its database, whole or a file a package.
+if [ "$by" = dpkg ] && ! command -v dpkg-query >/dev/null && command -v cat >/dev/null; then by=files; fi
+echo "$by"
 case $by in
+files) for file in "$dpkg" "$dpkg".d/*; do
+    case $file in *.md5sums) continue ;; esac
+    if [ -f "$file" ]; then cat -- "$file" || exit; echo; fi
+  done ;;
 dpkg) dpkg-query -W -f '\${db:Status-Status} \${Package}\\n' ;;
 apk) grep -E '^([PL]:|$)' "$apk" ;;
 rpm) rpm -qa --qf '%{NAME}\\t%{LICENSE}\\n' ;;
@@ -47,26 +54,28 @@ esac`,
     const packages = output.status === 0 ? read?.(text.slice(end + 1)) : undefined;
     if (packages === undefined) throw unreadable(`the list of packages`, output);
     if (packages.length === 0) throw failedProbe("cannot list packages", `${manager} knows none`);
-    return subjects.map(() => ({ manager, packages }));
+    return subjects.map(() => ({ manager: manager === "files" ? "dpkg" : manager, packages }));
   },
   async fromTree(tree, subjects) {
-    const [dpkg, apk, otherApk] = await textsOf(tree, [dpkgStatus, ...apkDatabases]);
-    const known = [...packagesIn([dpkg ?? ""])].filter(
-      ([name, { state }]) => !name.includes(":") && state === "installed",
-    );
+    const [known, [apk, otherApk]] = await Promise.all([dpkgTexts(tree).then(ofDpkg), textsOf(tree, apkDatabases)]);
     const ofApk = readers["apk"]?.(apk ?? otherApk ?? "") ?? [];
     if (known.length === 0 && ofApk.length === 0)
-      throw failedProbe("cannot list packages", `there are none in ${dpkgStatus} nor in ${apkDatabases.join(" or ")}`);
-    const answer =
-      known.length > 0
-        ? { manager: "dpkg", packages: known.map(([name]) => ({ package: name, text: undefined })) }
-        : { manager: "apk", packages: ofApk };
+      throw failedProbe(
+        "cannot list packages",
+        `there are none in dpkg's database nor in ${apkDatabases.join(" or ")}`,
+      );
+    const answer = known.length > 0 ? { manager: "dpkg", packages: known } : { manager: "apk", packages: ofApk };
     return subjects.map(() => answer);
   },
 };
 
-const dpkgStatus = "/var/lib/dpkg/status";
 const apkDatabases = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
+
+/** Of dpkg's own files: none of them says a licence. */
+function ofDpkg(texts: readonly string[]): readonly LicenceFacts[] {
+  const installed = [...packagesIn(texts)].filter(([name, { state }]) => !name.includes(":") && state === "installed");
+  return installed.map(([name]) => ({ package: name, text: undefined }));
+}
 
 const readers: Readonly<Record<string, (text: string) => readonly LicenceFacts[] | undefined>> = {
   dpkg(text) {
@@ -76,6 +85,7 @@ const readers: Readonly<Record<string, (text: string) => readonly LicenceFacts[]
     const names = words.flatMap((match) => (match?.[1] === "installed" ? [match[2] as string] : []));
     return [...new Set(names)].map((name) => ({ package: name, text: undefined }));
   },
+  files: (text) => ofDpkg([text]),
   // Stanzas of apk-installed(5).
   apk(text) {
     const stanzas = text.split(/\n\n+/).filter((stanza) => stanza.trim() !== "");

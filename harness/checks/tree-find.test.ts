@@ -142,6 +142,12 @@ test("packages of whom licences are told: of dpkg, and of apk", async () => {
   const names = (seen: typeof still) => seen?.packages.map((each) => each.package).sort();
   expect(names(still)).toEqual(names(live));
   expect(names(still)?.length).toBeGreaterThan(10);
+  mkdirSync(at("distroless/var/lib/dpkg/status.d"), { recursive: true });
+  writeFileSync(at("distroless/var/lib/dpkg/status.d/libc6"), "Package: libc6\nVersion: 2.36-9\nArchitecture: amd64\n");
+  writeFileSync(at("distroless/var/lib/dpkg/status.d/libc6.md5sums"), "x  y\n");
+  expect(await installedPackages.fromTree?.(new RootfsTree(at("distroless")), ["packages"])).toEqual([
+    { manager: "dpkg", packages: [{ package: "libc6", text: undefined }] },
+  ]);
   mkdirSync(at("alpine/lib/apk/db"), { recursive: true });
   writeFileSync(at("alpine/lib/apk/db/installed"), "P:musl\nV:1.2.5-r0\nL:MIT\n\n");
   expect(await installedPackages.fromTree?.(new RootfsTree(at("alpine")), ["packages"])).toEqual([

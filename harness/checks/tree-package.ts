@@ -13,18 +13,14 @@ export async function packagesFromTree(
   tree: FileTree,
   names: readonly string[],
 ): Promise<readonly (PackageFacts | undefined | Error)[]> {
-  const [[whole], [listed]] = await Promise.all([textsOf(tree, [database]), tree.list([pieces])]);
-  if (listed instanceof Error) throw listed;
+  const texts = await dpkgTexts(tree);
   // An empty database would call every package unknown: that is not an answer.
-  if ((whole ?? "") === "" && listed === undefined)
+  if (texts.length === 0)
     throw failedProbe(
       "cannot look at packages",
       `there is neither ${database} with packages in it nor ${pieces}`,
       "only packages of dpkg are seen in files",
     );
-  // Beside each package's own file lie lists of its files' sums.
-  const parts = (listed ?? []).filter((name) => !name.endsWith(".md5sums")).map((name) => `${pieces}/${name}`);
-  const texts = [whole ?? "", ...(await textsOf(tree, parts)).map((text) => text ?? "")];
   const found = packagesIn(texts);
   return names.map((subject) => {
     const { by, name } = readSubject(subject);
@@ -32,6 +28,16 @@ export async function packagesFromTree(
       return failedProbe(`cannot look at packages of ${by}`, "only dpkg's are seen in files");
     return found.get(name);
   });
+}
+
+/** dpkg's database, whole or in pieces; nothing where there is neither. */
+export async function dpkgTexts(tree: FileTree): Promise<readonly string[]> {
+  const [[whole], [listed]] = await Promise.all([textsOf(tree, [database]), tree.list([pieces])]);
+  if (listed instanceof Error) throw listed;
+  if ((whole ?? "") === "" && listed === undefined) return [];
+  // Beside each package's own file lie lists of its files' sums.
+  const parts = (listed ?? []).filter((name) => !name.endsWith(".md5sums")).map((name) => `${pieces}/${name}`);
+  return [whole ?? "", ...(await textsOf(tree, parts)).map((text) => text ?? "")];
 }
 
 /** Packages that dpkg knows, by `name` and by `name:architecture`, as texts of its database tell. */
