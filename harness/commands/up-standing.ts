@@ -1,5 +1,4 @@
 // Decides whether what is up under a name is what is declared now, and whole; and what is to be done where it is not.
-import { existsSync } from "node:fs";
 import type { Config } from "../config.ts";
 import { enginesOf } from "../engines.ts";
 import { type Declared, declaredNow } from "../lifecycle/declared.ts";
@@ -88,10 +87,8 @@ async function missingFrom(
   return lease.stands.flatMap(({ nodes, resources }) =>
     resources.flatMap((resource) => {
       const seen = found.get(resource);
-      if (seen === undefined)
-        return resource.startsWith("directory /") && existsSync(resource.slice("directory ".length))
-          ? []
-          : [`${resource} is gone`];
+      // A directory is in no engine's list, and may be another machine's.
+      if (seen === undefined) return resource.startsWith("directory ") ? [] : [`${resource} is gone`];
       const { node = "" } = nodes.find(({ name }) => name === seen.name) ?? {};
       const declared: NodeDeclaration | undefined = environment.nodes[node];
       const ends = declared?.kind === "container" && declared.ready.exited === true;

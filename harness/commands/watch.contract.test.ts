@@ -100,16 +100,17 @@ describe("assay watch", () => {
   });
 
   test.each([
-    ["while it waits", /^watching /m],
-    ["in the middle of a round", /box ready/],
-  ])("killed %s, nothing is left", async (_, moment) => {
+    ["killed", "while it waits", "SIGKILL", { signal: "SIGKILL" }, /^watching /m],
+    ["killed", "in the middle of a round", "SIGKILL", { signal: "SIGKILL" }, /box ready/],
+    ["terminated", "in the middle of a round", "SIGTERM", { code: 143 }, /box ready/],
+  ] as const)("%s %s, nothing is left", async (_, __, signal, end, moment) => {
     using stage = projectStage();
     const { child, ended } = stage.begin(["watch", "one"]);
     for await (const [chunk] of on(child.stdout as NonNullable<typeof child.stdout>, "data"))
       if (moment.test(String(chunk))) break;
-    child.kill("SIGKILL");
-    expect(await ended).toMatchObject({ signal: "SIGKILL" });
-    // The round's reaper and the watch's: each writes a line, and the last to end leaves nothing.
+    child.kill(signal);
+    expect(await ended).toMatchObject(end);
+    // By the round's reaper and the watch's, where it was killed; each says so when it is done.
     await stage.until(() => stage.ended());
     expect(await stage.left()).toEqual(nothing);
   });
