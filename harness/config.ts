@@ -41,6 +41,8 @@ export interface Config {
   readonly color: boolean;
   /** Standard output is a terminal that a live tree can be drawn on. */
   readonly live: boolean;
+  /** Standard output is a terminal in which places in files may be links (OSC 8). */
+  readonly links: boolean;
   /** Which engine runs the host's containers: `ASSAY_ENGINE`, default docker. */
   readonly engine: "docker" | "podman";
   /** Address of that engine: for docker that of `DOCKER_HOST`, else of the docker context in use; for podman always one. */
@@ -91,6 +93,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     libvirtUri: env["LIBVIRT_DEFAULT_URI"] || (root || inLibvirtGroup() ? "qemu:///system" : "qemu:///session"),
     runs: resolve(env["ASSAY_REPORTS"] ?? join(project, "reports", "runs")),
     color: (env["NO_COLOR"] ?? "") === "" && (terminal || (env["FORCE_COLOR"] ?? "") !== ""),
+    links: terminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "linux",
     live: terminal && env["CI"] === undefined,
     engine,
     dockerHost: engineHosts[engine],

@@ -3,23 +3,26 @@
 import { readFileSync } from "node:fs";
 import { relative } from "node:path";
 import type { RunEvent } from "../model/event.ts";
+import { linkTo } from "../reporting/link.ts";
 import { type Report, reportOf } from "../reporting/report.ts";
 import { verdictLines } from "../reporting/verdict.ts";
 import { writeReport } from "../reporting/write.ts";
 
-/** Writes the report into `directory`, prints the verdict and where the report is; with `json` that on standard error, and the report itself. */
+/**
+ * Writes the report into `directory`, prints the verdict and where the report is, `aside` on standard error; with `json` the report itself too. `links`:
+ * the directory that places are relative to, where they are to be links.
+ */
 export async function conclude(
   events: readonly RunEvent[],
   directory: string,
-  { color, json }: { readonly color: boolean; readonly json: boolean },
+  { color, links, aside, json }: { color: boolean; links?: string | undefined; aside: boolean; json: boolean },
 ): Promise<Report> {
   const concluded = reportOf(events);
   const paths = await writeReport(directory, concluded);
   const where = relative(process.cwd(), paths.html);
-  const lines = `${verdictLines(concluded, { color, where }).join("\n")}\n`;
-  if (json) {
-    process.stderr.write(lines);
-    process.stdout.write(readFileSync(paths.json, "utf8"));
-  } else process.stdout.write(lines);
+  const link = links === undefined ? undefined : linkTo(links);
+  const lines = `${verdictLines(concluded, { color, where, page: paths.html, link }).join("\n")}\n`;
+  (aside ? process.stderr : process.stdout).write(lines);
+  if (json) process.stdout.write(readFileSync(paths.json, "utf8"));
   return concluded;
 }

@@ -33,8 +33,10 @@ export interface RunOptions {
   readonly keepMs?: number;
   /** Which part of the spec files, of how many. */
   readonly shard?: Shard | undefined;
-  /** Prints the report on standard output and nothing else; what people read goes to standard error. */
+  /** Prints the report on standard output and nothing else. Means `aside`. */
   readonly json?: boolean;
+  /** What people read goes to standard error. */
+  readonly aside?: boolean;
   /** Environments that stand ahead of their use: see `vitest/warm.ts`. */
   readonly warm?: WarmSettings;
   /** Told each event. */
@@ -52,7 +54,8 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   const { projects } = options;
   const shard = options.shard === undefined ? undefined : `${options.shard.index}/${options.shard.count}`;
   const config = readConfig();
-  const color = config.color && options.json !== true;
+  const aside = options.json === true || options.aside === true;
+  const color = config.color && !aside;
   // Little is loaded before the child is started: it has the longest way to go.
   const substitutes =
     options.with === undefined
@@ -128,9 +131,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       versions(config.engine).catch(() => ({})),
     ]);
     progress = new Progress(
-      options.json === true
-        ? { stream: process.stderr, color, live: false }
-        : { stream: process.stdout, color, live: config.live },
+      aside ? { stream: process.stderr, color, live: false } : { stream: process.stdout, color, live: config.live },
     );
     say({
       event: "run-started",
@@ -200,7 +201,12 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   await machines;
   for (const event of endOfRun(ended, { events, log: child, patterns })) say(event);
   const { conclude } = await (concluding ?? import("./conclude.ts"));
-  const concluded = await conclude(events, report, { color, json: options.json === true });
+  const concluded = await conclude(events, report, {
+    color,
+    links: config.links && !aside ? config.project : undefined,
+    aside,
+    json: options.json === true,
+  });
   options.concluded?.(concluded);
   return concluded.exitCode;
 }

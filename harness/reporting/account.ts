@@ -2,6 +2,7 @@
 // how long. The formats only lay it out.
 import { sayMs } from "../model/duration.ts";
 import { plain, sayPair } from "./escape.ts";
+import type { Link } from "./link.ts";
 import type { CheckReport, Report, TestReport } from "./report.ts";
 
 /** Plain text: still to be escaped for the format it goes into. */
@@ -54,12 +55,15 @@ export function troubleOf({ file, error }: Report["troubles"][number], limit = 4
   };
 }
 
-/** An account as lines of plain text; what runs over several lines stays under its label. */
-export function sayAccount({ heading, facts }: Account, indent = ""): string[] {
+/** An account as lines of plain text; what runs over several lines stays under its label. `link` dresses places in files. */
+export function sayAccount({ heading, facts }: Account, indent = "", link: Link = (place) => place): string[] {
   const under = (text: string, by: string) => text.trimEnd().split("\n").join(`\n${by}`);
   const lines = [
     `${indent}${under(heading, `${indent}  `)}`,
-    ...facts.map(([label, text]) => `${indent}  ${label.padEnd(9)}${under(text, `${indent}${" ".repeat(11)}`)}`),
+    ...facts.map(([label, text]) => {
+      const told = under(text, `${indent}${" ".repeat(11)}`);
+      return `${indent}  ${label.padEnd(9)}${label === "at" || label === "file" ? link(told) : told}`;
+    }),
   ];
   return lines.flatMap((line) => line.split("\n"));
 }

@@ -5,6 +5,7 @@ import { accountsOf, sayAccount, troubleOf } from "./account.ts";
 import type { Verdict } from "./conclusion.ts";
 import { oneLine } from "./escape.ts";
 import { keptLines } from "./kept.ts";
+import type { Link } from "./link.ts";
 import type { Report, TestReport } from "./report.ts";
 
 type Style = Parameters<typeof styleText>[0];
@@ -30,14 +31,23 @@ export function sayVerdict(verdict: Verdict): string {
  */
 export function verdictLines(
   report: Report,
-  options: { readonly color: boolean /** Path of the report, for the reader. */; readonly where?: string },
+  options: {
+    readonly color: boolean;
+    /** Path of the report, for the reader. */
+    readonly where?: string;
+    /** The same, absolute: what `where` leads to. */
+    readonly page?: string;
+    /** Where the reader can click: places in files, and the report. */
+    readonly link?: Link | undefined;
+  },
 ): string[] {
   const paint = (style: Style, text: string) =>
     options.color ? styleText(style, text, { validateStream: false }) : text;
+  const link = options.link ?? ((place) => place);
   const headed = (test: TestReport, style: Style) => [
     "",
     `${paint(style, test.outcome)} ${oneLine(test.file)} > ${oneLine(test.name)}`,
-    ...accountsOf(test).flatMap((account) => sayAccount(account, "  ")),
+    ...accountsOf(test).flatMap((account) => sayAccount(account, "  ", link)),
   ];
   const having = (outcome: string) => report.tests.filter((test) => test.outcome === outcome);
   const skipped = having("skipped");
@@ -49,7 +59,7 @@ export function verdictLines(
     ...report.troubles.flatMap((trouble) => [
       "",
       `${paint(trouble.outcome === "failed" ? "red" : "yellow", trouble.outcome)} outside any test`,
-      ...sayAccount(troubleOf(trouble), "  "),
+      ...sayAccount(troubleOf(trouble), "  ", link),
     ]),
     ...(skipped.length === 0 ? [] : [""]),
     ...skipped.map(
@@ -62,7 +72,7 @@ export function verdictLines(
     }${teardown.inventoried ? "" : " (no inventory was taken)"}`,
     ...teardown.leaked.map((each) => `          ${oneLine(each)}`),
     ...(teardown.kept === undefined ? [] : keptLines(report.run, teardown.kept)),
-    ...(options.where === undefined ? [] : [`report    ${oneLine(options.where)}`]),
+    ...(options.where === undefined ? [] : [`report    ${link(oneLine(options.where), options.page)}`]),
     `verdict   ${paint(good ? ["green", "bold"] : ["red", "bold"], sayVerdict(report.verdict))}: ${report.reason} (${sayMs(report.ms)}, exit code ${report.exitCode})`,
     `${counts.tests.passed} passed, ${counts.tests.failed + counts.tests.errored + counts.troubles} failed, ${counts.tests.skipped} skipped`,
   ];
