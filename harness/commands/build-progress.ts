@@ -3,7 +3,7 @@
 import { sayMs } from "../model/duration.ts";
 import { redact } from "../model/secret.ts";
 import { oneLine } from "../reporting/escape.ts";
-import { partOf } from "../store/build-parts.ts";
+import { partOf, settle } from "../store/build-parts.ts";
 
 export type ProgressKind = "live" | "plain" | "plain-on-stderr";
 
@@ -11,6 +11,8 @@ export type ProgressKind = "live" | "plain" | "plain-on-stderr";
 export interface Building {
   /** A part has ended: a line of the store's `say`. */
   part(line: string): void;
+  /** Parts need not be done: the store's `skip`. */
+  skip(part: string): void;
   end(): void;
 }
 
@@ -57,9 +59,13 @@ export class BuildProgress {
     this.#draw();
     return {
       part: (line) => {
-        shown.left.delete(partOf(line));
+        settle(shown.left, partOf(line));
         shown.partBegan = performance.now();
         this.tell(`${name}: ${line}`);
+      },
+      skip: (part) => {
+        settle(shown.left, part);
+        this.#draw();
       },
       end: () => {
         this.#shown.delete(shown);

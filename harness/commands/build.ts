@@ -44,7 +44,8 @@ export async function buildCommand(names: readonly string[], options: BuildComma
     let differ = false;
     // Those that stand on one base wait for whoever builds it; the rest goes on at the same time.
     await inParallel(recipes, availableParallelism(), async (recipe, at) => {
-      const done = progress.begin(recipe.name, store.lastDurations(recipe));
+      // Twice from nothing is not what the last build took.
+      const done = progress.begin(recipe.name, options.twice === true ? {} : store.lastDurations(recipe));
       const say = (line: string) => done.part(line);
       try {
         if (options.twice === true) {
@@ -55,7 +56,8 @@ export async function buildCommand(names: readonly string[], options: BuildComma
           for (const line of twiceLines(result)) tell(`${recipe.name}: ${line}`);
           return;
         }
-        const result = await store.build(recipe, { say, signal: stop.signal, source });
+        const skip = (part: string) => done.skip(part);
+        const result = await store.build(recipe, { say, skip, signal: stop.signal, source });
         const loading = performance.now();
         const into = result.image.archive === undefined ? undefined : driver;
         await into?.load(result.image);

@@ -8,6 +8,7 @@ import { builtDisk, isWhole, type StoredDisk } from "./disk-entry.ts";
 import { type Listing, listingText, parseListing } from "./entry-listing.ts";
 import type { Layer } from "./layer.ts";
 import type { Manifest } from "./manifest.ts";
+import type { Rooms } from "./rooms.ts";
 
 /** A layer by its file's path below the store. */
 export interface StoredLayer extends Layer {
@@ -78,8 +79,14 @@ export async function readTreeListing(directory: string): Promise<Listing> {
   return parseListing(await readFile(join(directory, "tree.txt"), "utf8"));
 }
 
+/** An image's entry, where it is whole. */
+export function imageEntry(rooms: Rooms, digest: Digest): ImageEntry | undefined {
+  return readEntry(rooms.image(digest), rooms.disk(digest)) as ImageEntry | undefined;
+}
+
 /** An image of the store as the rest of Assay knows it. */
-export function builtImage(directory: string, entry: ImageEntry, disk: string): BuiltImage {
+export function storedImage(rooms: Rooms, digest: Digest, entry: ImageEntry): BuiltImage {
+  const directory = rooms.image(digest);
   return {
     recipe: entry.recipe,
     tag: entry.tag,
@@ -87,7 +94,9 @@ export function builtImage(directory: string, entry: ImageEntry, disk: string): 
     treeDigest: entry.treeDigest,
     imageId: entry.imageId,
     tree: join(directory, "tree"),
-    ...(entry.disk === undefined ? { archive: join(directory, "image.tar") } : { disk: builtDisk(disk, entry.disk) }),
+    ...(entry.disk === undefined
+      ? { archive: join(directory, "image.tar") }
+      : { disk: builtDisk(rooms.disk(digest), entry.disk) }),
     config: entry.config,
   };
 }

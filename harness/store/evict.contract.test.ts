@@ -60,7 +60,7 @@ test("what another process uses stays, with what it is made of, until that proce
   expect((await store.contents()).entries.filter(({ usedBy }) => usedBy.length > 0)).toHaveLength(1);
   child.kill("SIGKILL");
   await once(child, "exit");
-  expect(kinds(await store.sweep(nothing))).toEqual(["base base", "image assay-evict-1:1", "image assay-evict-3:1"]);
+  expect(kinds(await store.sweep(nothing))).toEqual(["base small", "image assay-evict-1:1", "image assay-evict-3:1"]);
   expect((await store.contents()).entries).toEqual([]);
   expect(readdirSync(join(directory, "building"))).toEqual([]);
 });
@@ -109,11 +109,11 @@ test("a build that goes over the budget makes room, of what is not in use", asyn
   await new Store({ directory, budget: "0" }).build(numbered(2), { source });
   expect((await first.contents()).entries).toHaveLength(entries.length + 1);
   const then = new Date(Date.now() - 2 * hour);
-  for (const { places, title } of entries) if (title !== "base") utimesSync(places[0] ?? "", then, then);
+  for (const { places, kind } of entries) if (kind !== "base") utimesSync(places[0] ?? "", then, then);
   await new Store({ directory, budget: "0" }).build(numbered(3), { source });
   expect((await first.contents()).entries.map(({ title }) => title).sort()).toEqual([
     "assay-evict-2:1",
     "assay-evict-3:1",
-    "base",
+    "small",
   ]);
 });

@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import { ProvisionError } from "../model/errors.ts";
 import type { BuiltImage, ImageConfig } from "../model/image.ts";
-import type { DebianRootfs, Recipe } from "../model/recipe.ts";
+import type { DebianRootfs } from "../model/recipe.ts";
 import { archiveFile } from "./archive-file.ts";
+import { baseTitle } from "./build-parts.ts";
 import { digestOf, hexOf } from "./canonical.ts";
 import { cleanDebian } from "./clean.ts";
 import { type Foundation, writeEntry } from "./entry.ts";
@@ -48,14 +49,6 @@ export async function makeBase(making: BaseMaking): Promise<Foundation> {
   };
   await writeEntry(directory, entry, listing);
   return entry;
-}
-
-/** What a recipe starts from, for people: `debian bookworm`. */
-export function baseTitle({ from }: Recipe): string {
-  if (from.base === "image") return from.reference;
-  if (from.base === "dockerfile") return `dockerfile ${from.directory}`;
-  if (from.base === "archive") return `archive ${from.path}`;
-  return from.base === "recipe" ? from.recipe.name : `debian ${from.suite}`;
 }
 
 async function treeOf({ described, place, source, bases }: BaseMaking): Promise<Made> {

@@ -1,26 +1,21 @@
 // Decides when an image is built and when it is only found: by the digest of its recipe. Owns the directory of bases and
 // images; never talks to an engine.
-import { rename } from "node:fs/promises";
-import { join } from "node:path";
-import { sayBytes, sayMs } from "../model/duration.ts";
+import { sayBytes } from "../model/duration.ts";
 import { HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
 import type { BuiltImage } from "../model/image.ts";
 import type { Recipe } from "../model/recipe.ts";
 import { type Budget, budgetBytes, readBudget } from "./budget.ts";
-import { BuildLog } from "./build-log.ts";
-import { timed } from "./build-parts.ts";
+import type { BuildOptions, FindOptions } from "./build-image.ts";
 import { type Digest, hexOf } from "./canonical.ts";
-import { builtImage, type Foundation, type ImageEntry, readEntry, readManifest } from "./entry.ts";
+import { differenceSince } from "./changes.ts";
+import { imageEntry, storedImage } from "./entry.ts";
 import { evict } from "./evict.ts";
-import type { ImageSource } from "./image-source.ts";
 import { type Kept, listKept } from "./kept.ts";
-import { takeLock } from "./lock.ts";
 import { type Described, describeRecipe, withoutSecrets } from "./manifest.ts";
 import { markUsed, pruneImages, restMs } from "./prune.ts";
-import { type Room, Rooms } from "./rooms.ts";
-import { findTool, type Workplace } from "./steps-tool.ts";
+import { Rooms } from "./rooms.ts";
 import { Uses } from "./uses.ts";
-import { manifestDifference } from "./why.ts";
+import { type Reasons, reasonsOf, whyLines } from "./why.ts";
 
 export interface StoreOptions {
   /** Where everything lies: `config.store`. */
@@ -34,18 +29,6 @@ export interface StoreOptions {
   readonly budget?: string | undefined;
   /** Variables for programs of a build: proxies. */
   readonly environment?: Readonly<Record<string, string>>;
-}
-
-export interface FindOptions {
-  /** Who is asked for `fromImage`; without one such recipes are refused. */
-  readonly source?: ImageSource | undefined;
-}
-
-export interface BuildOptions extends FindOptions {
-  /** Told a line as each part of the work ends, and when another process is waited for. */
-  readonly say?: (line: string) => void;
-  /** Aborting ends the build with a `ProvisionError` (code `cancelled`) and leaves nothing. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** What `Store.contents` tells. */
@@ -114,12 +97,14 @@ export class Store {
       return result(found, false);
     }
     try {
+      const { checkHost, ImageBuilding } = await import("./build-image.ts");
       checkHost(recipe);
+      const building = new ImageBuilding(this.#rooms, this.#uses, this.#options.environment ?? {});
       this.#rooms.prepare();
       await this.#rooms.sweep();
-      const { entry, built } = await this.#image(described, options);
+      const { entry, built } = await building.build(described, options);
       await this.#trim({ sinceMs: Date.now() - restMs });
-      return result(this.#built(described.digest, entry), built);
+      return result(storedImage(this.#rooms, described.digest, entry), built);
     } catch (error) {
       throw this.#asProvisionError(recipe, error);
     }
@@ -127,19 +112,16 @@ export class Store {
 
   /** What differs between the recipe as it is now and as it was last built, in lines; and why the present image was built. */
   async why(recipe: Recipe, options: FindOptions = {}): Promise<string[]> {
+    return whyLines(recipe.name, await this.reasons(recipe, options));
+  }
+
+  /** The same as data. */
+  async reasons(recipe: Recipe, options: FindOptions = {}): Promise<Reasons> {
     const now = await this.#describe(recipe, options);
     const last = this.#rooms.newest(recipe.name);
-    if (last === undefined) return [`${recipe.name} was never built here`];
-    const entry = this.#entry(now.digest);
-    if (last !== now.digest || entry === undefined) {
-      const lines = this.#difference(last, now);
-      const found = entry === undefined ? "a build would make it anew" : "the store has it as it is now";
-      return [`${recipe.name} is not what was last built; ${found}:`, ...lines];
-    }
-    return [
-      `${recipe.name}: nothing has changed since it was built at ${entry.builtAt}, which was because:`,
-      ...entry.because,
-    ];
+    return reasonsOf(now.digest, last, imageEntry(this.#rooms, now.digest), (before) =>
+      differenceSince(this.#rooms, before as Digest, now),
+    );
   }
 
   /**
@@ -196,155 +178,10 @@ export class Store {
   }
 
   #find(described: Described): BuiltImage | undefined {
-    const entry = this.#use(described.digest, () => this.#entry(described.digest));
+    const entry = this.#uses.use(hexOf(described.digest), () => imageEntry(this.#rooms, described.digest));
     if (entry === undefined) return undefined;
     markUsed(this.#rooms.image(described.digest));
-    return this.#built(described.digest, entry);
-  }
-
-  /** What `look` finds of an entry, which this process uses from then on; `undefined` too while somebody removes it. */
-  #use<Found>(digest: Digest, look: () => Found | undefined): Found | undefined {
-    // Said before it is looked: whoever removes it looks for uses after having said so.
-    if (!this.#uses.take(hexOf(digest))) return undefined;
-    const found = look();
-    if (found === undefined) this.#uses.drop(hexOf(digest));
-    return found;
-  }
-
-  #entry(digest: Digest): ImageEntry | undefined {
-    return readEntry(this.#rooms.image(digest), this.#rooms.disk(digest)) as ImageEntry | undefined;
-  }
-
-  #built(digest: Digest, entry: ImageEntry): BuiltImage {
-    return builtImage(this.#rooms.image(digest), entry, this.#rooms.disk(digest));
-  }
-
-  /** The image's entry, built where it is missing: by this process, or by the one that it waited for. */
-  async #image(described: Described, options: BuildOptions): Promise<{ entry: ImageEntry; built: boolean }> {
-    const directory = this.#rooms.image(described.digest);
-    const look = () => this.#use(described.digest, () => this.#entry(described.digest));
-    const known = look();
-    if (known !== undefined) return { entry: known, built: false };
-    await using _lock = await this.#lock("it is", described.digest, options);
-    const meanwhile = look();
-    if (meanwhile !== undefined) return { entry: meanwhile, built: false };
-
-    await checkTools(described.recipe);
-    const parts = timed(options.say ?? (() => {}));
-    const { foundation, below } = await this.#foundation(described, { ...options, say: parts.say });
-    // Loaded when something is built: most runs only find.
-    const { makeImage } = await import("./make-image.ts");
-    await using room = this.#rooms.open();
-    const entry = await this.#logged(described, described.digest, room, options, (place) =>
-      makeImage({
-        described,
-        place,
-        directory: room.entry,
-        disk: room.disk,
-        target: directory,
-        foundation,
-        below,
-        store: this.#rooms.directory,
-        because: this.#because(described),
-        say: parts.say,
-      }),
-    );
-    this.#rooms.setDurations(described.recipe.name, parts.durations);
-    await room.finish(directory, entry.disk === undefined ? undefined : this.#rooms.disk(described.digest));
-    this.#uses.take(hexOf(described.digest));
-    this.#rooms.setNewest(described.recipe.name, described.digest);
-    return { entry, built: true };
-  }
-
-  /** What the recipe is made on: another recipe's image, or a base of its own in the store. */
-  async #foundation(described: Described, options: BuildOptions): Promise<{ foundation: Foundation; below: string }> {
-    if (described.parent !== undefined) {
-      const { recipe, digest } = described.parent;
-      const say = (line: string) => options.say?.(`${recipe.name}: ${line}`);
-      const { entry } = await this.#image(described.parent, { ...options, say });
-      return { foundation: entry, below: this.#rooms.image(digest) };
-    }
-    const below = this.#rooms.base(described.baseDigest);
-    const look = () => this.#use(described.baseDigest, () => readEntry(below));
-    const known = look();
-    if (known !== undefined) markUsed(below);
-    if (known !== undefined) return { foundation: known, below };
-    await using _lock = await this.#lock("its base is", described.baseDigest, options);
-    const meanwhile = look();
-    if (meanwhile !== undefined) return { foundation: meanwhile, below };
-    if (described.recipe.from.base === "debian-rootfs") findTool("mmdebstrap", described.recipe.name);
-    const bases = new Map<string, BuiltImage & { epochSeconds: number }>();
-    for (const [name, each] of described.bases) {
-      const say = (line: string) => options.say?.(`${each.recipe.name}: ${line}`);
-      const { entry } = await this.#image(each, { ...options, say });
-      bases.set(name, { ...this.#built(each.digest, entry), epochSeconds: entry.epochSeconds });
-    }
-    const { baseTitle, makeBase } = await import("./make-base.ts");
-    const started = performance.now();
-    await using room = this.#rooms.open();
-    const foundation = await this.#logged(described, described.baseDigest, room, options, (place) =>
-      makeBase({ described, place, directory: room.entry, source: options.source, bases }),
-    );
-    await room.finish(below);
-    this.#uses.take(hexOf(described.baseDigest));
-    options.say?.(`base ${baseTitle(described.recipe)}: ${sayMs(performance.now() - started)}`);
-    return { foundation, below };
-  }
-
-  async #lock(what: string, digest: Digest, { say, signal }: BuildOptions) {
-    const waiting = (holder: string) => {
-      const pid = holder.split(" ")[3] ?? "unknown";
-      const who = pid === String(process.pid) ? "this process" : `process ${pid}`;
-      say?.(`${what} being built by ${who}; waiting for that`);
-    };
-    const lock = await takeLock(this.#rooms.lock(digest), { waiting, signal });
-    this.#uses.clearRemovals(hexOf(digest));
-    return lock;
-  }
-
-  /** Does the work with a log, which goes into the entry; after a failure it stays where the message says. */
-  async #logged<Result>(
-    described: Described,
-    digest: Digest,
-    room: Room,
-    { signal }: BuildOptions,
-    work: (place: Workplace) => Promise<Result>,
-  ): Promise<Result> {
-    const log = new BuildLog(this.#rooms.log(described.recipe.name, digest));
-    const place: Workplace = {
-      recipe: described.recipe.name,
-      tree: join(room.entry, "tree"),
-      scratch: room.scratch,
-      context: join(room.scratch, "context"),
-      log,
-      signal,
-      environment: this.#options.environment ?? {},
-    };
-    try {
-      const result = await work(place);
-      await log.close();
-      await rename(log.path, join(room.entry, "build.log"));
-      return result;
-    } finally {
-      await log.close();
-    }
-  }
-
-  #because(described: Described): string[] {
-    const last = this.#rooms.newest(described.recipe.name);
-    if (last === undefined) return ["it had never been built here"];
-    return last === described.digest
-      ? ["its entry in the store was gone or damaged"]
-      : this.#difference(last, described);
-  }
-
-  #difference(before: Digest, now: Described): string[] {
-    const manifest = readManifest(this.#rooms.image(before));
-    if (manifest === undefined) return [`the manifest of the last build, ${before}, is gone`];
-    const own = manifestDifference(manifest, now.manifest);
-    const base = manifest.base;
-    if (now.parent === undefined || base.kind !== "recipe" || base.digest === now.parent.digest) return own;
-    return [...own, ...this.#difference(base.digest, now.parent).map((line) => `${base.recipe}: ${line}`)];
+    return storedImage(this.#rooms, described.digest, entry);
   }
 
   #asProvisionError(recipe: Recipe, error: unknown): unknown {
@@ -361,26 +198,4 @@ export class Store {
       cause: error,
     });
   }
-}
-
-/** Refuses before anything is made what could not be finished. */
-function checkHost(recipe: Recipe): void {
-  if (process.getuid?.() !== 0) {
-    throw new ProvisionError({
-      code: "not-root",
-      phase: "build",
-      node: recipe.name,
-      seen: "building an image needs root: it makes files of other owners",
-      hint: `sudo npm run assay -- build ${recipe.name}`,
-    });
-  }
-}
-
-/** Refuses for want of a program before the base is made, not after. */
-async function checkTools({ name, steps, disk }: Recipe): Promise<void> {
-  for (const tool of ["tar", "unshare", "setpriv", "flock", "cp"]) findTool(tool, name);
-  if (steps.some((step) => step.step === "ansible")) findTool("ansible-playbook", name);
-  if (disk === undefined) return;
-  const { checkDisk } = await import("./make-disk.ts");
-  checkDisk(name, disk);
 }

@@ -2,10 +2,11 @@
 // itself keeps neither.
 import { dirname, join } from "node:path";
 import type { Recipe } from "../model/recipe.ts";
+import type { BuildOptions } from "./build-image.ts";
 import type { Digest } from "./canonical.ts";
 import { readEntry, readTreeListing } from "./entry.ts";
 import { Rooms } from "./rooms.ts";
-import { type BuildOptions, Store, type StoreOptions } from "./store.ts";
+import { Store, type StoreOptions } from "./store.ts";
 import { type BuiltTree, differencesOf, type TwiceResult } from "./twice-difference.ts";
 
 /** Builds a recipe and everything below it twice. Rejects as `Store.build` does. Takes twice the time and the room of a build. */

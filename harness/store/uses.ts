@@ -42,6 +42,15 @@ export class Uses {
     return true;
   }
 
+  /** What `look` finds of an entry, which this process uses from then on; `undefined` too while somebody removes it. */
+  use<Found>(hex: string, look: () => Found | undefined): Found | undefined {
+    // Said before it is looked: whoever removes it looks for uses after having said so.
+    if (!this.take(hex)) return undefined;
+    const found = look();
+    if (found === undefined) this.drop(hex);
+    return found;
+  }
+
   /** Takes a use back: of an entry that turned out not to be there. */
   drop(hex: string): void {
     if (this.#own.delete(hex)) rmSync(this.#mark(hex, "use"), { force: true });

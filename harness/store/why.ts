@@ -1,6 +1,41 @@
 // Decides how the difference between two manifests is told to a person. Pure: text of two pieces of data.
 import type { Manifest } from "./manifest.ts";
 
+/** What a recipe is beside what was last built of it. */
+export interface Reasons {
+  readonly state: "never-built" | "changed" | "unchanged";
+  /** Of the recipe as it is now. */
+  readonly digest: string;
+  /** ISO time of the image that the store has of it as it is now; absent: a build would make it anew. */
+  readonly builtAt?: string;
+  /** What differs from what was last built; of one that is unchanged, why that was built. */
+  readonly because: readonly string[];
+}
+
+/** `last`: digest of what was built last. `entry`: what the store has of the recipe as it is now. */
+export function reasonsOf(
+  digest: string,
+  last: string | undefined,
+  entry: { readonly builtAt: string; readonly because: readonly string[] } | undefined,
+  difference: (before: string) => readonly string[],
+): Reasons {
+  if (last === undefined) return { state: "never-built", digest, because: [] };
+  if (entry === undefined) return { state: "changed", digest, because: difference(last) };
+  const found = { digest, builtAt: entry.builtAt };
+  return last === digest
+    ? { state: "unchanged", ...found, because: entry.because }
+    : { state: "changed", ...found, because: difference(last) };
+}
+
+/** The same in words, the first line a heading. */
+export function whyLines(name: string, { state, builtAt, because }: Reasons): string[] {
+  if (state === "never-built") return [`${name} was never built here`];
+  if (state === "unchanged")
+    return [`${name}: nothing has changed since it was built at ${builtAt}, which was because:`, ...because];
+  const found = builtAt === undefined ? "a build would make it anew" : "the store has it as it is now";
+  return [`${name} is not what was last built; ${found}:`, ...because];
+}
+
 /**
  * One line a difference, sorted by place; empty when nothing differs.
  *
