@@ -17,10 +17,9 @@ export interface Dialect {
   readonly namesBegin: "" | "localhost/";
   /** Whether a tmpfs can be made another user's than root's. */
   readonly tmpfsOwners: boolean;
-  /**
-   * The network whose gateway `host-gateway` means where none is declared; `undefined` where the engine knows the word. Podman 4.3
-   * writes the word into /etc/hosts as it is.
-   */
+  /** Whether an empty volume can be mounted without what the image has at that place. */
+  readonly bareVolumes: boolean;
+  /** The network whose gateway `host-gateway` means where none is declared; `undefined` where the engine knows the word. */
   readonly gatewayNetwork: string | undefined;
 }
 
@@ -44,6 +43,7 @@ const dialects = {
     health: "watched",
     namesBegin: "",
     tmpfsOwners: true,
+    bareVolumes: true,
     gatewayNetwork: undefined,
   },
   podman: {
@@ -52,25 +52,31 @@ const dialects = {
     health: "asked",
     namesBegin: "localhost/",
     tmpfsOwners: false,
+    bareVolumes: false,
     gatewayNetwork: "podman",
   },
 } as const satisfies Record<string, Dialect>;
 
-/** What is to be created, in words that the engine understands. */
+/** What is to be created, in words that the engine understands: podman 4.3 writes `host-gateway` into /etc/hosts as it is. */
 export async function translated(
   docker: Docker,
   options: Docker.ContainerCreateOptions,
 ): Promise<Docker.ContainerCreateOptions> {
-  const { ExtraHosts = [], NetworkMode = "bridge" }: Docker.HostConfig = options.HostConfig ?? {};
+  const { ExtraHosts, NetworkMode = "bridge" }: Docker.HostConfig = options.HostConfig ?? {};
+  const hosts: readonly string[] = ExtraHosts ?? [];
   const word = /:host-gateway$/;
-  if (!(ExtraHosts as string[]).some((line) => word.test(line))) return options;
+  if (!hosts.some((line) => word.test(line))) return options;
   const { gatewayNetwork } = await spokenBy(docker);
   if (gatewayNetwork === undefined) return options;
-  const network = NetworkMode === "bridge" ? gatewayNetwork : NetworkMode;
+  const gateway = await gatewayOf(docker, NetworkMode === "bridge" ? gatewayNetwork : NetworkMode);
+  if (gateway === undefined) return options;
+  const known = hosts.map((line) => line.replace(word, `:${gateway}`));
+  return { ...options, HostConfig: { ...options.HostConfig, ExtraHosts: known } };
+}
+
+async function gatewayOf(docker: Docker, network: string): Promise<string | undefined> {
   const facts = (await docker.getNetwork(network).inspect()) as { IPAM?: { Config?: readonly { Gateway?: string }[] } };
-  const gateway = facts.IPAM?.Config?.[0]?.Gateway ?? "host-gateway";
-  const hosts = (ExtraHosts as string[]).map((line) => line.replace(word, `:${gateway}`));
-  return { ...options, HostConfig: { ...options.HostConfig, ExtraHosts: hosts } };
+  return facts.IPAM?.Config?.[0]?.Gateway;
 }
 
 const spoken = new WeakMap<Docker, Promise<Dialect>>();

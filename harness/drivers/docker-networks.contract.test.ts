@@ -7,6 +7,7 @@ import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import type { ContainerNode } from "../model/node.ts";
+import { onEachEngine } from "../vitest/each-engine.ts";
 import { openStage, type Stage, type Staged } from "../vitest/stage.ts";
 
 /** A port of loopback that nobody listens on. */
@@ -75,113 +76,118 @@ const environment = defineEnvironment("networks", {
   },
 });
 
-let stage: Stage;
-let staged: Staged<typeof environment>;
-let nodes: Staged<typeof environment>["nodes"];
+onEachEngine((engine) => {
+  let stage: Stage;
+  let staged: Staged<typeof environment>;
+  let nodes: Staged<typeof environment>["nodes"];
 
-beforeAll(async () => {
-  stage = await openStage();
-  staged = await stage.standUp(environment);
-  nodes = staged.nodes;
-});
-afterAll(async () => expect((await stage.close()).leaked).toEqual([]));
+  beforeAll(async () => {
+    stage = await openStage(engine);
+    staged = await stage.standUp(environment);
+    nodes = staged.nodes;
+  });
+  afterAll(async () => expect((await stage.close()).leaked).toEqual([]));
 
-const resolved = async (node: ContainerNode, name: string) =>
-  (await node.succeed(["getent", "ahostsv4", name])).split(/\s/)[0];
+  const resolved = async (node: ContainerNode, name: string) =>
+    (await node.succeed(["getent", "ahostsv4", name])).split(/\s/)[0];
 
-describe("networks", () => {
-  test("a fixed address is the node's, and its address on the other network another one", async () => {
-    expect(nodes.fixed.address("lan")).toBe(subnet("77"));
-    const back = nodes.fixed.address("back");
-    const inside = await nodes.fixed.succeed(["hostname", "-I"]);
-    expect(inside.trim().split(/\s+/).sort()).toEqual([subnet("77"), back].sort());
+  describe("networks", () => {
+    test("a fixed address is the node's, and its address on the other network another one", async () => {
+      expect(nodes.fixed.address("lan")).toBe(subnet("77"));
+      const back = nodes.fixed.address("back");
+      const inside = await nodes.fixed.succeed(["hostname", "-I"]);
+      expect(inside.trim().split(/\s+/).sort()).toEqual([subnet("77"), back].sort());
+    });
+
+    test("neighbours find a node by its name and its aliases on their network", async () => {
+      for (const name of ["fixed", "store", "vault"]) expect(await resolved(nodes.asker, name)).toBe(subnet("77"));
+      await nodes.asker.succeed(["ping", "-c", "1", "-W", "5", "store"]);
+    });
+
+    test("an alias of another network is not known", async () => {
+      expect((await nodes.asker.fail(["getent", "hosts", "behind"])).status).toBe(2);
+      expect((await nodes.apart.fail(["getent", "hosts", "fixed"])).status).toBe(2);
+    });
+
+    test("internal: there is no way out", async () => {
+      const gateway =
+        /^default via (\S+)/.exec(await nodes.host.succeed(["ip", "route", "show", "default"]))?.[1] ?? "";
+      const ping = ["ping", "-c", "1", "-W", "1", gateway] as const;
+      // What lies beyond this machine need not answer; where it does, a network that is not internal reaches it.
+      if ((await nodes.bridged.exec(ping)).status === 0) await nodes.asker.succeed(ping);
+      await nodes.apart.fail(ping);
+    });
+
+    test("without networks, the engine's bridge", async () => {
+      expect(Object.keys((await staged.inspect("bridged")).NetworkSettings.Networks)).toEqual([
+        engine.engine === "podman" ? "podman" : "bridge",
+      ]);
+      expect(nodes.bridged.address()).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
+    });
+
+    test("an address on a network it is not on is a declaration's error", () => {
+      expect(() => nodes.asker.address("back")).toThrow(/no address on network "back"/);
+    });
+
+    test("networks of an environment are this run's, with its labels", async () => {
+      const mine = (await stage.found()).filter(({ kind }) => kind === "network");
+      expect(mine.map(({ name }) => name.split("net_").at(-1)).sort()).toEqual(["back", "lan", "sealed"]);
+    });
   });
 
-  test("neighbours find a node by its name and its aliases on their network", async () => {
-    for (const name of ["fixed", "store", "vault"]) expect(await resolved(nodes.asker, name)).toBe(subnet("77"));
-    await nodes.asker.succeed(["ping", "-c", "1", "-W", "5", "store"]);
+  describe("names", () => {
+    test("hostname: whole, and in its parts", async () => {
+      expect(await nodes.names.succeed(["cat", "/etc/hostname"])).toBe("milla.studio.example");
+      expect(await nodes.names.succeed(["hostname", "-s"])).toBe("milla");
+      expect(await resolved(nodes.names, "milla.studio.example")).toBe(nodes.names.address());
+    });
+
+    test("dns, dnsSearch and dnsOptions: in resolv.conf, in their order", async () => {
+      expect((await nodes.names.succeed(["cat", "/etc/resolv.conf"])).split("\n")).toEqual(
+        expect.arrayContaining([
+          "nameserver 192.0.2.53",
+          "nameserver 2001:db8::53",
+          "search studio.example example",
+          "options ndots:3",
+        ]),
+      );
+    });
+
+    test("hosts: of both families, and the host itself", async () => {
+      const hosts = await nodes.names.succeed(["cat", "/etc/hosts"]);
+      expect(hosts).toContain("192.0.2.7\trender-01\n");
+      expect(hosts).toContain("2001:db8::7\tsix\n");
+      expect(hosts).toMatch(/^\d+\.\d+\.\d+\.\d+\tgateway$/m);
+    });
   });
 
-  test("an alias of another network is not known", async () => {
-    expect((await nodes.asker.fail(["getent", "hosts", "behind"])).status).toBe(2);
-    expect((await nodes.apart.fail(["getent", "hosts", "fixed"])).status).toBe(2);
-  });
+  describe("ports", () => {
+    test("a free port is chosen on loopback, and answers", async () => {
+      const { host, port } = nodes.served.port(7001);
+      expect(host).toBe("127.0.0.1");
+      const socket = connect(port, host);
+      const [answer] = (await once(socket, "data")) as [Buffer];
+      socket.destroy();
+      expect(answer.toString()).toBe("tcp");
+    });
 
-  test("internal: there is no way out", async () => {
-    const gateway = /^default via (\S+)/.exec(await nodes.host.succeed(["ip", "route", "show", "default"]))?.[1] ?? "";
-    const ping = ["ping", "-c", "1", "-W", "1", gateway] as const;
-    // What lies beyond this machine need not answer; where it does, a network that is not internal reaches it.
-    if ((await nodes.bridged.exec(ping)).status === 0) await nodes.asker.succeed(ping);
-    await nodes.apart.fail(ping);
-  });
+    test("udp too", async () => {
+      const { host, port } = nodes.served.port(7000);
+      const socket = createSocket("udp4");
+      socket.send("ping", port, host);
+      const [answer] = (await once(socket, "message")) as [Buffer];
+      socket.close();
+      expect(answer.toString()).toBe("udp ping");
+    });
 
-  test("without networks, the engine's bridge", async () => {
-    expect(Object.keys((await staged.inspect("bridged")).NetworkSettings.Networks)).toEqual(["bridge"]);
-    expect(nodes.bridged.address()).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
-  });
+    test("a fixed port is that port, an address that address", () => {
+      expect(nodes.served.port(7002)).toEqual({ host: "127.0.0.1", port: fixedPort });
+      expect(nodes.served.port(7003).host).toBe("0.0.0.0");
+    });
 
-  test("an address on a network it is not on is a declaration's error", () => {
-    expect(() => nodes.asker.address("back")).toThrow(/no address on network "back"/);
-  });
-
-  test("networks of an environment are this run's, with its labels", async () => {
-    const mine = (await stage.found()).filter(({ kind }) => kind === "network");
-    expect(mine.map(({ name }) => name.split("net_").at(-1)).sort()).toEqual(["back", "lan", "sealed"]);
-  });
-});
-
-describe("names", () => {
-  test("hostname: whole, and in its parts", async () => {
-    expect(await nodes.names.succeed(["cat", "/etc/hostname"])).toBe("milla.studio.example");
-    expect(await nodes.names.succeed(["hostname", "-s"])).toBe("milla");
-    expect(await resolved(nodes.names, "milla.studio.example")).toBe(nodes.names.address());
-  });
-
-  test("dns, dnsSearch and dnsOptions: in resolv.conf, in their order", async () => {
-    expect((await nodes.names.succeed(["cat", "/etc/resolv.conf"])).split("\n")).toEqual(
-      expect.arrayContaining([
-        "nameserver 192.0.2.53",
-        "nameserver 2001:db8::53",
-        "search studio.example example",
-        "options ndots:3",
-      ]),
-    );
-  });
-
-  test("hosts: of both families, and the host itself", async () => {
-    const hosts = await nodes.names.succeed(["cat", "/etc/hosts"]);
-    expect(hosts).toContain("192.0.2.7\trender-01\n");
-    expect(hosts).toContain("2001:db8::7\tsix\n");
-    expect(hosts).toMatch(/^\d+\.\d+\.\d+\.\d+\tgateway$/m);
-  });
-});
-
-describe("ports", () => {
-  test("a free port is chosen on loopback, and answers", async () => {
-    const { host, port } = nodes.served.port(7001);
-    expect(host).toBe("127.0.0.1");
-    const socket = connect(port, host);
-    const [answer] = (await once(socket, "data")) as [Buffer];
-    socket.destroy();
-    expect(answer.toString()).toBe("tcp");
-  });
-
-  test("udp too", async () => {
-    const { host, port } = nodes.served.port(7000);
-    const socket = createSocket("udp4");
-    socket.send("ping", port, host);
-    const [answer] = (await once(socket, "message")) as [Buffer];
-    socket.close();
-    expect(answer.toString()).toBe("udp ping");
-  });
-
-  test("a fixed port is that port, an address that address", () => {
-    expect(nodes.served.port(7002)).toEqual({ host: "127.0.0.1", port: fixedPort });
-    expect(nodes.served.port(7003).host).toBe("0.0.0.0");
-  });
-
-  test("a port that was not declared is a declaration's error that says what to add", () => {
-    expect(() => nodes.served.port(9)).toThrow(/publishes no port 9; add 9 to its ports/);
-    expect(() => nodes.bridged.port(7001)).toThrow(/publishes no port 7001/);
+    test("a port that was not declared is a declaration's error that says what to add", () => {
+      expect(() => nodes.served.port(9)).toThrow(/publishes no port 9; add 9 to its ports/);
+      expect(() => nodes.bridged.port(7001)).toThrow(/publishes no port 7001/);
+    });
   });
 });

@@ -190,7 +190,7 @@ export class DockerNode extends ShellNode implements ContainerNode {
       status: State.Status as ContainerState["status"],
       exitCode: State.ExitCode,
       oomKilled: State.OOMKilled,
-      health: (State.Health?.Status as ContainerState["health"] | undefined) ?? "none",
+      health: (State.Health?.Status as ContainerState["health"] | "" | undefined) || "none",
     };
   }
 
