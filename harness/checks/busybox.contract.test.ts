@@ -1,5 +1,6 @@
 // Decides that busybox's tools alone, as in Alpine, show the checks about the system what Debian's show them, in a real container.
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { debian } from "../../fixtures/debian.ts";
 import type { Probe } from "../model/check.ts";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
@@ -9,6 +10,7 @@ import { openStage, type Stage } from "../vitest/stage.ts";
 import { groupEntry, groupsOf, userEntry } from "./account.ts";
 import { cronEntries } from "./cron.ts";
 import { httpExchange } from "./http-exchange.ts";
+import { machineName } from "./kernel.ts";
 import { moduleFacts } from "./module.ts";
 import { mountFacts } from "./mount.ts";
 import { interfaceFacts, routes } from "./network-facts.ts";
@@ -17,6 +19,7 @@ import { packageFacts } from "./package-facts.ts";
 import { modifiedFiles } from "./package-verify.ts";
 import { passwordState } from "./password.ts";
 import { passwordAge } from "./password-age.ts";
+import { echoes } from "./ping.ts";
 import { listeners } from "./port.ts";
 import { socketHolders } from "./port-holders.ts";
 import { openFiles, processEnvironment, processLimits } from "./process-inside.ts";
@@ -25,12 +28,18 @@ import { reachable } from "./reach.ts";
 import { repositoryFacts } from "./repository.ts";
 import { serviceFacts } from "./service-facts.ts";
 import { amiss, systemLab } from "./testing/system-lab.ts";
+import { unixListeners } from "./unix-socket.ts";
 
 // In a network without name servers, so that what is not resolved is so at once.
 const environment = defineEnvironment("busybox-checks", {
   networks: { quiet: { internal: true } },
   nodes: {
-    plain: container({ image: systemLab, idle: true, networks: ["quiet"], dnsOptions: ["timeout:1", "attempts:1"] }),
+    plain: container({
+      image: systemLab(debian),
+      idle: true,
+      networks: ["quiet"],
+      dnsOptions: ["timeout:1", "attempts:1"],
+    }),
   },
 });
 
@@ -62,6 +71,9 @@ const probes: readonly [Probe<never, unknown>, unknown][] = [
   [serviceFacts, "sysv cron"],
   [processesNamed, "sleep"],
   [listeners, "tcp/8123"],
+  [unixListeners, "all"],
+  [echoes, "127.0.0.1"],
+  [machineName, "machine"],
   [mountFacts, "/proc"],
   [moduleFacts, "overlay"],
   [userEntry, "games"],

@@ -147,6 +147,8 @@ test.each([
   ["is at least 2g", fs.isAtLeast("2g"), false, "1509990400 bytes"],
   ["has 900m free", fs.hasFree("900m"), true, "1009336320 bytes"],
   ["has 1g free", fs.hasFree("1g"), false, "1009336320 bytes"],
+  ["has 60% free", fs.hasFree("60%"), true, "66.8%"],
+  ["has 70% free", fs.hasFree("70%"), false, "66.8%"],
   ["has 83091 inodes free", fs.hasFreeInodes(83091), true, "83091 inodes"],
   ["has 90000 inodes free", fs.hasFreeInodes(90000), false, "83091 inodes"],
 ])("file system / %s: %s", (predicate, check, met, seen) => {

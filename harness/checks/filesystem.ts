@@ -51,8 +51,19 @@ export function filesystem(target: string) {
         ),
       );
     },
-    /** So much that a user other than root may still write. */
-    hasFree: (size: Size) => free(`has ${size} free`, "freeBytes", sizeBytes(size), "bytes"),
+    /** So much that a user other than root may still write; or so many hundredths of the whole. @example filesystem("/").hasFree("20%") */
+    hasFree(wanted: Size | `${number}%`) {
+      if (!wanted.endsWith("%")) return free(`has ${wanted} free`, "freeBytes", sizeBytes(wanted), "bytes");
+      const share = Number(wanted.slice(0, -1));
+      requireSubject(share >= 0 && share <= 100, `"${wanted}" is not a share`, 'write it as in "20%"');
+      return ask(`has ${wanted} free`, (seen) =>
+        verdict(
+          seen !== undefined && seen.freeBytes >= (seen.bytes * share) / 100,
+          `${wanted} or more`,
+          seen === undefined ? nothing : `${((seen.freeBytes / seen.bytes) * 100).toFixed(1)}%`,
+        ),
+      );
+    },
     /** Room for so many new files. A file system without a fixed number of inodes says 0. */
     hasFreeInodes: (count: number) => free(`has ${count} inodes free`, "freeInodes", count, "inodes"),
     /**

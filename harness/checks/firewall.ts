@@ -15,8 +15,17 @@ const listings: Readonly<Record<FirewallTool, string>> = {
   ip6tables: "ip6tables-save",
 };
 
-/** Subject: the tool. Answer: its listing, a rule a line, without counters and comments. */
-export const firewallRules: Probe<FirewallTool, readonly string[]> = {
+export interface FirewallLine {
+  /** Of iptables `nat`; of nft its family, too: `inet filter`. Empty outside of any. */
+  readonly table: string;
+  /** Empty outside of any. */
+  readonly chain: string;
+  /** Without counters. */
+  readonly text: string;
+}
+
+/** Subject: the tool. Answer: its listing, line by line, without comments and empty lines. */
+export const firewallRules: Probe<FirewallTool, readonly FirewallLine[]> = {
   name: "packet filter",
   // An empty listing is silence: that the tool says its version shows that it is one.
   script: (tools) =>
@@ -34,7 +43,7 @@ export const firewallRules: Probe<FirewallTool, readonly string[]> = {
       if (!/^(nftables|ip6?tables) v\d/.test(version) || listing === undefined)
         return unreadable(`${tool} --version`, { ...output, stdout: bytes });
       if (words !== "0") return failedProbe("cannot see the packet filter", listing.trim());
-      return listing
+      const lines = listing
         .split("\n")
         .map((line) =>
           line
@@ -43,32 +52,92 @@ export const firewallRules: Probe<FirewallTool, readonly string[]> = {
             .trim(),
         )
         .filter((line) => line !== "" && !line.startsWith("#"));
+      return tool === "nft" ? placeNft(lines) : placeIptables(lines);
     });
   },
 };
 
+/** `table inet filter {`, in it `chain input {`; a set or a map is none. */
+function placeNft(lines: readonly string[]): readonly FirewallLine[] {
+  const open: string[] = [];
+  return lines.map((text) => {
+    if (text === "}") open.pop();
+    const named = (word: string) => open.find((each) => each.startsWith(`${word} `))?.slice(word.length + 1) ?? "";
+    const line = { table: named("table"), chain: named("chain"), text };
+    if (text.endsWith("{")) open.push(text.slice(0, -1).trim());
+    return line;
+  });
+}
+
+/** `*filter`, then chains with their policies, `:INPUT DROP`, then rules, `-A INPUT …`, up to `COMMIT`. */
+function placeIptables(lines: readonly string[]): readonly FirewallLine[] {
+  let table = "";
+  return lines.map((text) => {
+    if (text.startsWith("*")) table = text.slice(1);
+    const line = { table, chain: /^(?::|-A )(\S+)/.exec(text)?.[1] ?? "", text };
+    if (text === "COMMIT") table = "";
+    return line;
+  });
+}
+
+export interface FirewallPlace {
+  /** Of iptables its name, `nat`; of nft its name with its family or without: `inet filter`, `filter`. */
+  readonly table?: string;
+  readonly chain?: string;
+}
+
 /**
  * The packet filter's rules, as the tool lists them.
  * @example await expect(gateway).toMeet(firewall("nft").hasRule("tcp dport 22 accept"));
+ * @example await expect(gateway).toMeet(firewall("nft").hasPolicy("input", "drop", { table: "inet filter" }));
  * @example await expect(gateway).toMeet(firewall("iptables").hasRule("-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT"));
  */
 export function firewall(tool: FirewallTool = "nft") {
-  const ask = about<Node, readonly string[]>({
+  const ask = about<Node, readonly FirewallLine[]>({
     subject: `packet filter (${tool})`,
     command: listings[tool],
     observe: (node) => node.observe(firewallRules, tool),
   });
   return {
-    /** A line of the listing is this text, or has this pattern: rules, and chains with their policies. */
-    hasRule: (wanted: Wanted) =>
-      ask(`has the rule ${sayWanted(wanted)}`, (seen) =>
-        verdict(
-          seen.some((line) => (typeof wanted === "string" ? line === wanted : occurs(wanted, line))),
+    /**
+     * A line of the listing, in this table and chain where they are given, is this text, or has this pattern.
+     * @example firewall("iptables").hasRule(/-j MASQUERADE/, { table: "nat", chain: "POSTROUTING" })
+     */
+    hasRule: (wanted: Wanted, place: FirewallPlace = {}) =>
+      ask(`has the rule ${sayWanted(wanted)}${sayPlace(place)}`, (seen) => {
+        const there = seen.filter((line) => isIn(place, line));
+        return verdict(
+          there.some(({ text }) => (typeof wanted === "string" ? text === wanted : occurs(wanted, text))),
           sayWanted(wanted),
-          seen.slice(0, 20).join("; ") || "no rules",
-        ),
-      ),
-    hasNoRules: () =>
-      ask("has no rules", (seen) => verdict(seen.length === 0, "no rules", seen.slice(0, 20).join("; ") || "no rules")),
+          sayLines(there),
+        );
+      }),
+    /** What becomes of a packet that no rule of this chain decides: `accept`, `drop`, in whichever case. */
+    hasPolicy: (chain: string, policy: string, { table }: Pick<FirewallPlace, "table"> = {}) =>
+      ask(`has policy ${policy} in chain ${chain}${sayPlace(table === undefined ? {} : { table })}`, (seen) => {
+        const there = seen.filter((line) => isIn({ chain, ...(table === undefined ? {} : { table }) }, line));
+        const policies = there.flatMap(
+          ({ text }) => /^:\S+ (\S+)|\bpolicy (\w+);/.exec(text)?.slice(1).filter(Boolean) ?? [],
+        );
+        const met = policies.length > 0 && policies.every((each) => each.toLowerCase() === policy.toLowerCase());
+        return verdict(met, policy, policies.join(", ") || "no such chain, or one without a policy");
+      }),
+    hasNoRules: () => ask("has no rules", (seen) => verdict(seen.length === 0, "no rules", sayLines(seen))),
   };
+}
+
+function isIn({ table, chain }: FirewallPlace, line: FirewallLine): boolean {
+  return (
+    (table === undefined || line.table === table || line.table.replace(/^\S+ /, "") === table) &&
+    (chain === undefined || line.chain === chain)
+  );
+}
+
+function sayPlace({ table, chain }: FirewallPlace): string {
+  return `${table === undefined ? "" : ` in table ${table}`}${chain === undefined ? "" : ` in chain ${chain}`}`;
+}
+
+function sayLines(lines: readonly FirewallLine[]): string {
+  const told = lines.slice(0, 20).map(({ text }) => text);
+  return told.join("; ") || "no rules";
 }

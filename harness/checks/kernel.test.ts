@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { DeclarationError, ObservationError } from "../model/errors.ts";
-import { hasWord, isAtLeast, kernel, sysctl, sysctlPath } from "./kernel.ts";
+import { probeContract } from "./contract.ts";
+import { hasWord, isAtLeast, kernel, machineName, sysctl, sysctlPath } from "./kernel.ts";
 
 const release = "6.1.0-56-cloud-amd64";
 const commandLine = 'root=UUID=11111111-2222-3333-4444-555555555555 ro console=ttyS0 quiet dyndbg="file a.c +p"';
@@ -89,4 +90,15 @@ test("this machine's kernel and parameters are seen; what cannot be read is no a
   expect(none).toBeUndefined();
   await expect(sysctl("net.ipv4").is(1).observe(node)).rejects.toThrow(ObservationError);
   await node.close();
+});
+
+describe("the architecture", () => {
+  probeContract(hostNode, { probe: machineName, subject: "machine", tools: ["uname"] });
+
+  test("its sentence", () => {
+    const check = kernel().hasArchitecture("x86_64");
+    expect(check).toMatchObject({ title: "kernel has architecture x86_64", command: "uname -m" });
+    expect(check.judge("x86_64")).toMatchObject({ met: true });
+    expect(check.judge("aarch64")).toEqual({ met: false, expected: "x86_64", seen: "aarch64" });
+  });
 });

@@ -1,10 +1,11 @@
 // Decides which sentences can be said about the running kernel: version, command line, taint, parameters. All are files of /proc.
 // A container has the kernel of its carrier: asked of one, most of these speak of the other.
+import type { Probe } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
 import { fileContents } from "./file-bytes.ts";
 import { versionMatches } from "./package.ts";
 import { about, requireSubject, verdict } from "./question.ts";
-import { failedProbe } from "./unanswered.ts";
+import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 import { occurs, sayWanted, type Wanted } from "./wanted.ts";
 
 /** The kernel's taint flags by bit (Documentation/admin-guide/tainted-kernels). */
@@ -14,6 +15,18 @@ const taints = [
   ...["staging driver", "workaround for a firmware bug", "out-of-tree module", "unsigned module", "soft lockup"],
   ...["live patched", "distribution's flag", "randomised structures", "in-kernel test run"],
 ];
+
+/** Subject: anything. Answer: what `uname -m` says. */
+export const machineName: Probe<string, string> = {
+  name: "uname -m",
+  script: () => "LC_ALL=C uname -m",
+  parse(output, subjects) {
+    requireTool(output, "uname", "the machine's architecture");
+    const said = output.stdout.toString("utf8").trim();
+    if (output.status !== 0 || !/^[a-z][\w.-]*$/.test(said)) throw unreadable("uname -m", output);
+    return subjects.map(() => said);
+  },
+};
 
 /** @example await expect(soe).toMeet(all(kernel().isAtLeast("6.1"), kernel().hasArgument("quiet"), kernel().isNotTainted())); */
 export function kernel() {
@@ -30,6 +43,13 @@ export function kernel() {
       requireSubject(/^\d+(\.\d+)*$/.test(wanted), `"${wanted}" is not a version`, 'write numbers, as in "6.1"');
       return version(`is at least ${wanted}`, (seen) => verdict(isAtLeast(seen, wanted), `${wanted} or newer`, seen));
     },
+    /** The machine's word for it, of a container its carrier's: `x86_64`, `aarch64`. @example kernel().hasArchitecture("aarch64") */
+    hasArchitecture: (wanted: string) =>
+      about<Node, string>({
+        subject: "kernel",
+        command: "uname -m",
+        observe: (node) => node.observe(machineName, "machine"),
+      })(`has architecture ${wanted}`, (seen) => verdict(seen === wanted, wanted, seen)),
     /** One of the command line's words is this text, or has this pattern. @example kernel().hasArgument("console=ttyS0") */
     hasArgument: (wanted: Wanted) =>
       commandLine(`has argument ${typeof wanted === "string" ? wanted : sayWanted(wanted)}`, (seen) =>

@@ -12,11 +12,15 @@ export interface InterfaceFacts {
   readonly mtu: number;
   /** `02:42:ac:11:00:03`; empty where it has none. */
   readonly mac: string;
+  /** Megabits a second, where its driver says so: a virtual one mostly does not. */
+  readonly speed?: number;
+  /** The bridge, bond, team or VRF that it is a part of. */
+  readonly master?: string;
   /** With the length of the prefix: `172.17.0.3/16`, `fe80::42/64`. */
   readonly addresses: readonly string[];
 }
 
-const attributes = ["operstate", "mtu", "address", "flags"] as const;
+const attributes = ["operstate", "mtu", "address", "flags", "speed", "ifindex", "master/ifindex"] as const;
 
 /** Subject: an interface's name. Answer: `undefined` where there is none. */
 export const interfaceFacts: Probe<string, InterfaceFacts | undefined> = {
@@ -32,7 +36,7 @@ if command -v ip >/dev/null; then ip -o addr; else grep -sH '' /proc/net/fib_tri
     const [files, listed] = readFrames("interfaces", output, 2);
     const held = new Map<string, Map<string, string>>();
     for (const [, name = "", attribute = "", value = ""] of (files?.bytes.toString("utf8") ?? "").matchAll(
-      /^\/sys\/class\/net\/([^/]+)\/(\w+):(.*)$/gm,
+      /^\/sys\/class\/net\/([^/]+)\/((?:master\/)?\w+):(.*)$/gm,
     ))
       held.set(name, (held.get(name) ?? new Map<string, string>()).set(attribute, value));
     if (!held.has("lo")) throw unreadable("grep /sys/class/net", output);
@@ -43,12 +47,17 @@ if command -v ip >/dev/null; then ip -o addr; else grep -sH '' /proc/net/fib_tri
       const found = held.get(name);
       if (found === undefined) return undefined;
       const state = found.get("operstate") ?? "";
+      const speed = Number(found.get("speed") ?? -1);
+      const master = found.get("master/ifindex");
+      const [over] = [...held].find(([, each]) => master !== undefined && each.get("ifindex") === master) ?? [];
       const on = (Number.parseInt(found.get("flags") ?? "0", 16) & 1) === 1;
       return {
         up: on && (state === "up" || state === "unknown"),
         state,
         mtu: Number(found.get("mtu")),
         mac: found.get("address") ?? "",
+        ...(speed > 0 ? { speed } : {}),
+        ...(over === undefined ? {} : { master: over }),
         addresses: addresses.get(name) ?? [],
       };
     });

@@ -9,7 +9,7 @@ import { DeclarationError, ObservationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
 import { framed } from "./frames.ts";
 import { address, networkInterface, route } from "./network.ts";
-import { interfaceFacts, readIpAddresses, readKernelAddresses, routes } from "./network-facts.ts";
+import { type InterfaceFacts, interfaceFacts, readIpAddresses, readKernelAddresses, routes } from "./network-facts.ts";
 import { reachable } from "./reach.ts";
 
 const files = `/sys/class/net/eth0/operstate:up
@@ -98,6 +98,29 @@ describe("interfaces", () => {
   });
 
   const eth0 = { up: true, state: "up", mtu: 1500, mac: "02:42:ac:11:00:03", addresses: ["172.17.0.3/16"] };
+  test("speed, where it is told, and what it is a part of", () => {
+    const more = `${files}/sys/class/net/eth0/speed:10000
+/sys/class/net/br0/speed:-1
+/sys/class/net/eth0/ifindex:2
+/sys/class/net/br0/ifindex:3
+/sys/class/net/eth0/master/ifindex:3
+`;
+    const stdout = framed([
+      [more, "files"],
+      [byIp, "0"],
+    ]);
+    const [seen, bridge] = interfaceFacts.parse({ status: 0, stdout, stderr: "" }, ["eth0", "br0"]) as InterfaceFacts[];
+    expect(seen).toEqual({ ...eth0, speed: 10000, master: "br0" });
+    expect(bridge).not.toHaveProperty("speed");
+    const eth = networkInterface("eth0");
+    expect(eth.hasSpeed(10000).judge(seen)).toMatchObject({ met: true });
+    expect(eth.hasSpeed(1000).judge(seen)).toMatchObject({ met: false, seen: expect.stringContaining("10000 Mb/s") });
+    expect(eth.hasSpeed(1000).judge(eth0)).toMatchObject({ met: false, seen: "its driver does not say" });
+    expect(eth.isPartOf("br0").judge(seen)).toMatchObject({ met: true });
+    expect(eth.isPartOf("br1").judge(seen)).toMatchObject({ met: false, seen: expect.stringContaining("part of br0") });
+    expect(eth.isPartOf("br0").judge(undefined)).toMatchObject({ met: false });
+  });
+
   test("sentences", () => {
     const eth = networkInterface("eth0");
     for (const check of [

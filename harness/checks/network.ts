@@ -25,6 +25,18 @@ export function networkInterface(name: string) {
     /** In whichever case. @example networkInterface("eth0").hasMac("02:00:00:00:00:01") */
     hasMac: (mac: string) =>
       ask(`has MAC ${mac}`, (seen) => verdict(seen?.mac.toLowerCase() === mac.toLowerCase(), mac, sayInterface(seen))),
+    /** Megabits a second, as its driver says; of one that does not say, it is not met. @example networkInterface("eth0").hasSpeed(1000) */
+    hasSpeed: (megabits: number) =>
+      ask(`has speed ${megabits} Mb/s`, (seen) =>
+        verdict(
+          seen?.speed === megabits,
+          `${megabits} Mb/s`,
+          seen !== undefined && seen.speed === undefined ? "its driver does not say" : sayInterface(seen),
+        ),
+      ),
+    /** Is a part of this bridge, bond, team or VRF. @example networkInterface("eth1").isPartOf("bond0") */
+    isPartOf: (master: string) =>
+      ask(`is part of ${master}`, (seen) => verdict(seen?.master === master, master, sayInterface(seen))),
     /** Has this address; where a prefix is written, with this prefix. @example networkInterface("eth0").hasAddress("10.0.0.7/24") */
     hasAddress(address: string) {
       const [bare = "", prefix] = address.split("/");
@@ -130,7 +142,9 @@ export function address(target: string, { from }: AddressOptions = {}) {
 
 function sayInterface(seen: InterfaceFacts | undefined): string {
   if (seen === undefined) return "there is no such interface";
-  return `${seen.state}${seen.up ? "" : " (not up)"}, mtu ${seen.mtu}, ${seen.mac || "no MAC"}, ${seen.addresses.join(", ") || "no address"}`;
+  const { state, up, mtu, mac, speed, master, addresses } = seen;
+  const more = `${speed === undefined ? "" : `, ${speed} Mb/s`}${master === undefined ? "" : `, part of ${master}`}`;
+  return `${state}${up ? "" : " (not up)"}, mtu ${mtu}, ${mac || "no MAC"}${more}, ${addresses.join(", ") || "no address"}`;
 }
 
 function sayRoutes(seen: readonly Route[]): string {

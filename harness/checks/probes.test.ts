@@ -19,6 +19,7 @@ const subjects: Readonly<Record<string, unknown>> = {
   checkState: "/dev/vda1",
   cronEntries: "all",
   dnsRecords: { server: "127.0.0.1", name: "a.example", type: "A" },
+  echoes: "127.0.0.1",
   fileAttributes: "/etc/passwd",
   fileContents: "/etc/passwd",
   "fileDigest.md5": "/etc/passwd",
@@ -42,6 +43,7 @@ const subjects: Readonly<Record<string, unknown>> = {
   journalLines: {},
   listeners: "tcp/22",
   loaderDirectories: "loader",
+  machineName: "machine",
   managerFacts: "system",
   mislabelledFiles: { path: "/etc", recursive: false },
   modifiedFiles: "bash",
@@ -75,6 +77,7 @@ const subjects: Readonly<Record<string, unknown>> = {
   synchronisation: "clock",
   unitFacts: "ssh.service",
   userEntry: "root",
+  unixListeners: "all",
 };
 
 /** Probes that no program's absence can break here, and why. */

@@ -6,7 +6,7 @@ import { framed } from "./frames.ts";
 import { process as processCheck } from "./process.ts";
 import { openFiles, processEnvironment, processLimits, readLimits } from "./process-inside.ts";
 
-const facts = { pid: 7, parent: 1, name: "web", args: ["/bin/web"], uid: 0 };
+const facts = { pid: 7, parent: 1, name: "web", args: ["/bin/web"], uid: 0, gid: 0, memory: 0 };
 
 test("environment: values may hold = and line breaks", () => {
   const output = { status: 0, stdout: framed([["A=1\0B=x=y\nz\0", "0"]]), stderr: "" };

@@ -12,6 +12,10 @@ export interface ProcessFacts {
   readonly args: readonly string[];
   /** Effective user id. */
   readonly uid: number;
+  /** Effective group id. */
+  readonly gid: number;
+  /** Memory of its own and shared that is resident, in bytes; 0 for a thread of the kernel. */
+  readonly memory: number;
 }
 
 /** Subject: a name. Answer: the processes that go by it; zombies are not among them. */
@@ -23,7 +27,7 @@ export const processesNamed: Probe<string, readonly ProcessFacts[]> = {
 command -v grep >/dev/null || exit 127
 read -r self _ </proc/self/stat
 printf '%s %s\\0' "$$" "$self"
-grep -sHE '^(Name|State|PPid|Uid):' /proc/[0-9]*/status
+grep -sHE '^(Name|State|PPid|Uid|Gid|VmRSS):' /proc/[0-9]*/status
 printf '\\0'
 grep -saHz '' /proc/[0-9]*/cmdline
 exit 0`,
@@ -71,10 +75,11 @@ function readStatuses(text: string, args: ReadonlyMap<number, readonly string[]>
     else known[key] = value;
   }
   const table = new Map<number, ProcessFacts>();
-  for (const [pid, { Name = "", State = "", PPid, Uid = "" }] of fields) {
+  for (const [pid, { Name = "", State = "", PPid, Uid = "", Gid = "", VmRSS = "0 kB" }] of fields) {
     if (/^[ZX]/.test(State)) continue;
-    const uid = Number(Uid.split("\t")[1]);
-    table.set(pid, { pid, parent: Number(PPid), name: Name, args: args.get(pid) ?? [], uid });
+    const [uid, gid] = [Number(Uid.split("\t")[1]), Number(Gid.split("\t")[1])];
+    const memory = Number.parseInt(VmRSS, 10) * 1024;
+    table.set(pid, { pid, parent: Number(PPid), name: Name, args: args.get(pid) ?? [], uid, gid, memory });
   }
   return table;
 }

@@ -10,7 +10,7 @@ import { type ProcessFacts, processesNamed } from "./process-table.ts";
 
 describe("what grep found in /proc of a Debian 12 container is read", () => {
   const status = (pid: number, name: string, state: string, parent: number, uid: number) =>
-    `/proc/${pid}/status:Name:\t${name}\n/proc/${pid}/status:State:\t${state}\n/proc/${pid}/status:PPid:\t${parent}\n/proc/${pid}/status:Uid:\t${uid}\t${uid}\t${uid}\t${uid}\n`;
+    `/proc/${pid}/status:Name:\t${name}\n/proc/${pid}/status:State:\t${state}\n/proc/${pid}/status:PPid:\t${parent}\n/proc/${pid}/status:Uid:\t${uid}\t${uid}\t${uid}\t${uid}\n/proc/${pid}/status:Gid:\t${uid}\t${uid}\t${uid}\t${uid}\n/proc/${pid}/status:VmRSS:\t     912 kB\n`;
   const recorded = (more = "", args = "") => ({
     status: 0,
     stderr: "",
@@ -21,7 +21,7 @@ describe("what grep found in /proc of a Debian 12 container is read", () => {
 
   test("processes by name, without the shells that asked", () => {
     expect(processesNamed.parse(recorded(), ["sleep", "sh", "nosuch"])).toEqual([
-      [{ pid: 1, parent: 0, name: "sleep", args: ["sleep", "infinity"], uid: 0 }],
+      [{ pid: 1, parent: 0, name: "sleep", args: ["sleep", "infinity"], uid: 0, gid: 0, memory: 912 * 1024 }],
       [],
       [],
     ]);
@@ -82,6 +82,8 @@ const daemon = (facts: Partial<ProcessFacts> = {}): ProcessFacts => ({
   name: "sshd",
   args: ["/usr/sbin/sshd", "-D", "-f", "/etc/x y"],
   uid: 33,
+  gid: 34,
+  memory: 5 * 1024 * 1024,
   ...facts,
 });
 
@@ -90,7 +92,7 @@ test("judges", () => {
   expect(sshd.isRunning().judge([daemon()])).toEqual({
     met: true,
     expected: "at least one",
-    seen: "1 running (pid 7, uid 33: /usr/sbin/sshd -D -f '/etc/x y')",
+    seen: "1 running (pid 7, uid 33, gid 34: /usr/sbin/sshd -D -f '/etc/x y')",
   });
   expect(sshd.isRunning().judge([])).toMatchObject({ met: false, seen: "none runs" });
   expect(sshd.hasCount(2).judge([daemon(), daemon()])).toMatchObject({ met: true });
@@ -99,21 +101,39 @@ test("judges", () => {
   expect(sshd.hasArguments("-f", "/etc/x y").judge([daemon()])).toMatchObject({ met: true });
   expect(sshd.hasArguments("-D", "/etc/x y").judge([daemon()])).toMatchObject({ met: false });
   expect(sshd.hasArguments("/usr/sbin/sshd").judge([daemon()])).toMatchObject({ met: false });
-  expect(sshd.runsAs(33).judge({ processes: [daemon()], user: undefined })).toMatchObject({ met: true });
-  expect(sshd.runsAs(33).judge({ processes: [daemon(), daemon({ uid: 0 })], user: undefined })).toMatchObject({
+  expect(sshd.runsAs(33).judge({ processes: [daemon()], id: 33 })).toMatchObject({ met: true });
+  expect(sshd.runsAs(33).judge({ processes: [daemon(), daemon({ uid: 0 })], id: 33 })).toMatchObject({
     met: false,
   });
-  expect(sshd.runsAs(33).judge({ processes: [], user: undefined })).toMatchObject({ met: false, seen: "none runs" });
-  const www = { uid: 33, gid: 33, gecos: "", home: "/", shell: "/bin/sh" };
-  expect(sshd.runsAs("www").judge({ processes: [daemon()], user: www })).toMatchObject({
+  expect(sshd.runsAs(33).judge({ processes: [], id: 33 })).toMatchObject({ met: false, seen: "none runs" });
+  expect(sshd.runsAs("www").judge({ processes: [daemon()], id: 33 })).toMatchObject({
     met: true,
     expected: "user www (uid 33)",
   });
-  expect(sshd.runsAs("www").judge({ processes: [daemon()], user: { ...www, uid: 34 } })).toMatchObject({ met: false });
-  expect(sshd.runsAs("www").judge({ processes: [daemon()], user: undefined })).toMatchObject({
+  expect(sshd.runsAs("www").judge({ processes: [daemon()], id: 34 })).toMatchObject({ met: false });
+  expect(sshd.runsAs("www").judge({ processes: [daemon()], id: undefined })).toMatchObject({
     met: false,
     seen: expect.stringMatching(/^there is no user www; 1 running/),
   });
+});
+
+test("judges groups, memory and parents", () => {
+  const sshd = processCheck("sshd");
+  expect(sshd.runsInGroup("ops").judge({ processes: [daemon()], id: 34 })).toMatchObject({
+    met: true,
+    expected: "group ops (gid 34)",
+  });
+  expect(sshd.runsInGroup(0).judge({ processes: [daemon()], id: 0 })).toMatchObject({ met: false });
+  expect(sshd.usesAtMost("5m").judge([daemon()])).toMatchObject({ met: true });
+  expect(sshd.usesAtMost("4m").judge([daemon(), daemon({ memory: 1 })])).toMatchObject({ met: false });
+  expect(sshd.usesAtMost("4m").judge([])).toMatchObject({ met: false, seen: "none runs" });
+  const child = sshd.isChildOf("init");
+  expect(child.judge({ processes: [daemon()], parents: [daemon({ pid: 1 })] })).toMatchObject({ met: true });
+  expect(child.judge({ processes: [daemon({ parent: 9 })], parents: [daemon({ pid: 1 })] })).toMatchObject({
+    met: false,
+    seen: "pid 7 of 9",
+  });
+  expect(child.judge({ processes: [], parents: [] })).toMatchObject({ met: false });
 });
 
 test.each(["", "/usr/sbin/sshd", "a\0b"])("%j is refused as a process name", (name) => {

@@ -1,8 +1,9 @@
 // Decides which sentences can be said about processes. A process goes by the kernel's name for it or by its program's.
 import type { Probe } from "../model/check.ts";
+import { type Size, sayBytes, sizeBytes } from "../model/duration.ts";
 import { sayCommand } from "../model/exec.ts";
 import type { Node } from "../model/node.ts";
-import { type UserEntry, userEntry } from "./account.ts";
+import { groupEntry, userEntry } from "./account.ts";
 import { labelMatches } from "./file-label.ts";
 import {
   type Limit,
@@ -45,6 +46,24 @@ export function process(name: string) {
         return processes.map((each, index) => ({ process: each, inside: answers[index] as Answer }));
       },
     });
+  /** Ids are compared; a name is looked up on the node. */
+  const owned = (kind: "user" | "group", wanted: string | number) =>
+    about<Node, { processes: readonly ProcessFacts[]; id: number | undefined }>({
+      subject,
+      command: `ps -o euser,euid,egroup,egid,args -C ${sayWord(name)}`,
+      async observe(node) {
+        const [processes, id] = await Promise.all([node.observe(processesNamed, name), idOf(node, kind, wanted)]);
+        return { processes, id };
+      },
+    })(`runs ${kind === "user" ? "as" : "in group"} ${wanted}`, ({ processes, id }) =>
+      verdict(
+        processes.length > 0 && id !== undefined && processes.every((each) => each[idOfKind[kind]] === id),
+        typeof wanted === "number" || id === undefined
+          ? `${kind} ${wanted}`
+          : `${kind} ${wanted} (${idOfKind[kind]} ${id})`,
+        `${id === undefined ? `there is no ${kind} ${wanted}; ` : ""}${sayProcesses(processes)}`,
+      ),
+    );
   return {
     isRunning: () => ask("is running", (seen) => verdict(seen.length > 0, "at least one", sayProcesses(seen))),
     hasCount: (count: number) =>
@@ -53,25 +72,39 @@ export function process(name: string) {
      * At least one runs, and all that do have this effective user. A number is compared with the id; a name is looked up on
      * the node.
      */
-    runsAs(user: string | number) {
-      return about<Node, { processes: readonly ProcessFacts[]; user: UserEntry | undefined }>({
+    runsAs: (user: string | number) => owned("user", user),
+    /** As `runsAs`, of the effective group. */
+    runsInGroup: (group: string | number) => owned("group", group),
+    /** At least one runs, and the resident memory of each is no more than this: what it shares with others counts for each. */
+    usesAtMost(size: Size) {
+      const most = sizeBytes(size);
+      return ask(`uses at most ${size}`, (seen) =>
+        verdict(
+          seen.length > 0 && seen.every(({ memory }) => memory <= most),
+          `${size} or less`,
+          seen.map(({ pid, memory }) => `pid ${pid}: ${sayBytes(memory)}`).join("; ") || "none runs",
+        ),
+      );
+    },
+    /** At least one runs, and each was started by a process of this name, or taken over by it. @example process("worker").isChildOf("celery") */
+    isChildOf(parent: string) {
+      return about<Node, { processes: readonly ProcessFacts[]; parents: readonly ProcessFacts[] }>({
         subject,
-        command: `ps -o euser,euid,args -C ${sayWord(name)}`,
+        command: `pgrep -x ${sayWord(name.slice(0, 15))} -P "$(pgrep -d, -x ${sayWord(parent.slice(0, 15))})"`,
         async observe(node) {
-          const [processes, entry] = await Promise.all([
+          const [processes, parents] = await Promise.all([
             node.observe(processesNamed, name),
-            typeof user === "string" ? node.observe(userEntry, user) : undefined,
+            node.observe(processesNamed, parent),
           ]);
-          return { processes, user: entry };
+          return { processes, parents };
         },
-      })(`runs as ${user}`, ({ processes, user: entry }) => {
-        const uid = typeof user === "number" ? user : entry?.uid;
-        return verdict(
-          processes.length > 0 && uid !== undefined && processes.every((each) => each.uid === uid),
-          typeof user === "number" || uid === undefined ? `user ${user}` : `user ${user} (uid ${uid})`,
-          `${uid === undefined ? `there is no user ${user}; ` : ""}${sayProcesses(processes)}`,
-        );
-      });
+      })(`is a child of ${parent}`, ({ processes, parents }) =>
+        verdict(
+          processes.length > 0 && processes.every((each) => parents.some(({ pid }) => pid === each.parent)),
+          `parent ${parent}`,
+          processes.map(({ pid, parent: of }) => `pid ${pid} of ${of}`).join("; ") || "none runs",
+        ),
+      );
     },
     /**
      * At least one runs, and all that do have this SELinux domain: a type alone, or a whole context. Skipped where the node's
@@ -179,6 +212,14 @@ function sayInside<Answer>(seen: readonly Inside<Answer>[], say: (inside: Answer
   return seen.map(({ process: { pid }, inside }) => `pid ${pid}: ${say(inside)}`).join("; ") || "none runs";
 }
 
+const idOfKind = { user: "uid", group: "gid" } as const;
+
+async function idOf(node: Node, kind: "user" | "group", wanted: string | number): Promise<number | undefined> {
+  if (typeof wanted === "number") return wanted;
+  if (kind === "user") return (await node.observe(userEntry, wanted))?.uid;
+  return (await node.observe(groupEntry, wanted))?.gid;
+}
+
 function hasRun(args: readonly string[], wanted: readonly string[]): boolean {
   return args.some((_, start) => wanted.length > 0 && wanted.every((word, index) => args[start + index] === word));
 }
@@ -186,9 +227,9 @@ function hasRun(args: readonly string[], wanted: readonly string[]): boolean {
 function sayProcesses(seen: readonly ProcessFacts[]): string {
   if (seen.length === 0) return "none runs";
   const most = 5;
-  const told = seen.slice(0, most).map(({ pid, uid, args, name }) => {
+  const told = seen.slice(0, most).map(({ pid, uid, gid, args, name }) => {
     const [program, ...rest] = args;
-    return `pid ${pid}, uid ${uid}: ${(program === undefined ? `[${name}]` : sayCommand([program, ...rest])).slice(0, 120)}`;
+    return `pid ${pid}, uid ${uid}, gid ${gid}: ${(program === undefined ? `[${name}]` : sayCommand([program, ...rest])).slice(0, 120)}`;
   });
   return `${seen.length} running (${told.join("; ")}${seen.length > most ? "; …" : ""})`;
 }

@@ -1,6 +1,7 @@
-// Decides that the checks about the system say what is the case in a real container: packages of dpkg and rpm, services of OpenRC, s6,
-// runit, supervisord and init, users, the network, processes' insides, cron, packet filters.
+// Decides that the checks about the system say what is the case in a real container: packages of dpkg and rpm, users, the
+// network, processes' insides, sockets, cron, packet filters.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { debian } from "../../fixtures/debian.ts";
 import type { Check, Probe } from "../model/check.ts";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
@@ -16,25 +17,27 @@ import { address, networkInterface, route } from "./network.ts";
 import { interfaceFacts } from "./network-facts.ts";
 import { alternative, hostName, os } from "./os.ts";
 import { pkg } from "./package.ts";
+import { ping } from "./ping.ts";
 import { port } from "./port.ts";
 import { process as processCheck } from "./process.ts";
 import { repositories } from "./repository.ts";
-import { service } from "./service.ts";
 import { amiss, rpmSpec, systemLab } from "./testing/system-lab.ts";
+import { unixSocket } from "./unix-socket.ts";
 import { versionOrder } from "./version-order.ts";
 
+const lab = systemLab(debian);
 const environment = defineEnvironment("system-checks", {
   networks: { quiet: { internal: true } },
   nodes: {
     box: container({
-      image: systemLab,
+      image: lab,
       idle: true,
       hostname: "milla",
       networks: ["quiet"],
       capabilities: { add: ["NET_ADMIN"] },
       ulimits: { nofile: { soft: 1024, hard: 4096 } },
     }),
-    plain: container({ image: systemLab, idle: true, networks: ["quiet"], dnsOptions: ["timeout:1", "attempts:1"] }),
+    plain: container({ image: lab, idle: true, networks: ["quiet"], dnsOptions: ["timeout:1", "attempts:1"] }),
   },
 });
 
@@ -174,76 +177,6 @@ describe("packages", () => {
   });
 });
 
-test("services: of each manager, running and not; of none that runs, nothing is said", async () => {
-  await expect(service("web", { under: "s6" }).isRunning().observe(plain)).rejects.toMatchObject({
-    code: "probe-failed",
-    seen: expect.stringContaining("s6-svscan does not run"),
-  });
-  await expectMet(
-    plain,
-    [service("cron").isEnabled(), service("cron").isUnder("openrc")],
-    [service("nosuch").exists()],
-  );
-  await expect(service("cron").isRunning().observe(plain)).rejects.toMatchObject({
-    code: "probe-failed",
-    seen: expect.stringContaining("OpenRC does not run"),
-  });
-  await expectMet(
-    plain,
-    [service("cron", { under: "sysv" }).isEnabled()],
-    [service("cron", { under: "sysv" }).isRunning(), service("nosuch", { under: "sysv" }).exists()],
-  );
-  await box.succeed(
-    shell(`mkdir -p /run/service/web /run/service/off /etc/sv/job
-for run in /run/service/web/run /run/service/off/run /etc/sv/job/run; do printf '#!/bin/sh\\nexec sleep 86400\\n' >$run; chmod 755 $run; done
-touch /run/service/off/down; ln -s /etc/sv/job /etc/service/job
-setsid s6-svscan /run/service >/dev/null 2>&1 &
-setsid runsvdir -P /etc/service >/dev/null 2>&1 &
-s6-svwait -u -t 20000 /run/service/web 2>/dev/null || { while ! [ -e /run/service/web/supervise/control ]; do :; done; s6-svwait -u -t 20000 /run/service/web; }
-sv -w 20 start job >/dev/null 2>&1 || { while ! [ -e /etc/sv/job/supervise/ok ]; do :; done; sv -w 20 start job >/dev/null; }`),
-  );
-  const [web, off, job] = [
-    service("web", { under: "s6" }),
-    service("off", { under: "s6" }),
-    service("job", { under: "runit" }),
-  ];
-  await expectMet(
-    box,
-    [web.isRunning(), web.isEnabled(), off.exists(), job.isRunning(), job.isEnabled()],
-    [off.isRunning(), off.isEnabled(), service("nosuch", { under: "s6" }).exists()],
-  );
-  await box.succeed(
-    shell("mkdir -p /run/openrc && echo default >/run/openrc/softlevel && /etc/init.d/cron start >/dev/null 2>&1"),
-  );
-  await expectMet(
-    box,
-    [service("cron").isUnder("openrc"), service("cron").isEnabled(), service("cron").isRunning()],
-    [],
-  );
-  await expectMet(
-    box,
-    [service("cron").isEnabledIn("default"), service("cron", { under: "sysv" }).isEnabledIn("2")],
-    [service("cron").isEnabledIn("boot")],
-  );
-  await box.succeed(shell("/etc/init.d/cron stop >/dev/null 2>&1"));
-  await expectMet(box, [], [service("cron").isRunning(), service("nosuch").exists()]);
-});
-
-test("services: of supervisord, while it runs", async () => {
-  const job = service("job", { under: "supervisor" });
-  await expect(job.isEnabled().observe(box)).rejects.toMatchObject({ code: "probe-failed" });
-  await box.succeed(
-    shell(`printf '[program:job]\\ncommand=sleep 86400\\nstartsecs=0\\n[program:off]\\ncommand=sleep 1\\nautostart=false\\n' >/etc/supervisor/conf.d/lab.conf
-supervisord -c /etc/supervisor/supervisord.conf && supervisorctl start job >/dev/null || supervisorctl status job | grep -q RUNNING`),
-  );
-  const off = service("off", { under: "supervisor" });
-  await expectMet(
-    box,
-    [job.isRunning(), job.isEnabled(), off.exists()],
-    [off.isRunning(), off.isEnabled(), service("nosuch", { under: "supervisor" }).exists()],
-  );
-});
-
 test("the network, with ip and without", async () => {
   const own = box.address();
   const [link = ""] = (await box.succeed(["ip", "-4", "route", "show", "scope", "link"])).split(" ");
@@ -253,6 +186,8 @@ test("the network, with ip and without", async () => {
     box,
     [
       networkInterface("lo").hasAddress("127.0.0.1/8"),
+      ping(own).isAnswered(),
+      ping("plain").isAnswered(),
       eth.isUp(),
       eth.hasMtu(1500),
       eth.hasAddress(own),
@@ -265,7 +200,16 @@ test("the network, with ip and without", async () => {
       route("192.0.2.0/24").exists(),
       route("default").isVia("192.0.2.1"),
       address("127.0.0.1:1").isReachable(),
+      eth.isPartOf("br0"),
     ],
+  );
+  await box.succeed(
+    shell("ip link add br0 type bridge && ip link add v0 type veth peer name v1 && ip link set v0 master br0"),
+  );
+  await expectMet(
+    box,
+    [networkInterface("v0").isPartOf("br0"), eth.hasSpeed(10000)],
+    [networkInterface("v1").isPartOf("br0"), networkInterface("lo").hasSpeed(10000)],
   );
   const without: Probe<string, unknown> = {
     ...interfaceFacts,
@@ -291,6 +235,8 @@ test("processes inside, host name, system, alternatives, Python", async () => {
     box,
     [
       tail.hasEnv("MODE", "fast"),
+      tail.runsInGroup("root"),
+      tail.usesAtMost("200m"),
       tail.hasOpen("/etc/passwd"),
       tail.hasLimit("nofile", { soft: 1024, hard: 4096 }),
       hostName().is("milla"),
@@ -300,12 +246,32 @@ test("processes inside, host name, system, alternatives, Python", async () => {
     ],
     [
       tail.hasEnv("MODE", "slow"),
+      tail.runsInGroup("games"),
+      tail.usesAtMost("1k"),
+      tail.isChildOf("python3"),
       tail.hasOpen("/etc/shadow"),
       tail.hasLimit("nofile", { soft: 1 }),
       os().is("alpine"),
       alternative("nosuch").exists(),
       pip("nosuch").isInstalled(),
     ],
+  );
+});
+
+test("unix sockets: a server's, and who holds it", async () => {
+  const server = "import socket; s = socket.socket(socket.AF_UNIX); s.bind('/run/lab.sock'); s.listen(); s.accept()";
+  await plain.succeed([
+    "sh",
+    "-c",
+    'setsid python3 -c "$1" >/dev/null 2>&1 & while ! grep -q lab.sock /proc/net/unix; do :; done',
+    "sh",
+    server,
+  ]);
+  const lab = unixSocket("/run/lab.sock");
+  await expectMet(
+    plain,
+    [lab.isListening(), lab.hasType("stream"), lab.isHeldBy("python3")],
+    [lab.hasType("datagram"), lab.isHeldBy("sh"), unixSocket("/run/other.sock").isListening()],
   );
 });
 
@@ -340,8 +306,15 @@ test("packet filters: who may look sees rules, who may not has no answer", async
   );
   await expectMet(
     box,
-    [firewall().hasRule("tcp dport 22 counter accept")],
-    [firewall().hasRule("tcp dport 23 accept")],
+    [
+      firewall().hasRule("tcp dport 22 counter accept", { table: "inet t", chain: "c" }),
+      firewall().hasPolicy("c", "accept", { table: "t" }),
+    ],
+    [
+      firewall().hasRule("tcp dport 23 accept"),
+      firewall().hasRule("tcp dport 22 counter accept", { table: "nat" }),
+      firewall().hasPolicy("c", "drop"),
+    ],
   );
   await expect(firewall().hasNoRules().observe(plain)).rejects.toMatchObject({ code: "probe-denied" });
 });

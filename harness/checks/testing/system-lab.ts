@@ -1,9 +1,8 @@
 // Decides on which image the checks about the system are tried: Debian with several managers of services, rpm, packet filters and busybox,
 // and how many checks are asked of a container at once. Starts nothing by itself.
-import { debian } from "../../../fixtures/debian.ts";
 import type { Check } from "../../model/check.ts";
 import type { Node } from "../../model/node.ts";
-import { recipe, run } from "../../model/recipe.ts";
+import { type DebianRootfs, type Recipe, recipe, run } from "../../model/recipe.ts";
 
 // What a container has no use for, and many an image has.
 const packages = [
@@ -11,16 +10,18 @@ const packages = [
 ];
 
 /** busybox alone is in `/bb`: with that as PATH a probe sees what it would see in an image of nothing else. */
-export const systemLab = recipe("system-lab", {
-  version: "0.1.0",
-  from: debian,
-  steps: [
-    run(["apt-get", "update"]),
-    run(["apt-get", "install", "--yes", "--no-install-recommends", ...packages]),
-    run(["sh", "-c", "mkdir /bb && busybox --install -s /bb"]),
-  ],
-  context: import.meta.dirname,
-});
+export function systemLab(debian: DebianRootfs): Recipe {
+  return recipe("system-lab", {
+    version: "0.1.0",
+    from: debian,
+    steps: [
+      run(["apt-get", "update"]),
+      run(["apt-get", "install", "--yes", "--no-install-recommends", ...packages]),
+      run(["sh", "-c", "mkdir /bb && busybox --install -s /bb"]),
+    ],
+    context: import.meta.dirname,
+  });
+}
 
 /** What `rpmbuild` makes a package of: an epoch, a tilde, a file and one of configuration. */
 export const rpmSpec = `Name: studio-tool
