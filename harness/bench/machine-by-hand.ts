@@ -54,6 +54,7 @@ export class MachineByHand {
       name: `${name}-net`,
       labels,
       internal: false,
+      domain: "bench.internal",
       seats: [{ mac, names: ["peer"] }],
     });
     const owner = await client.qemuUser();

@@ -2,6 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { container, scratch, volume } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
+import { fromQcow2, vm } from "../model/vm.ts";
+import { canJoin } from "./docker-join.ts";
 import { planOf, scratchPath } from "./docker-names.ts";
 import type { Standing } from "./driver.ts";
 import { labelsOf, ownerOf } from "./names.ts";
@@ -99,4 +101,34 @@ test("labels carry the owner there and back, and the node where there is one", (
   expect(ownerOf(labelsOf(kept))).toEqual(kept.owner);
   expect(labelsOf(standing)).not.toHaveProperty("dev.assay.node");
   expect(ownerOf({})).toEqual({ run: "", identity: "" });
+});
+
+describe("a network that machines are on too", () => {
+  const image = fromQcow2("/nowhere.qcow2", { sha256: "0".repeat(64) });
+  const shared: Standing = {
+    ...standing,
+    environment: defineEnvironment("env", {
+      networks: { lan: {}, own: {} },
+      nodes: { dev: vm({ image, networks: ["lan", "own"] }), box: container({ image: "x", networks: ["lan"] }) },
+    }),
+  };
+
+  test("is joined under a name of the engine's own, once libvirt has made it", () => {
+    expect(planOf(shared).map(({ name, needs }) => [name, needs])).toEqual([
+      ["assay-r1-s1-env-lan_lan", ["assay-r1-s1-env-net_lan"]],
+      ["assay-r1-s1-env-box", ["assay-r1-s1-env-lan_lan"]],
+    ]);
+  });
+
+  test.each([
+    ["podman", true, "podman joins no bridge"],
+    ["docker", false, "the containers' engine is on another machine"],
+  ])("cannot be joined by %s, here: %s", (kind, here, why) => {
+    expect(() => canJoin(shared, { kind, here })).toThrow(why);
+    expect(() => canJoin(standing, { kind, here })).not.toThrow();
+  });
+
+  test("is joined by this machine's docker", () => {
+    expect(() => canJoin(shared, { kind: "docker", here: true })).not.toThrow();
+  });
 });

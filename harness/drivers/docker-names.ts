@@ -10,6 +10,12 @@ export function scratchPath(standing: Standing, node: string, target: string): s
   return `${standing.directory}/${node}/${encodeURIComponent(target.slice(1))}`;
 }
 
+/** What the engine calls a declared network. One that machines are on too is libvirt's; the engine's side of it has a name of its own. */
+export function networkResource(standing: Standing, network: string): string {
+  const carrier = carrierOf(network, standing.environment.nodes);
+  return resourceName(standing, `${carrier.kind === "vm" ? "lan" : "net"}_${network}`);
+}
+
 /** The declarations of one engine's containers, by node name, in the order in which they may start. */
 export function containersOn(standing: Standing, on: string | undefined): ReadonlyMap<string, ContainerDeclaration> {
   const { name, nodes } = standing.environment;
@@ -30,18 +36,15 @@ export function planOf(standing: Standing, on?: string, engine = "docker"): read
   const driver = on === undefined ? engine : "carried";
   const carried = on === undefined ? {} : { carriedBy: on };
   const machine = on === undefined ? [] : [resourceName(standing, on)];
-  const networks = Object.keys(environment.networks)
-    .filter((name) => {
-      const carrier = carrierOf(name, environment.nodes);
-      return on === undefined ? carrier.kind === "host" : carrier.kind === "on" && carrier.vm === on;
-    })
-    .map((name) => ({
-      driver,
-      kind: "network" as const,
-      name: resourceName(standing, `net_${name}`),
-      needs: machine,
-      ...carried,
-    }));
+  const networks = Object.keys(environment.networks).flatMap((name): PlannedResource[] => {
+    const carrier = carrierOf(name, environment.nodes);
+    const shared = carrier.kind === "vm" && carrier.shared;
+    const own = on === undefined ? carrier.kind === "host" || shared : carrier.kind === "on" && carrier.vm === on;
+    if (!own) return [];
+    // The bridge is libvirt's, and has the name that follows from the declared one.
+    const needs = shared ? [resourceName(standing, `net_${name}`)] : machine;
+    return [{ driver, kind: "network", name: networkResource(standing, name), needs, ...carried }];
+  });
   const volumes = Object.keys(environment.volumes)
     .filter((name) => volumeCarrier(name, environment.nodes) === on)
     .map((name) => ({
@@ -55,7 +58,7 @@ export function planOf(standing: Standing, on?: string, engine = "docker"): read
   const nodes: PlannedResource[] = [];
   for (const [node, declaration] of containersOn(standing, on)) {
     const needs = [
-      ...networkNames(declaration).map((name) => resourceName(standing, `net_${name}`)),
+      ...networkNames(declaration).map((name) => networkResource(standing, name)),
       ...startsAfter(declaration).map((name) => resourceName(standing, name)),
     ];
     for (const [target, mount] of Object.entries(declaration.mounts)) {

@@ -3,7 +3,7 @@ import type Docker from "dockerode";
 import type { ContainerDeclaration, Mount } from "../model/container.ts";
 import { networkNames } from "../model/environment.ts";
 import { revealed } from "../model/secret.ts";
-import { scratchPath } from "./docker-names.ts";
+import { networkResource, scratchPath } from "./docker-names.ts";
 import { busyboxMount, busyboxShell } from "./docker-tools.ts";
 import type { Standing } from "./driver.ts";
 import { labelsOf, resourceName } from "./names.ts";
@@ -39,6 +39,8 @@ export function createOptions(
   const entrypoint = declaration.idle === true ? idle : declaration.entrypoint;
   const command = declaration.idle === true ? [] : declaration.command;
   const [first] = networkNames(declaration);
+  // Where machines are too, a name server knows them.
+  const shared = networkNames(declaration).flatMap((name) => standing.networks?.get(name) ?? []);
   const built =
     typeof declaration.image === "object" && "kind" in declaration.image
       ? standing.images.get(imageReference(declaration))?.imageId
@@ -58,7 +60,7 @@ export function createOptions(
     ...(declaration.health === undefined ? {} : { Healthcheck: healthCheck(declaration.health) }),
     ExposedPorts: Object.fromEntries(portsOf(declaration).map((port) => [`${port.container}/${port.protocol}`, {}])),
     HostConfig: {
-      NetworkMode: first === undefined ? "bridge" : resourceName(standing, `net_${first}`),
+      NetworkMode: first === undefined ? "bridge" : networkResource(standing, first),
       Binds: mounts.flatMap(([target, mount]) => relabelled(standing, node, target, mount)),
       Mounts: [
         ...mounts.flatMap(([target, mount]) => mountSettings(standing, node, target, mount)),
@@ -79,8 +81,9 @@ export function createOptions(
           [{ HostIp: port.address, HostPort: port.host === undefined ? "" : String(port.host) }],
         ]),
       ),
-      Dns: declaration.dns,
-      DnsSearch: declaration.dnsSearch,
+      // The engine asks them for names that it lacks.
+      Dns: declaration.dns.length > 0 ? declaration.dns : shared.map(({ gateway }) => gateway),
+      DnsSearch: declaration.dnsSearch.length > 0 ? declaration.dnsSearch : shared.map(({ domain }) => domain),
       DnsOptions: declaration.dnsOptions,
       ExtraHosts: Object.entries(declaration.hosts).map(([name, address]) => `${name}:${address}`),
       CapAdd: declaration.capabilities.add,
@@ -103,7 +106,7 @@ export function createOptions(
       ? {}
       : {
           NetworkingConfig: {
-            EndpointsConfig: { [resourceName(standing, `net_${first}`)]: endpoint(node, declaration, first) },
+            EndpointsConfig: { [networkResource(standing, first)]: endpoint(standing, node, declaration, first) },
           },
         }),
   };
@@ -127,8 +130,8 @@ export function laterNetworks(
   return networkNames(declaration)
     .slice(1)
     .map((name) => ({
-      name: resourceName(standing, `net_${name}`),
-      endpoint: endpoint(node, declaration, name) as Docker.EndpointSettings,
+      name: networkResource(standing, name),
+      endpoint: endpoint(standing, node, declaration, name) as Docker.EndpointSettings,
     }));
 }
 
@@ -149,11 +152,18 @@ export function portsOf(declaration: ContainerDeclaration): readonly PublishedPo
 }
 
 /** Every node answers to its own name on each of its networks, beside its declared aliases. */
-function endpoint(node: string, declaration: ContainerDeclaration, network: string): Partial<Docker.EndpointSettings> {
+function endpoint(
+  standing: Standing,
+  node: string,
+  declaration: ContainerDeclaration,
+  network: string,
+): Partial<Docker.EndpointSettings> {
   const settings = Array.isArray(declaration.networks) ? undefined : declaration.networks[network];
+  // Where machines are too, whoever made the network has given everybody an address: two who give any would give one twice.
+  const address = settings?.address ?? standing.networks?.get(network)?.names.get(node);
   return {
     Aliases: [node, ...(settings?.aliases ?? [])],
-    ...(settings?.address === undefined ? {} : { IPAMConfig: { IPv4Address: settings.address } }),
+    ...(address === undefined ? {} : { IPAMConfig: { IPv4Address: address } }),
   };
 }
 

@@ -15,16 +15,17 @@ import { type Dialect, spokenBy, translated } from "./docker-dialect.ts";
 import { engineError, engineVersion, isGone, statusOf } from "./docker-engine.ts";
 import { EngineEvents } from "./docker-events.ts";
 import { engineImages, ensureImage, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
+import { canJoin } from "./docker-join.ts";
 import { ContainerLife, untilReady } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
-import { containersOn, planOf, scratchPath } from "./docker-names.ts";
+import { containersOn, networkResource, planOf, scratchPath } from "./docker-names.ts";
 import { DockerNode } from "./docker-node.ts";
 import { createOptions, laterNetworks, onPlatform } from "./docker-options.ts";
 import { reachEngine } from "./docker-reach.ts";
 import type { Directories } from "./docker-scratch.ts";
 import { ContainerTools } from "./docker-tools.ts";
 import type { Driver, EvidenceFile, FoundResource, Owner, PlannedResource, ResourceRef, Standing } from "./driver.ts";
-import { label, labelsOf, ownerOf, resourceName } from "./names.ts";
+import { label, labelsOf, ownerOf } from "./names.ts";
 
 export interface DockerDriverOptions extends EngineAddress {
   /** Scratch directories are made and removed below this one and nowhere else. */
@@ -44,6 +45,8 @@ export interface EnginePlace {
   readonly on: string | undefined;
   /** That machine as a node. */
   readonly carrier: Node;
+  /** That machine is this one. Default `true`. */
+  readonly here?: boolean;
   /** How directories for scratch mounts are made there. */
   readonly directories: Directories;
   /** What its containers are looked into with where their images have no tools; absent where nothing can be brought there. */
@@ -74,7 +77,7 @@ export class DockerDriver implements Driver {
     // A mount's source is a path of the engine's machine.
     const busybox = here && options.busybox !== undefined ? { busybox: options.busybox } : {};
     const kind = engineKind(options);
-    return new DockerDriver({ docker, kind, on: undefined, carrier, directories, ...busybox, close });
+    return new DockerDriver({ docker, kind, on: undefined, carrier, directories, here, ...busybox, close });
   }
 
   /** The machine that the engine runs on. */
@@ -90,7 +93,8 @@ export class DockerDriver implements Driver {
     return planOf(standing, this.#place.on, this.kind);
   }
 
-  check(standing: Standing): Promise<void> {
+  async check(standing: Standing): Promise<void> {
+    if (this.#place.on === undefined) canJoin(standing, { kind: this.kind, here: this.#place.here !== false });
     return checkStanding(this.#docker, this.#place.directories, standing, this.#place.on);
   }
 
@@ -152,7 +156,7 @@ export class DockerDriver implements Driver {
       inspected: { facts },
       engine,
       stopTimeoutMs: declaration.stopTimeout,
-      networks: new Map(networkNames(declaration).map((name) => [name, resourceName(standing, `net_${name}`)])),
+      networks: new Map(networkNames(declaration).map((name) => [name, networkResource(standing, name)])),
       ready,
     });
     await ready(live);
@@ -242,17 +246,21 @@ export class DockerDriver implements Driver {
   }
 
   async #createNetwork(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
-    const [, settings] =
+    const [declared = "", settings] =
       Object.entries(standing.environment.networks).find(
-        ([name]) => resourceName(standing, `net_${name}`) === resource.name,
+        ([name]) => networkResource(standing, name) === resource.name,
       ) ?? [];
+    const shared = standing.networks?.get(declared);
+    const subnet = shared?.subnet ?? settings?.subnet;
+    const ipam = subnet === undefined ? [] : [{ Subnet: subnet, ...(shared && { Gateway: shared.gateway }) }];
     const network = await this.#docker.createNetwork({
       Name: resource.name,
       CheckDuplicate: true,
       Driver: "bridge",
       Internal: settings?.internal ?? false,
       Labels: labelsOf(standing),
-      ...(settings?.subnet === undefined ? {} : { IPAM: { Driver: "default", Config: [{ Subnet: settings.subnet }] } }),
+      ...(subnet === undefined ? {} : { IPAM: { Driver: "default", Config: ipam } }),
+      ...(shared === undefined ? {} : { Options: onBridge(shared.bridge) }),
     });
     created(network.id);
   }
@@ -301,6 +309,14 @@ export class DockerDriver implements Driver {
     if (declaration === undefined) throw new Error(`${standing.environment.name} declares no container "${node}" here`);
     return declaration;
   }
+}
+
+/** A bridge that is there, and the way out of it with it: the engine adds its containers and changes nothing. */
+function onBridge(bridge: string): Record<string, string> {
+  return {
+    "com.docker.network.bridge.name": bridge,
+    "com.docker.network.bridge.enable_ip_masquerade": "false",
+  };
 }
 
 function found(

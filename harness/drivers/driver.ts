@@ -60,6 +60,22 @@ export interface Standing {
   readonly images: ReadonlyMap<string, BuiltImage>;
   /** The live nodes so far, by name; absent where nothing was created yet. */
   readonly nodes?: ReadonlyMap<string, Node>;
+  /** Networks of machines as they were made, by their declared names: who makes one writes it here, for containers that are on it too. */
+  readonly networks?: Map<string, MadeNetwork>;
+}
+
+/** A network of machines, as it is on its host. */
+export interface MadeNetwork {
+  /** The bridge's interface. */
+  readonly bridge: string;
+  /** CIDR */
+  readonly subnet: string;
+  /** The host's own address on it, where its name server listens. */
+  readonly gateway: string;
+  /** What names end with. */
+  readonly domain: string;
+  /** By the names of those who sit on it. */
+  readonly names: ReadonlyMap<string, string>;
 }
 
 export interface EvidenceFile {

@@ -113,15 +113,15 @@ export function macOf(standing: Standing, node: string, network: string): string
   return `52:54:00:${[...digest.subarray(0, 3)].map((byte) => byte.toString(16).padStart(2, "0")).join(":")}`;
 }
 
-/** Machines on a network in their order of declaration. */
+/** Who is on a network, in the order of declaration: machines, and this machine's containers where they share it. */
 export function seatsOn(standing: Standing, network: string): readonly NetworkSeat[] {
   return Object.entries(standing.environment.nodes).flatMap(([node, declaration]): NetworkSeat[] => {
-    if (declaration.kind !== "vm" || !networkNames(declaration).includes(network)) return [];
+    if (declaration.kind === "image" || !networkNames(declaration).includes(network)) return [];
     const { networks, hostname } = declaration;
-    const address = Array.isArray(networks)
-      ? undefined
-      : (networks as Readonly<Record<string, { address?: string | undefined }>>)[network]?.address;
-    const names = [...new Set([...(hostname === undefined ? [] : [hostname]), node])];
-    return [{ mac: macOf(standing, node, network), address, names }];
+    const { address, aliases = [] }: { address?: string | undefined; aliases?: readonly string[] } =
+      (Array.isArray(networks) ? undefined : networks[network]) ?? {};
+    const names = [...new Set([...(hostname === undefined ? [] : [hostname]), node, ...aliases])];
+    const mac = declaration.kind === "vm" ? macOf(standing, node, network) : undefined;
+    return [{ mac, address, names }];
   });
 }

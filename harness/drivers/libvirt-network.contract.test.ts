@@ -21,7 +21,7 @@ const seats = [
 ];
 const wanted = (changes: Partial<WantedNetwork> = {}): WantedNetwork => {
   const name = `assay-net-${randomBytes(4).toString("hex")}`;
-  return { name, labels, internal: true, seats, ...changes };
+  return { name, labels, internal: true, domain: "a.internal", seats, ...changes };
 };
 
 describe.each(["virsh", "binding"] as const)("through %s", (through) => {
@@ -42,9 +42,16 @@ describe.each(["virsh", "binding"] as const)("through %s", (through) => {
       uuid: expect.stringMatching(/^[0-9a-f-]{36}$/),
       subnet: `${prefix}0/24`,
       gateway: `${prefix}1`,
+      domain: "a.internal",
+      bridge: expect.stringMatching(/^as[0-9a-f]{12}$/),
       addresses: new Map([
         ["52:54:00:00:00:0a", `${prefix}2`],
         ["52:54:00:00:00:02", `${prefix}3`],
+      ]),
+      names: new Map([
+        ["web", `${prefix}2`],
+        ["db", `${prefix}3`],
+        ["data", `${prefix}3`],
       ]),
     });
     expect(await client.networks()).toEqual([{ name: asked.name, uuid: network.uuid, active: true }]);

@@ -13,7 +13,16 @@ const seats: readonly NetworkSeat[] = [
 function facts(changes: Partial<NetworkFacts> = {}): NetworkFacts {
   const subnet = readSubnet("10.3.4.0/24");
   const plan = planAddresses(subnet, seats) ?? expect.fail("no room");
-  return { name: "net", labels: { a: "b" }, bridge: bridgeName("net"), internal: false, subnet, plan, ...changes };
+  return {
+    name: "net",
+    labels: { a: "b" },
+    bridge: bridgeName("net"),
+    internal: false,
+    domain: "a.internal",
+    subnet,
+    plan,
+    ...changes,
+  };
 }
 const xml = (changes: Partial<NetworkFacts> = {}) => networkXml(facts(changes)).replaceAll(/\s*\n\s*/g, "");
 

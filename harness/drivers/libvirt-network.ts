@@ -2,6 +2,7 @@
 // What is taken is found by looking at routes again, not by reading libvirt's words.
 import { createHash } from "node:crypto";
 import { ProvisionError } from "../model/errors.ts";
+import type { MadeNetwork } from "./driver.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
 import {
   candidates,
@@ -16,9 +17,10 @@ import {
 import { element, writeLabels } from "./libvirt-xml.ts";
 import { subnetsIn } from "./libvirt-xml-read.ts";
 
-/** A machine's place: which MAC gets which address, and what the name server calls it. */
+/** A node's place: which MAC gets which address, and what the name server calls it. */
 export interface NetworkSeat {
-  readonly mac: string;
+  /** Absent for a container: its engine gives it the address. */
+  readonly mac?: string | undefined;
   /** Declared, in the declared subnet; else the next free one. */
   readonly address?: string | undefined;
   /** The first is the host name that DHCP gives. */
@@ -33,18 +35,21 @@ export interface NetworkFacts {
   readonly bridge: string;
   /** No way out of it; else NAT. */
   readonly internal: boolean;
+  /** What names end with; the name server alone knows it. */
+  readonly domain: string;
   readonly subnet: Subnet;
   readonly plan: Plan<NetworkSeat>;
 }
 
 /** A network for `createNetwork`. */
-export function networkXml({ name, labels, bridge, internal, subnet, plan }: NetworkFacts): string {
+export function networkXml({ name, labels, bridge, internal, domain, subnet, plan }: NetworkFacts): string {
   const root = element("network");
   root.ele("name").txt(name);
   writeLabels(root, labels);
   if (!internal) root.ele("forward", { mode: "nat" });
   // With the spanning tree each card would be mute for its first seconds.
   root.ele("bridge", { name: bridge, stp: "off", delay: "0" });
+  root.ele("domain", { name: domain, localOnly: "yes" });
   const dns = root.ele("dns", { forwardPlainNames: "no" });
   for (const { seat, address } of plan.seats) {
     if (seat.names.length === 0) continue;
@@ -54,6 +59,7 @@ export function networkXml({ name, labels, bridge, internal, subnet, plan }: Net
   const dhcp = root.ele("ip", { address: plan.gateway, prefix: String(subnet.bits) }).ele("dhcp");
   if (plan.strangers !== undefined) dhcp.ele("range", { start: plan.strangers[0], end: plan.strangers[1] });
   for (const { seat, address } of plan.seats) {
+    if (seat.mac === undefined) continue;
     const [hostName] = seat.names;
     dhcp.ele("host", { mac: seat.mac, ...(hostName === undefined ? {} : { name: hostName }), ip: address });
   }
@@ -70,16 +76,14 @@ export interface WantedNetwork {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly internal: boolean;
+  readonly domain: string;
   /** CIDR; chosen where absent. */
   readonly subnet?: string | undefined;
   readonly seats: readonly NetworkSeat[];
 }
 
-export interface StartedNetwork {
+export interface StartedNetwork extends MadeNetwork {
   readonly uuid: string;
-  /** CIDR */
-  readonly subnet: string;
-  readonly gateway: string;
   /** By MAC address, lower-case. */
   readonly addresses: ReadonlyMap<string, string>;
 }
@@ -105,8 +109,12 @@ export async function startNetwork(client: LibvirtClient, wanted: WantedNetwork)
     try {
       const bridge = bridgeName(wanted.name, attempt);
       const uuid = await client.createNetwork(networkXml({ ...wanted, bridge, subnet, plan }));
-      const addresses = new Map(plan.seats.map(({ seat, address }) => [seat.mac.toLowerCase(), address]));
-      return { uuid, subnet: saySubnet(subnet), gateway: plan.gateway, addresses };
+      const addresses = new Map(
+        plan.seats.flatMap(({ seat, address }) => (seat.mac === undefined ? [] : [[seat.mac.toLowerCase(), address]])),
+      );
+      const names = new Map(plan.seats.flatMap(({ seat, address }) => seat.names.map((name) => [name, address])));
+      const { domain } = wanted;
+      return { uuid, bridge, domain, subnet: saySubnet(subnet), gateway: plan.gateway, addresses, names };
     } catch (error) {
       if (!(error instanceof ProvisionError) || error.code !== "libvirt-refused") throw error;
       // Somebody may have taken it between the look and the call.
@@ -154,7 +162,7 @@ function full({ name, seats }: WantedNetwork, subnet: Subnet): ProvisionError {
     code: "subnet-full",
     phase: "create",
     node: name,
-    seen: `${seats.length} machines do not fit into ${saySubnet(subnet)}`,
+    seen: `${seats.length} nodes do not fit into ${saySubnet(subnet)}`,
     hint: "declare a larger subnet, or leave it out",
   });
 }

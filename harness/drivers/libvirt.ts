@@ -239,14 +239,16 @@ export class LibvirtDriver implements Driver {
     const [declared, settings] =
       networks.find(([each]) => resourceName(standing, `net_${each}`) === resource.name) ?? [];
     if (declared === undefined || settings === undefined) throw new Error(`no network is called ${resource.name}`);
-    const { uuid, addresses } = await startNetwork(this.#client, {
+    const { uuid, addresses, ...made } = await startNetwork(this.#client, {
       name: resource.name,
       labels: { ...labelsOf(standing), [createdLabel]: new Date().toISOString() },
       internal: settings.internal,
+      domain: settings.domain ?? `${standing.environment.name}.internal`,
       subnet: settings.subnet,
       seats: seatsOn(standing, declared),
     });
     this.#addresses.set(resource.name, addresses);
+    standing.networks?.set(declared, made);
     created(uuid);
   }
 

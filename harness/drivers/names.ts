@@ -30,7 +30,7 @@ export function ownerOf(labels: Readonly<Record<string, string>>): Owner {
 
 /**
  * `assay-<run>-<scope>-<environment>-<part>`: known before the thing is, and to no one else. A part is a node's name, or
- * `net_` or `vol_` and the declared one: no node can be called so.
+ * `net_`, `lan_` or `vol_` and the declared one: no node can be called so.
  */
 export function resourceName(standing: Standing, part: string): string {
   return `assay-${standing.owner.run}-${standing.scope}-${standing.environment.name}-${part}`;

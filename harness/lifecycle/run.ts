@@ -138,7 +138,15 @@ class Stand {
   async up(): Promise<LiveEnvironment> {
     const { environment, owner, scope, directory, drivers } = this.#wanted;
     const images = await this.#images();
-    const standing: Standing = { owner, environment, scope, directory, images, nodes: this.#nodes };
+    const standing: Standing = {
+      owner,
+      environment,
+      scope,
+      directory,
+      images,
+      nodes: this.#nodes,
+      networks: new Map(),
+    };
     await this.#phase("declare", undefined, () => Promise.all(drivers.map((driver) => driver.check(standing))));
     await this.#admit(standing);
     const started = new Map<string, Promise<void>>();

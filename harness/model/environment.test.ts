@@ -1,14 +1,27 @@
 // Decides that an environment's names are all looked up, that nothing in it is claimed twice, and that no circle is in it.
 import { describe, expect, test } from "vitest";
 import { container, volume } from "./container.ts";
-import { defineEnvironment, networkNames, startOrder, startsAfter } from "./environment.ts";
+import { carrierOf, defineEnvironment, networkNames, startOrder, startsAfter } from "./environment.ts";
 import { refusal } from "./testing/refusal.ts";
+import { fromQcow2, vm } from "./vm.ts";
 
 const node = (options: Partial<Parameters<typeof container>[0]> = {}) => container({ image: "soe", ...options });
 const subnet = { subnet: "10.9.8.0/24" } as const;
+const machine = (networks: string[]) =>
+  vm({ image: fromQcow2("/nowhere.qcow2", { sha256: "0".repeat(64) }), networks });
 const at = (address: string) => node({ networks: { lan: { address } } });
 
 describe("an environment", () => {
+  test("a network is of who is on it; machines' is shared by containers of this machine's", () => {
+    const nodes = { dev: machine(["lan", "own"]), box: node({ networks: ["lan", "host"] }) };
+    expect(["lan", "own", "host", "empty"].map((name) => carrierOf(name, nodes))).toEqual([
+      { kind: "vm", shared: true },
+      { kind: "vm", shared: false },
+      { kind: "host" },
+      { kind: "host" },
+    ]);
+  });
+
   test("is what was declared, with its place", () => {
     const one = defineEnvironment("one", {
       volumes: { data: {} },
@@ -86,6 +99,26 @@ describe("refused", () => {
       () => defineEnvironment("e", { nodes: { a: node({ volumesFrom: ["b"] }) } }),
       "unknown-node",
       'no node "b"',
+    ],
+    [
+      "a network of a machine's containers and of others",
+      () =>
+        defineEnvironment("e", {
+          networks: { lan: {} },
+          nodes: {
+            dev: machine(["lan"]),
+            inside: node({ on: "dev", networks: ["lan"] }),
+            beside: node({ networks: ["lan"] }),
+          },
+        }),
+      "two-engines",
+      'network "lan" has dev and inside on it, which lie in different machines',
+    ],
+    [
+      "a domain that is none",
+      () => defineEnvironment("e", { networks: { lan: { domain: "a..b" } }, nodes: { a: node() } }),
+      "bad-option",
+      "expected a domain",
     ],
     [
       "a circle",

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { callSite } from "./call-site.ts";
 import type { ContainerDeclaration } from "./container.ts";
 import { DeclarationError } from "./errors.ts";
+import { type Declared, expanded, type VmGroup, withCount } from "./group.ts";
 import type { ContainerNode, StillNode, VmNode } from "./node.ts";
 import { nearest, readOptions } from "./options.ts";
 import type { StillDeclaration } from "./still.ts";
@@ -11,20 +12,28 @@ import type { VmDeclaration } from "./vm.ts";
 export type NodeDeclaration = ContainerDeclaration | VmDeclaration | StillDeclaration;
 
 /** The live handle that a declaration becomes. */
-export type NodeOf<Declaration extends NodeDeclaration> = Declaration extends ContainerDeclaration
+export type NodeOf<Declaration extends Declared<NodeDeclaration>> = Declaration extends ContainerDeclaration
   ? ContainerNode
   : Declaration extends VmDeclaration
     ? VmNode
     : Declaration extends StillDeclaration
       ? StillNode
-      : never;
+      : Declaration extends VmGroup
+        ? readonly VmNode[]
+        : never;
 
 const namePattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
+const domainPattern = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
 const network = z.strictObject({
   /** CIDR; chosen by the engine when absent. Needed for fixed addresses. */
   subnet: z.cidrv4().optional(),
   /** No way out of it. */
   internal: z.boolean().default(false),
+  /**
+   * Where machines are on it: what the names of all nodes end with, beside their short ones. Its name server answers for the domain alone,
+   * and asks nobody else about it. Default: the environment's name and `.internal`.
+   */
+  domain: z.string().regex(domainPattern, "expected a domain in lower case, studio.example").optional(),
 });
 const volumeOptions = z.strictObject({ labels: z.record(z.string(), z.string()).default({}) });
 
@@ -35,27 +44,43 @@ const environmentOptions = z.strictObject({
   requires: z.array(z.enum(["selinux", "root"])).default([]),
   nodes: z.record(
     z.string(),
-    z.custom<NodeDeclaration>(
+    z.custom<Declared<NodeDeclaration>>(
       (value) => typeof value === "object" && value !== null && "kind" in value,
       "expected container(…), vm(…) or stillImage(…)",
     ),
   ),
 });
 
+/** What was read of an environment, its groups expanded. */
+interface Known extends Omit<z.output<typeof environmentOptions>, "nodes"> {
+  readonly nodes: Readonly<Record<string, NodeDeclaration>>;
+}
+
 export type NetworkDeclaration = z.output<typeof network>;
 export type Capability = z.output<typeof environmentOptions>["requires"][number];
 
-export interface Environment<Nodes extends Record<string, NodeDeclaration> = Record<string, NodeDeclaration>> {
+/** The names of a group's machines are not the compiler's to know. */
+type NodesIn<Nodes extends DeclaredNodes> = string extends keyof Nodes
+  ? Readonly<Record<string, NodeDeclaration>>
+  : { readonly [Name in keyof Nodes as Nodes[Name] extends VmGroup ? never : Name]: Nodes[Name] };
+type DeclaredNodes = Record<string, Declared<NodeDeclaration>>;
+
+export interface Environment<Nodes extends DeclaredNodes = DeclaredNodes> {
   readonly kind: "environment";
   readonly name: string;
-  readonly nodes: Nodes;
+  /** As they were declared; a group is one. */
+  readonly declared: Nodes;
+  /** Each by its own name, those of groups too. */
+  readonly nodes: NodesIn<Nodes>;
+  /** The names of each group's machines, in their order. */
+  readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly networks: Readonly<Record<string, NetworkDeclaration>>;
   readonly volumes: Readonly<Record<string, z.output<typeof volumeOptions>>>;
   readonly requires: readonly Capability[];
   readonly at: string | undefined;
 }
 
-export interface EnvironmentOptions<Nodes extends Record<string, NodeDeclaration>>
+export interface EnvironmentOptions<Nodes extends DeclaredNodes>
   extends Omit<z.input<typeof environmentOptions>, "nodes"> {
   readonly nodes: Nodes;
 }
@@ -70,15 +95,48 @@ export interface EnvironmentOptions<Nodes extends Record<string, NodeDeclaration
  *   nodes: { soe: container({ image: soe, idle: true, mounts: { "/data": volume("data") } }) },
  * });
  */
-export function defineEnvironment<const Nodes extends Record<string, NodeDeclaration>>(
+export function defineEnvironment<const Nodes extends DeclaredNodes>(
   name: string,
   options: EnvironmentOptions<Nodes>,
 ): Environment<Nodes> {
-  const at = callSite();
-  const read = readOptions(`environment ${name}`, environmentOptions, options);
+  return define(name, options, callSite());
+}
+
+/**
+ * The same environment with other numbers of machines in its groups. A group that it does not have is a `DeclarationError`.
+ * @example withCounts(studio, { dev: 5 })
+ */
+export function withCounts(environment: Environment, counts: Readonly<Record<string, number>>): Environment {
+  const nodes = { ...environment.declared };
+  for (const [name, count] of Object.entries(counts)) {
+    const group = nodes[name];
+    if (group?.kind !== "vms") {
+      const groups = Object.keys(environment.groups);
+      const guess = nearest(name, groups);
+      throw new DeclarationError({
+        code: "unknown-group",
+        at: environment.at,
+        seen: `${environment.name} has no group "${name}"`,
+        hint: guess === undefined ? `it has ${groups.join(", ") || "none"}` : `did you mean "${guess}"?`,
+      });
+    }
+    nodes[name] = withCount(group, count);
+  }
+  const { networks, volumes, requires } = environment;
+  return define(environment.name, { networks, volumes, requires: [...requires], nodes }, environment.at);
+}
+
+function define<const Nodes extends DeclaredNodes>(
+  name: string,
+  options: EnvironmentOptions<Nodes>,
+  at: string | undefined,
+): Environment<Nodes> {
+  const { nodes: declared, ...others } = readOptions(`environment ${name}`, environmentOptions, options);
+  const { nodes, groups } = expanded(name, declared);
+  const read: Known = { ...others, nodes };
   for (const [what, names] of [
     ["environment", [name]],
-    ["node", Object.keys(read.nodes)],
+    ["node", [...Object.keys(read.nodes), ...Object.keys(groups)]],
     ["network", Object.keys(read.networks)],
     ["volume", Object.keys(read.volumes)],
   ] as const) {
@@ -108,7 +166,9 @@ export function defineEnvironment<const Nodes extends Record<string, NodeDeclara
   return {
     kind: "environment",
     name,
-    nodes: options.nodes,
+    declared: options.nodes,
+    nodes: nodes as Environment<Nodes>["nodes"],
+    groups,
     networks: read.networks,
     volumes: read.volumes,
     requires: read.requires,
@@ -116,12 +176,7 @@ export function defineEnvironment<const Nodes extends Record<string, NodeDeclara
   };
 }
 
-function lookUp(
-  environment: string,
-  nodeName: string,
-  node: NodeDeclaration,
-  known: z.output<typeof environmentOptions>,
-): void {
+function lookUp(environment: string, nodeName: string, node: NodeDeclaration, known: Known): void {
   const need = (what: string, wanted: string, names: readonly string[]) => {
     if (names.includes(wanted)) return;
     const guess = nearest(wanted, names);
@@ -152,15 +207,19 @@ function lookUp(
   }
 }
 
+/** The engine that a network or a volume belongs to. */
+export type Carrier =
+  | { readonly kind: "host" }
+  /** `shared`: containers of this machine's are on it too. */
+  | { readonly kind: "vm"; readonly shared: boolean }
+  | { readonly kind: "on"; readonly vm: string };
+
 /**
- * The engine that a network or a volume belongs to, by who is on it: `host` for containers of this machine's, a machine's name for
- * containers on it, `vm` for the machines themselves. One on which both kinds meet is a `DeclarationError` (code `two-engines`).
+ * Whose a network is, by who is on it: `host` for containers of this machine's, a machine's name for containers on it, `vm` for the
+ * machines themselves, whose network this machine's containers may be on too. Containers on a machine have their networks in it: one
+ * that others are on as well is a `DeclarationError` (code `two-engines`).
  */
-export function carrierOf(
-  network: string,
-  nodes: Readonly<Record<string, NodeDeclaration>>,
-  at?: string,
-): { readonly kind: "host" | "vm" } | { readonly kind: "on"; readonly vm: string } {
+export function carrierOf(network: string, nodes: Readonly<Record<string, NodeDeclaration>>, at?: string): Carrier {
   const found = new Map<string, string>();
   for (const [name, node] of Object.entries(nodes)) {
     if (!networkNames(node).includes(network)) continue;
@@ -169,15 +228,17 @@ export function carrierOf(
       name,
     );
   }
+  if (found.has("vm") && found.has("host") && found.size === 2) return { kind: "vm", shared: true };
   const [first = ["host", ""], second] = [...found];
   if (second !== undefined)
     throw new DeclarationError({
       code: "two-engines",
       at,
-      seen: `network "${network}" has ${first[1]} and ${second[1]} on it, which different engines run`,
-      hint: "give each engine's nodes a network of their own",
+      seen: `network "${network}" has ${first[1]} and ${second[1]} on it, which lie in different machines`,
+      hint: "containers on a machine have their networks in it: give them one of their own",
     });
-  return first[0] === "host" || first[0] === "vm" ? { kind: first[0] } : { kind: "on", vm: first[0].slice(3) };
+  if (first[0] === "host") return { kind: "host" };
+  return first[0] === "vm" ? { kind: "vm", shared: false } : { kind: "on", vm: first[0].slice(3) };
 }
 
 /** The engine a volume belongs to: that of the containers that mount it. */
@@ -191,7 +252,7 @@ export function volumeCarrier(volume: string, nodes: Readonly<Record<string, Nod
 }
 
 /** Fixed addresses and fixed host ports: each is one node's alone, and an address lies in its network. */
-function claimOnce(environment: string, known: z.output<typeof environmentOptions>): void {
+function claimOnce(environment: string, known: Known): void {
   const claimed = new Map<string, string>();
   for (const [nodeName, node] of Object.entries(known.nodes)) {
     const title = `${environment}/${nodeName}`;

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { callSite } from "./call-site.ts";
 import type { Check } from "./check.ts";
 import { DeclarationError } from "./errors.ts";
+import { groupOf, type VmGroup, type VmGroupOptions } from "./group.ts";
 import type { VmNode } from "./node.ts";
 import { absolute, duration, hostName, ipv4, name, size, words } from "./option-words.ts";
 import { readOptions } from "./options.ts";
@@ -52,7 +53,11 @@ function makeSchemas() {
   const mac = z
     .string()
     .regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i, "not a MAC address")
-    .refine((text) => (Number.parseInt(text.slice(0, 2), 16) & 1) === 0, "that is a multicast address");
+    .refine((text) => (Number.parseInt(text.slice(0, 2), 16) & 1) === 0, "that is a multicast address")
+    .refine(
+      (text) => (Number.parseInt(text.slice(0, 2), 16) & 2) !== 0,
+      "that is a vendor's address; use a locally administered one, 02:…",
+    );
   const disk = z.strictObject({
     size,
     bus: z.enum(["virtio", "scsi", "sata"]).default("virtio"),
@@ -156,12 +161,18 @@ export interface VmDeclaration extends z.output<ReturnType<typeof makeSchemas>["
 /**
  * Declares a virtual machine. Its disk is always an overlay; the image is never written to.
  * An unknown or malformed option is a type error, and at run time a `DeclarationError` with file and line.
+ * With `count` and `name` it is several of them, which a test has as an array: what differs is a function of the number, from 1.
  *
  * @example
  * vm({ image: soeVm, memory: "512m", networks: { studio: { mac: "02:00:00:00:00:01" } }, ready: { unit: "ssh.service" } })
+ * @example
+ * vm({ image: soeVm, count: 3, name: (n) => `dev-00${n}`, networks: { studio: { mac: (n) => `02:00:00:00:00:0${n}` } } })
  */
-export function vm(options: VmOptions): VmDeclaration {
+export function vm(options: VmGroupOptions): VmGroup;
+export function vm(options: VmOptions): VmDeclaration;
+export function vm(options: VmOptions | VmGroupOptions): VmDeclaration | VmGroup {
   const at = callSite();
+  if ("count" in options || "name" in options) return groupOf(options as VmGroupOptions, (one) => vm(one), at);
   const read = readOptions("vm", vmOptions(), options);
   const boot = read.boot ?? ("kind" in read.image ? "kernel" : "disk");
   const wrong = contradiction({ ...read, boot });

@@ -62,7 +62,7 @@ export interface Stage {
 export interface Staged<E extends Environment> {
   readonly nodes: NodesOf<E>;
   /** What the engine says of a node's container: its `inspect`, as evidence keeps it. */
-  inspect(node: keyof E["nodes"] & string): Promise<Inspected>;
+  inspect(node: keyof E["declared"] & string): Promise<Inspected>;
   /** Brings every node back to the moment at which all were ready; absent where some cannot. */
   readonly rewind?: () => Promise<void>;
   takeDown(): Promise<void>;
@@ -145,8 +145,15 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       hosts.push(host);
       const standing = { owner, environment, scope, directory, images: live.images };
       const planned = drivers.flatMap((each) => each.plan(standing).map((resource) => ({ each, resource })));
+      const groups = Object.entries(environment.groups).map(([group, names]) => [
+        group,
+        names.map((name) => live.nodes.get(name)),
+      ]);
       return {
-        nodes: { ...Object.fromEntries(live.nodes), host: host.node } as unknown as NodesOf<E>,
+        nodes: {
+          ...Object.fromEntries([...live.nodes, ...groups]),
+          host: host.node,
+        } as unknown as NodesOf<E>,
         ...(live.rewind === undefined ? {} : { rewind: live.rewind }),
         takeDown: () => live.takeDown(),
         async inspect(node) {

@@ -24,7 +24,7 @@ export interface TestInOptions {
 /** What `testIn` gives, as far as a body of tests that several environments share needs it. */
 export type TestsOn<Nodes> = (name: string, body: (nodes: Nodes) => Promise<void>) => void;
 
-export type NodesOf<E extends Environment> = { [Name in keyof E["nodes"]]: NodeOf<E["nodes"][Name]> } & {
+export type NodesOf<E extends Environment> = { [Name in keyof E["declared"]]: NodeOf<E["declared"][Name]> } & {
   readonly host: Node;
 };
 
@@ -132,6 +132,9 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   });
   for (const name of Object.keys(environment.nodes)) {
     test = test.extend(name, ({ assayEnvironment }) => assayEnvironment.nodes.get(name));
+  }
+  for (const [group, names] of Object.entries(environment.groups)) {
+    test = test.extend(group, ({ assayEnvironment }) => names.map((name) => assayEnvironment.nodes.get(name)));
   }
   return test as unknown as TestAPI<NodesOf<E>>;
 }
