@@ -1,5 +1,5 @@
 // Decides that the manual is whole: each check that a spec may import has a docstring with an example, and the words that
-// README.md beside this file promises to those who come from goss or container-structure-test exist.
+// README.md beside this file promises to those who come from goss, container-structure-test, testinfra and serverspec exist.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -46,7 +46,7 @@ const promised = [...read("README.md").matchAll(/^\| ([^|]+) \| (.+) \|$/gm)].fl
 );
 
 /** What no check says but the rest of Assay: values of nodes, of vitest, of JavaScript. */
-const elsewhere = ["all", "any", "container", "exec", "expect", "not", "shell", "succeed", "toMeet"];
+const elsewhere = ["all", "any", "as", "container", "exec", "expect", "not", "shell", "succeed", "toMeet", "vm"];
 
 describe("the words of others", () => {
   const exported = new Set(checks.map(({ name }) => name));
