@@ -33,6 +33,8 @@ beforeAll(() => {
   }
   chownSync(at("lost"), 54321, 0);
   symlinkSync("d", at("link"));
+  writeFileSync(Buffer.concat([Buffer.from(at("d/")), Buffer.from([0x61, 0xff, 0x0a])]), "", { mode: 0o600 });
+  mkdirSync(Buffer.concat([Buffer.from(at("d/")), Buffer.from([0xfe])]));
   symlinkSync("nowhere", at("broken"));
   lchownSync(at("broken"), 0, 54322);
   mkdirSync(at("shared"));

@@ -1,5 +1,4 @@
-// Decides how inventories are answered from files alone: level by level, as `find -xdev` goes, which follows no links. All of a tree is
-// one file system there. What cannot be looked at is an error, not a shorter list.
+// Decides how inventories are answered from files alone, as `find -xdev` does. What cannot be looked at is an error, not a shorter list.
 import type { FileTree, TreeEntry } from "../model/tree.ts";
 import type { FoundFiles, InventoryKind, InventoryQuery, TreeTest } from "./inventory-find.ts";
 import { groupsFromTree, idNames, usersFromTree } from "./tree-account.ts";
@@ -30,34 +29,9 @@ export function foundInTree(
   );
 }
 
-/** The directory and all that lies below it; of a link to a directory, the link alone. */
 async function walk(tree: FileTree, root: string): Promise<readonly (readonly [path: string, entry: TreeEntry])[]> {
-  const [[start], [names]] = await Promise.all([tree.look([root]), tree.list([root])]);
-  if (start instanceof Error) throw start;
-  if (names instanceof Error) throw names;
-  if (start === undefined || names === undefined) throw failedProbe(`cannot look into ${root}`, "it is no directory");
-  const found: (readonly [string, TreeEntry])[] = [[root, start]];
-  let level = start.target === undefined ? [root] : [];
-  while (level.length > 0) {
-    const listed = await tree.list(level);
-    const paths = level.flatMap((directory, index) => {
-      const below = listed[index];
-      if (below instanceof Error) throw below;
-      if (below === undefined) throw failedProbe(`cannot list what is in ${root}`, `${directory} is gone`);
-      return below.map((name) => `${directory.replace(/\/$/, "")}/${name}`);
-    });
-    const entries = await tree.look(paths);
-    const directories: string[] = [];
-    for (const [index, path] of paths.entries()) {
-      const entry = entries[index];
-      if (entry instanceof Error) throw entry;
-      if (entry === undefined)
-        throw failedProbe(`cannot list what is in ${root}`, `the name of ${JSON.stringify(path)} is no UTF-8`);
-      found.push([path, entry]);
-      if (typeOf(entry) === 0o4) directories.push(path);
-    }
-    level = directories;
-  }
+  const found = await tree.walk(root);
+  if (found === undefined) throw failedProbe(`cannot look into ${root}`, "it is no directory");
   return found;
 }
 

@@ -37,6 +37,11 @@ export interface FileTree {
   ): Promise<readonly ({ readonly bytes: Buffer; readonly whole: boolean } | NothingToRead | Error)[]>;
   /** SHA-256 of contents, in lower-case hexadecimal; links are followed. */
   sha256(paths: readonly string[]): Promise<readonly (string | NothingToRead | Error)[]>;
+  /**
+   * A directory and all that lies below it, by path, in no order; links are not followed, and of a link to a directory it is the link
+   * alone. `undefined` where there is no directory. Bytes of names that are no UTF-8 become U+FFFD. Rejects where a part cannot be seen.
+   */
+  walk(directory: string): Promise<readonly (readonly [path: string, entry: TreeEntry])[] | undefined>;
   /** Names in a directory, in byte order; `undefined` where there is no directory. Bytes that are no UTF-8 become U+FFFD. */
   list(directories: readonly string[]): Promise<readonly (readonly string[] | undefined | Error)[]>;
 }

@@ -28,9 +28,39 @@ export class RootfsTree implements FileTree {
     return each(paths, async (path) => {
       const found = await this.#find(path, false);
       if (found === undefined) return undefined;
-      const { mode, uid, gid, size } = found.stat;
-      return { mode, uid, gid, size, target: found.stat.isSymbolicLink() ? await readlink(found.path) : undefined };
+      return entryOf(found.stat, found.path);
     });
+  }
+
+  /** Stays on the file system of the directory, as what is mounted below a root file system is none of its own. */
+  async walk(directory: string): Promise<readonly (readonly [path: string, entry: TreeEntry])[] | undefined> {
+    const [start] = await each([directory], async (path) => {
+      const [self, through] = await Promise.all([this.#find(path, false), this.#find(path, true)]);
+      return through?.stat.isDirectory() ? self : undefined;
+    });
+    if (start instanceof Error) throw start;
+    if (start === undefined) return undefined;
+    const found: (readonly [string, TreeEntry])[] = [[directory, await entryOf(start.stat, start.path)]];
+    const said = directory.replace(/\/$/, "");
+    let level = start.stat.isDirectory() ? [{ path: Buffer.from(start.path), said }] : [];
+    while (level.length > 0) {
+      const listed = await inTurns(level, async (here) => {
+        const names = await readdir(here.path, { encoding: "buffer" });
+        return Promise.all(
+          names.map(async (name) => {
+            const path = Buffer.concat([here.path, Buffer.from("/"), name]);
+            const stat = await lstat(path);
+            return { path, said: `${here.said}/${name.toString("utf8")}`, stat, entry: await entryOf(stat, path) };
+          }),
+        ).catch((error: unknown) => {
+          throw notSeen(here.said, error);
+        });
+      });
+      const entries = listed.flat();
+      for (const each of entries) found.push([each.said, each.entry]);
+      level = entries.filter(({ stat }) => stat.isDirectory() && stat.dev === start.stat.dev);
+    }
+    return found;
   }
 
   read(
@@ -124,27 +154,27 @@ export class RootfsTree implements FileTree {
 }
 
 /** Some at a time; what goes wrong with one is that one's answer. */
-async function each<Answer>(
+function each<Answer>(
   paths: readonly string[],
   answer: (path: string) => Promise<Answer>,
-): Promise<(Answer | Error)[]> {
-  const answers: (Answer | Error)[] = [];
-  for (let at = 0; at < paths.length; at += together)
-    answers.push(
-      ...(await Promise.all(
-        paths.slice(at, at + together).map((path) =>
-          answer(path).catch((error: unknown) => {
-            const seen = `cannot look at ${JSON.stringify(path)}: ${messageOf(error)}`;
-            const denied = (error as NodeJS.ErrnoException).code === "EACCES";
-            return new ObservationError({
-              code: denied ? "probe-denied" : "probe-failed",
-              phase: "observe",
-              seen,
-              cause: error,
-            });
-          }),
-        ),
-      )),
-    );
+): Promise<readonly (Answer | Error)[]> {
+  return inTurns(paths, (path) => answer(path).catch((error: unknown) => notSeen(path, error)));
+}
+
+async function inTurns<Of, Answer>(all: readonly Of[], answer: (one: Of) => Promise<Answer>): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for (let at = 0; at < all.length; at += together)
+    answers.push(...(await Promise.all(all.slice(at, at + together).map(answer))));
   return answers;
+}
+
+function notSeen(path: string, error: unknown): ObservationError {
+  const denied = (error as NodeJS.ErrnoException).code === "EACCES";
+  const seen = `cannot look at ${JSON.stringify(path)}: ${messageOf(error)}`;
+  return new ObservationError({ code: denied ? "probe-denied" : "probe-failed", phase: "observe", seen, cause: error });
+}
+
+async function entryOf(stat: Stats, path: string | Buffer): Promise<TreeEntry> {
+  const { mode, uid, gid, size } = stat;
+  return { mode, uid, gid, size, target: stat.isSymbolicLink() ? String(await readlink(path)) : undefined };
 }

@@ -79,9 +79,26 @@ export class StillTree implements FileTree {
       const found = this.#index.find(path, false);
       if (found === undefined) return undefined;
       if (found === "loop") return looped(path);
-      const { mode, uid, gid, size, target, attributes = none } = found;
-      return { mode, uid, gid, size, target: target === undefined ? undefined : utf8(target), attributes };
+      return entryOf(found);
     });
+  }
+
+  async walk(directory: string): Promise<readonly (readonly [path: string, entry: TreeEntry])[] | undefined> {
+    const through = this.#index.find(directory, true);
+    const start = this.#index.find(directory, false);
+    if (through === "loop" || start === "loop") throw looped(directory);
+    if (start === undefined || through?.children === undefined) return undefined;
+    const found: (readonly [string, TreeEntry])[] = [[directory, entryOf(start)]];
+    const below = Buffer.from(directory.replace(/\/$/, "")).toString("latin1");
+    // By a stack of its own: a hostile tree is deeper than the engine's.
+    const todo: [path: string, inode: Inode][] = [[below, start]];
+    for (let next = todo.pop(); next !== undefined; next = todo.pop())
+      for (const [name, inode] of next[1].children ?? []) {
+        const path = `${next[0]}/${name}`;
+        found.push([utf8(path), entryOf(inode)]);
+        if (inode.children !== undefined) todo.push([path, inode]);
+      }
+    return found;
   }
 
   read(
@@ -191,6 +208,10 @@ async function answerHere(source: ByteSource, layer: StillLayer, asking: readonl
   const digest = hash?.digest("hex") ?? "";
   const bytes = Buffer.concat(held);
   for (const each of asking) each.resolve(each.most === "hash" ? digest : bytes.subarray(0, each.most));
+}
+
+function entryOf({ mode, uid, gid, size, target, attributes = none }: Inode): TreeEntry {
+  return { mode, uid, gid, size, target: target === undefined ? undefined : utf8(target), attributes };
 }
 
 function utf8(latin1: string): string {

@@ -149,6 +149,29 @@ describe("layers make one tree", () => {
     ],
   ];
 
+  test("a walk finds all below a directory, and follows no link", async () => {
+    const deep = "d/".repeat(1500);
+    const { tree, close } = await opened([
+      await lower(),
+      await tar([
+        { name: `${deep}end` },
+        { name: "usr/lib/\xff\n", content: "x" },
+        { name: "etc/.wh.old", content: "" },
+      ]),
+    ]);
+    const walked = async (directory: string) => (await tree.walk(directory))?.map(([path]) => path).sort();
+    expect(await walked("/usr")).toEqual(["/usr", "/usr/lib", "/usr/lib/one", "/usr/lib/ÿ\n"]);
+    expect(await walked("/lib")).toEqual(["/lib"]);
+    expect(await walked("/lib/")).toEqual(["/lib/", "/lib/one", "/lib/ÿ\n"]);
+    expect(await walked("/etc")).toEqual(["/etc", "/etc/passwd"]);
+    expect([await walked("/etc/passwd"), await walked("/nothing")]).toEqual([undefined, undefined]);
+    expect((await walked("/d"))?.length).toBe(1501);
+    expect((await walked("/"))?.at(-1)).toBe("/usr/lib/ÿ\n");
+    const [, one] = (await tree.walk("/opaque/../usr"))?.find(([path]) => path.endsWith("/one")) ?? [];
+    expect(one).toMatchObject({ mode: 0o104755, uid: 7, gid: 8, size: 3 });
+    await close();
+  });
+
   test("extended attributes are those of the layer that wrote the file last; hard links share them", async () => {
     const pax = (value: string) => ({ "SCHILY.xattr.user.origin": value, "SCHILY.xattr.user.a%3Db": "x" });
     const files = ["a", "b"].map((name) => ({ name, content: name, pax: pax(`${name}, below`) }));
