@@ -5,6 +5,7 @@ import { type Attached, type Attaching, bestShell } from "./attach.ts";
 import type { EngineAddress } from "./docker-address.ts";
 import { engineError } from "./docker-engine.ts";
 import { reachEngine } from "./docker-reach.ts";
+import { busyboxShell, busyboxTarget, hasBusybox } from "./docker-tools.ts";
 
 export interface ContainerPlace extends EngineAddress {
   /** Podman leaves a program running whose connection is cut; then it is ended by us. */
@@ -16,11 +17,20 @@ export async function attachContainer(place: ContainerPlace, name: string, attac
   // Directories are of no interest here: none is below nothing. The connection ends with the process.
   const { docker } = await reachEngine(place, "/nonexistent");
   const container = docker.getContainer(name);
-  const { title, command = bestShell, user, terminal } = attaching;
+  const { title, command = await shellIn(container, attaching.title), user, terminal } = attaching;
   if (terminal !== undefined) return withTerminal(container, { ...attaching, command, terminal });
   const channel = await new ExecOpener(container, title, place.cut).open(command, { user });
   return { ...channel, resize: async () => undefined };
 }
+
+/** The image's best shell; where it may have none, busybox's looks which, and stays where there is none. */
+async function shellIn(container: Docker.Container, title: string): Promise<readonly [string, ...string[]]> {
+  const facts = await container.inspect().catch((error: unknown) => Promise.reject(engineError(error, "exec", title)));
+  if (!hasBusybox(facts)) return bestShell;
+  return [...busyboxShell.argv, "-c", ownShell];
+}
+
+const ownShell = `for shell in /bin/bash /usr/bin/bash /bin/sh; do if [ -x $shell ]; then exec $shell; fi; done; exec ${busyboxTarget} sh`;
 
 async function withTerminal(
   container: Docker.Container,

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import nodeProcess from "node:process";
-import { buffer } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import { type Header, pack } from "tar-stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
@@ -22,6 +22,7 @@ import { stillImage } from "../model/still.ts";
 import { missingCapability } from "../vitest/capabilities.ts";
 import { onEachEngine } from "../vitest/each-engine.ts";
 import { openStage, type Stage, type Staged } from "../vitest/stage.ts";
+import { attachContainer } from "./docker-attach.ts";
 import { findEngine } from "./docker-engine.ts";
 
 type Entry = Partial<Header> & { readonly name: string; readonly content?: string | Buffer };
@@ -194,6 +195,14 @@ onEachEngine((engine) => {
       );
       expect(await status).toBeOneOf([126, 127, "no-such-file"]);
     }
+  });
+
+  test("who works in it by hand has a shell all the same", async () => {
+    const place = { ...engine, cut: engine.engine === "podman" ? "stays" : "ends" } as const;
+    const attached = await attachContainer(place, nodes.own.id, { title: "own", command: undefined, user: undefined });
+    attached.stdin.end("echo $((40 + 2)); ls /odd/pipe; exit 3\n");
+    expect(await text(attached.stdout)).toBe("42\n/odd/pipe\n");
+    expect(await attached.ended).toBe(3);
   });
 
   test("a command that has had its time is gone, though nothing of the image could end it", async () => {

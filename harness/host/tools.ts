@@ -27,6 +27,7 @@ export const tools: readonly Tool[] = [
     use: "let the engine trust a registry",
     seldom: true,
   },
+  { name: "busybox", package: "busybox-static", use: "look into containers whose images have no tools", seldom: true },
   { name: "buildah", package: "buildah", use: 'build a Dockerfile whose recipe says builder: "buildah"', seldom: true },
 ];
 
