@@ -7,8 +7,11 @@ import type { Report } from "../reporting/report.ts";
 import { findParities } from "./recipes.ts";
 import { runCommand } from "./run.ts";
 
-/** 0 when both are alike, or differ as declared; 1 for any other difference; else what the run ended with. */
-export async function parityCommand(name: string): Promise<number> {
+/**
+ * With `json` prints `{ parity, alike, sides, lines, idle }` of `ParityTable` and nothing else on standard output, patterns as text.
+ * 0 when both are alike, or differ as declared; 1 for any other difference; else what the run ended with.
+ */
+export async function parityCommand(name: string, options: { readonly json?: boolean } = {}): Promise<number> {
   const known = await findParities(readConfig().project);
   const parity = known.get(name);
   if (parity === undefined) {
@@ -23,11 +26,19 @@ export async function parityCommand(name: string): Promise<number> {
     parity.specs.map((behaviour) => `/${environment}-${behaviour}.spec.ts`),
   );
   const reports: Report[] = [];
-  const code = await runCommand(files, { projects: ["specs"], concluded: (report) => reports.push(report) });
+  const json = options.json === true;
+  const code = await runCommand(files, {
+    projects: ["specs"],
+    aside: json,
+    concluded: (report) => reports.push(report),
+  });
   const [report] = reports;
   // A check that fails on both sides is alike; what could not be asked is not known to be.
   if (report === undefined || (code !== ExitCode.met && code !== ExitCode.failed)) return code;
   const table = parityTable(parity, report);
-  console.log(["", `parity ${name}`, ...parityLines(table)].join("\n"));
+  if (json) {
+    const said = { parity: name, alike: isParity(table), ...table };
+    console.log(JSON.stringify(said, (_, value: unknown) => (value instanceof RegExp ? String(value) : value), 2));
+  } else console.log(["", `parity ${name}`, ...parityLines(table)].join("\n"));
   return isParity(table) ? ExitCode.met : ExitCode.failed;
 }

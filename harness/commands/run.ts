@@ -174,7 +174,8 @@ export async function runCommand(patterns: readonly string[], options: RunOption
           ...(shard === undefined ? [] : [`--shard=${shard}`]),
           ...patterns,
         ],
-        env: { ...process.env, ASSAY_SETTINGS: JSON.stringify(settings), NO_COLOR: "1" },
+        // Node complains of both at once, and what the child says is looked at.
+        env: { ...process.env, ASSAY_SETTINGS: JSON.stringify(settings), NO_COLOR: "1", FORCE_COLOR: undefined },
         cwd: config.project,
         log,
       },

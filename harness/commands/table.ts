@@ -138,10 +138,13 @@ export const commandTable: readonly CommandEntry[] = [
       "Two images of one origin, a container's and a machine's, are to be alike. A parity is declared in environments/ with what may\n" +
       "differ and why; every other difference fails, and so does a declared one that is not seen any more.",
     examples: [["assay parity soe", "the SOE's container beside its virtual machine"]],
+    options: [
+      ["--json", "print { parity, alike, sides, lines, idle } as JSON; what the run says goes to standard error"],
+    ],
     exits: running,
-    async act([name = ""]) {
+    async act([name = ""], options) {
       const { parityCommand } = await import("./parity.ts");
-      return parityCommand(name);
+      return parityCommand(name, options);
     },
   },
   {
@@ -171,7 +174,7 @@ export const commandTable: readonly CommandEntry[] = [
       ["assay build vfx-studio-soe --twice", "whether it comes out the same"],
     ],
     options: [
-      ["--json", "print digests and paths as JSON"],
+      ["--json", "print [{ recipe, tag, imageId, built, … }] as JSON; the lines go to standard error"],
       ["--twice", "build from nothing twice and compare; the store keeps neither"],
     ],
     exits: [0, 1, 2, 3, 130, 143],
@@ -201,14 +204,15 @@ export const commandTable: readonly CommandEntry[] = [
     usage: "why <recipe>",
     does: "tell what changed in a recipe since its image was built",
     examples: [["assay why vfx-studio-soe", "file by file, variable by variable"]],
+    options: [["--json", "print { recipe, state, digest, builtAt, because } as JSON"]],
     exits: asking,
-    act: async ([name = ""]) => (await import("./why.ts")).whyCommand(name),
+    act: async ([name = ""], options) => (await import("./why.ts")).whyCommand(name, options),
   },
   {
     usage: "list",
     does: "list what is alive: runs, their owners and resources",
     options: [
-      ["--json", "print it as JSON"],
+      ["--json", "print { runs, troubles } as JSON; with --store { directory, budget, bytes, entries }"],
       ["--store", "list what the store holds instead: sizes, last uses, who uses it"],
     ],
     exits: asking,
@@ -222,7 +226,7 @@ export const commandTable: readonly CommandEntry[] = [
     does: "remove what dead runs left; a live run's resources are never touched",
     teaches: "Each run does this at its start. By hand it is of use after a crash.",
     options: [
-      ["--json", "print what was removed and what was left alone as JSON"],
+      ["--json", "print { removed, kept, swept, troubles } as JSON; with --store { removed, bytes }"],
       ["--kept", "also what runs left standing on purpose, with --keep or by assay up"],
       ["--store [budget]", "bring the store within its budget now, or within this one; 0 leaves what is in use"],
     ],

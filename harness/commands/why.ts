@@ -4,10 +4,14 @@ import { openDockerDriver } from "../drivers/by-kind.ts";
 import { ExitCode } from "../model/errors.ts";
 import { redact } from "../model/secret.ts";
 import { Store } from "../store/store.ts";
+import { whyLines } from "../store/why.ts";
 import { recipesNamed, startsFromImage } from "./recipes.ts";
 
-/** Prints the difference, a line each. Asks an engine only for a recipe that starts from an image. */
-export async function whyCommand(name: string): Promise<number> {
+/**
+ * Prints the difference, a line each; with `json` `{ recipe, state, digest, builtAt, because }` of `Reasons`. Asks an engine only for a
+ * recipe that starts from an image.
+ */
+export async function whyCommand(name: string, options: { readonly json?: boolean } = {}): Promise<number> {
   const config = readConfig();
   const [recipe] = await recipesNamed(config.project, [name]);
   if (recipe === undefined) return ExitCode.usage;
@@ -15,10 +19,13 @@ export async function whyCommand(name: string): Promise<number> {
     ? await openDockerDriver({ dockerHost: config.dockerHost, scratch: config.scratch })
     : undefined;
   try {
-    const lines = await new Store({ directory: config.store, disks: config.disks }).why(recipe, {
-      source: driver?.images,
-    });
-    const [head, ...rest] = lines.map(redact);
+    const store = new Store({ directory: config.store, disks: config.disks });
+    const reasons = await store.reasons(recipe, { source: driver?.images });
+    if (options.json === true) {
+      console.log(redact(JSON.stringify({ recipe: recipe.name, ...reasons }, null, 2)));
+      return ExitCode.met;
+    }
+    const [head, ...rest] = whyLines(recipe.name, reasons).map(redact);
     console.log([head, ...rest.map((line) => `  ${line}`)].join("\n"));
     return ExitCode.met;
   } finally {
