@@ -73,7 +73,7 @@ export class EventReporter implements Reporter {
     this.#troubled.add(key);
     // A file that cannot be read as a spec is the author's to mend; what a harness says is not.
     const exitCode =
-      told.name === "DeclarationError"
+      told.name === "DeclarationError" || told.code === "unreadable-file"
         ? 2
         : told.code !== undefined
           ? 3

@@ -6,6 +6,7 @@ import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import { inject, TestRunner } from "vitest";
 import { allReads, readModule } from "./reads.ts";
+import { placed } from "./syntax-place.ts";
 
 // The last hook that is registered is asked first, before Vitest's.
 registerHooks({
@@ -23,13 +24,18 @@ registerHooks({
 export default class NativeRunner extends TestRunner {
   override async importFile(file: string): Promise<unknown> {
     const { href } = pathToFileURL(file);
-    if (inject("assay")?.warm === undefined) return import(href);
     readModule(href);
     try {
       return await import(href);
+    } catch (error) {
+      throw placed(error);
     } finally {
-      const { events, said } = (await import("./session.ts")).session();
-      events.say({ event: "reads", at: Date.now(), file: said(file), paths: allReads() });
+      if (inject("assay")?.warm !== undefined) await tellReads(file);
     }
   }
+}
+
+async function tellReads(file: string): Promise<void> {
+  const { events, said } = (await import("./session.ts")).session();
+  events.say({ event: "reads", at: Date.now(), file: said(file), paths: allReads() });
 }
