@@ -2,6 +2,7 @@
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { networkNames } from "../model/environment.ts";
 import { DeclarationError, ProvisionError } from "../model/errors.ts";
 import type { BuiltDisk } from "../model/image.ts";
 import type { VmDeclaration } from "../model/vm.ts";
@@ -16,6 +17,8 @@ export interface Checked {
   readonly disk: BuiltDisk;
   readonly accelerator: "kvm" | "qemu";
   readonly user: QemuUser | undefined;
+  /** It runs on a user's own daemon. */
+  readonly session: boolean;
   /** Below which the machine's files will lie; it, or a directory above it, is there. */
   readonly directory: string;
 }
@@ -25,7 +28,7 @@ export const overheadBytes = 96 * 1024 ** 2;
 
 /** Rejects with the first thing that cannot be, in the order of what costs least to find out. */
 export async function checkMachine(checked: Checked): Promise<void> {
-  const { title, declaration, disk, accelerator } = checked;
+  const { title, declaration, disk, accelerator, session } = checked;
   const refuse = (code: string, seen: string, hint: string) => {
     throw new DeclarationError({ code, at: declaration.at, node: title, seen: `${title}: ${seen}`, hint });
   };
@@ -34,6 +37,12 @@ export async function checkMachine(checked: Checked): Promise<void> {
       "no-kvm",
       'cpu: "host" needs hardware virtualisation, which does not work here',
       "leave cpu out, or run it where `assay doctor` says yes to hardware virtualisation",
+    );
+  if (session && networkNames(declaration).length > 0)
+    refuse(
+      "no-networks",
+      "a user's own libvirt has no networks",
+      "leave networks out, or set LIBVIRT_DEFAULT_URI=qemu:///system",
     );
   if (declaration.memory + overheadBytes > totalmem())
     refuse("not-enough-memory", `the guest's ${mib(declaration.memory)} are more than this host has`, "declare less");

@@ -1,6 +1,8 @@
 // Decides what can still be told about a machine, alive or dead: console, journal, kernel log, screen, QEMU's log, the domain.
 // Never rejects: what could not be had is said in the file.
 import { readFile, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { messageOf } from "../model/errors.ts";
 import type { EvidenceFile } from "./driver.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
@@ -9,15 +11,16 @@ import type { Machine } from "./libvirt-machine.ts";
 
 /** A guest that is asked for its journal when all is over has this long. */
 const patienceMs = 20_000;
-/** Where the daemon for everything keeps QEMU's own words. */
-const qemuLogs = "/var/log/libvirt/qemu";
+/** Where the daemon keeps QEMU's own words: the machine's, or this user's. */
+const logsOf = ({ session }: LibvirtClient["uri"]) =>
+  session ? join(homedir(), ".cache", "libvirt", "qemu", "log") : "/var/log/libvirt/qemu";
 
 /** Of a machine by its domain's name; `machine` where this process has it. */
 export async function evidenceOf(
   domain: string,
   client: LibvirtClient,
   machine: Machine | undefined,
-  qemuLog = `${qemuLogs}/${domain}.log`,
+  qemuLog = join(logsOf(client.uri), `${domain}.log`),
 ): Promise<readonly EvidenceFile[]> {
   const told = (what: Promise<string>) => what.catch((error: unknown) => `could not be had: ${messageOf(error)}\n`);
   const asked = (command: readonly [string, ...string[]]) => told(fromGuest(machine, command));

@@ -113,7 +113,8 @@ export class LibvirtDriver implements Driver {
       machines.map(async ([node, declaration]) => {
         const title = `${standing.environment.name}/${node}`;
         const disk = await this.#diskOf(standing, declaration);
-        await checkMachine({ title, declaration, disk, accelerator, user, directory: standing.directory });
+        const { session } = this.#client.uri;
+        await checkMachine({ title, declaration, disk, accelerator, user, session, directory: standing.directory });
         await this.#options.disks.verify(disk);
       }),
     );

@@ -27,7 +27,7 @@ done
 # Its machines are in no control groups: those would outlive it.
 echo 'cgroup_controllers = [ ]' >/etc/libvirt/qemu.conf
 if [ "$session" != - ]; then
-  export HOME="$directory" XDG_RUNTIME_DIR="$directory/run" XDG_CONFIG_HOME="$directory/config" XDG_CACHE_HOME="$directory/cache"
+  export HOME="$directory" XDG_RUNTIME_DIR="$directory/run" XDG_CONFIG_HOME="$directory/config" XDG_CACHE_HOME="$directory/.cache"
   as() { exec setpriv --reuid="\${session%:*}" --regid="\${session#*:}" --clear-groups "$@"; }
 else
   as() { exec "$@"; }
@@ -62,7 +62,7 @@ export class PrivateLibvirt {
     this.#sockets = session === undefined ? directory : join(directory, "run", "libvirt");
     this.socket = join(this.#sockets, "libvirt-sock");
     this.uri = `qemu+unix:///${session === undefined ? "system" : "session"}?socket=${this.socket}`;
-    const made = ["", "run", "run/libvirt", "config", "cache"].map((name) => join(directory, name));
+    const made = ["", "run", "run/libvirt", "config", ".cache"].map((name) => join(directory, name));
     for (const path of made.slice(1)) mkdirSync(path, { mode: 0o755 });
     for (const path of made) if (session !== undefined) chownSync(path, session.uid, session.gid);
     const place = session === undefined ? `unix_sock_dir = "${directory}"\n` : "";
