@@ -9,7 +9,6 @@ import { ProvisionError } from "../model/errors.ts";
 import type { ExecShell } from "../transports/docker-exec.ts";
 import type { ProbingShell } from "../transports/transport.ts";
 import { isGone } from "./docker-engine.ts";
-import type { Standing } from "./driver.ts";
 
 /** Where it is in the container. `/dev` is the engine's own and lies in memory: no file has to be made in the image's tree. */
 export const busyboxTarget = "/dev/.assay/busybox";
@@ -36,6 +35,15 @@ export function hasBusybox(facts: Pick<Docker.ContainerInspectInfo, "Mounts">): 
   return facts.Mounts.some(({ Destination }) => Destination === busyboxTarget);
 }
 
+export interface WantedTools extends Pick<ContainerDeclaration, "probedBy"> {
+  /** The image's. */
+  readonly reference: string;
+  /** The image's files on this machine, where it was built here. */
+  readonly tree: string | undefined;
+  /** The node's, for errors. */
+  readonly title: string;
+}
+
 /** What an engine's containers are looked into with. */
 export class ContainerTools {
   /** References of images that have tools of their own. */
@@ -53,26 +61,15 @@ export class ContainerTools {
    * our busybox from the path it is given. Where only the engine knows the image, it is asked once an image, in about 30 ms.
    */
   async made(
-    declaration: ContainerDeclaration,
-    { environment, images }: Pick<Standing, "environment" | "images">,
+    { probedBy, reference, tree, title }: WantedTools,
     make: (busybox?: string) => Promise<Docker.Container>,
   ): Promise<Docker.Container> {
-    const { image, probedBy } = declaration;
     if (probedBy === "busybox") {
       const { path, missing } = await this.#busybox();
       if (path !== undefined) return make(path);
-      const node = Object.entries<unknown>(environment.nodes).find(([, each]) => each === declaration)?.[0];
-      throw new ProvisionError({
-        code: "no-busybox",
-        phase: "create",
-        node: `${environment.name}/${node}`,
-        seen: missing,
-      });
+      throw new ProvisionError({ code: "no-busybox", phase: "create", node: title, seen: missing });
     }
-    const reference =
-      typeof image === "string" ? image : "kind" in image ? `${image.name}:${image.version}` : image.reference;
-    const built = images.get(reference);
-    if (probedBy === "image" || this.#enough.has(reference) || (await treeHasTools(built?.tree))) return make();
+    if (probedBy === "image" || this.#enough.has(reference) || (await treeHasTools(tree))) return make();
     const bare = await make();
     if (await containerHasTools(bare)) {
       this.#enough.add(reference);

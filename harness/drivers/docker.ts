@@ -20,7 +20,7 @@ import { ContainerLife, untilReady } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
 import { containersOn, networkResource, planOf, scratchPath } from "./docker-names.ts";
 import { DockerNode } from "./docker-node.ts";
-import { createOptions, laterNetworks, onPlatform } from "./docker-options.ts";
+import { createOptions, imageReference, laterNetworks, onPlatform } from "./docker-options.ts";
 import { reachEngine } from "./docker-reach.ts";
 import type { Directories } from "./docker-scratch.ts";
 import { ContainerTools } from "./docker-tools.ts";
@@ -278,10 +278,13 @@ export class DockerDriver implements Driver {
   async #createContainer(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
     const node = resource.node ?? "";
     const declaration = this.#declaration(standing, node);
+    const title = `${standing.environment.name}/${node}`;
+    const reference = imageReference(declaration);
+    const tree = standing.images.get(reference)?.tree;
     const [{ cut }, events, container] = await Promise.all([
       this.#dialect(),
       this.#eventsOf(standing.owner),
-      this.#tools.made(declaration, standing, async (busybox) => {
+      this.#tools.made({ probedBy: declaration.probedBy, reference, tree, title }, async (busybox) => {
         const body = await translated(this.#docker, createOptions(standing, node, declaration, busybox));
         const made = await this.#docker.createContainer(onPlatform(body, declaration));
         created(made.id);
@@ -294,7 +297,7 @@ export class DockerDriver implements Driver {
     const life = new ContainerLife(container, events);
     this.#open.set(resource.name, {
       // Until it is ready nobody looks into it.
-      transport: dockerExecTransport(container, `${standing.environment.name}/${node}`, cut),
+      transport: dockerExecTransport(container, title, cut),
       life,
     });
     await container.start();
