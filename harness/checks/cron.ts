@@ -3,6 +3,7 @@
 import type { Probe } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
 import { about, verdict } from "./question.ts";
+import { type CronFile, cronFromTree } from "./tree-cron.ts";
 import { denied, missingTool, unreadable } from "./unanswered.ts";
 import { occurs, sayWanted, type Wanted } from "./wanted.ts";
 
@@ -41,20 +42,32 @@ printf 'end' | cat`,
     if (output.status === 77) throw denied("cannot see what cron runs", output.stderr.trim());
     const [family = "", ...fields] = output.stdout.toString("utf8").split("\0");
     if (output.status !== 0 || fields.at(-1) !== "end" || fields.length % 3 !== 1) throw unreadable("cron", output);
-    const entries: CronEntry[] = [];
-    const seen = new Set<string>();
+    const files: CronFile[] = [];
     for (let at = 0; at + 2 < fields.length; at += 3) {
-      const [kind, file = "", text = ""] = fields.slice(at);
-      // Alpine's /var/spool/cron/crontabs is a link to /etc/crontabs: its tables are the same ones.
-      const name = file.slice(file.lastIndexOf("/") + 1);
-      const key = /crontabs\//.test(file) ? `user ${name}` : file;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      entries.push(...(kind === "script" ? [readScript(file, text, family)] : readTable(file, text, family)));
+      const [kind = "", file = "", text = ""] = fields.slice(at);
+      files.push({ kind, file, text });
     }
+    const entries = entriesOf(files, family);
+    return subjects.map(() => entries);
+  },
+  async fromTree(tree, subjects) {
+    const { files, family } = await cronFromTree(tree);
+    const entries = entriesOf(files, family);
     return subjects.map(() => entries);
   },
 };
+
+function entriesOf(files: readonly CronFile[], family: string): readonly CronEntry[] {
+  const seen = new Set<string>();
+  return files.flatMap(({ kind, file, text }) => {
+    // Alpine's /var/spool/cron/crontabs is a link to /etc/crontabs: its tables are the same ones.
+    const name = file.slice(file.lastIndexOf("/") + 1);
+    const key = /crontabs\//.test(file) ? `user ${name}` : file;
+    if (seen.has(key)) return [];
+    seen.add(key);
+    return kind === "script" ? [readScript(file, text, family)] : readTable(file, text, family);
+  });
+}
 
 /**
  * What cron runs on a node.

@@ -2,8 +2,10 @@
 // apk's. What is configured is told, not what answers there.
 import type { Probe } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
+import type { FileTree } from "../model/tree.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { type Repository, type RepositoryFile, readRepositories } from "./repository-files.ts";
+import { textsOf } from "./tree-bytes.ts";
 import { denied, failedProbe, missingTool, unreadable } from "./unanswered.ts";
 import { occurs, sayWanted, type Wanted } from "./wanted.ts";
 
@@ -21,8 +23,7 @@ done
 printf 'end' | cat`,
   parse(output, subjects) {
     if (output.status === 127) throw missingTool("cat", "where packages come from");
-    if (output.status === 78)
-      throw failedProbe("cannot see where packages come from", "there is no configuration of apt, yum, dnf or apk");
+    if (output.status === 78) throw noPackager();
     if (output.status === 77) throw denied("cannot see where packages come from", output.stderr.trim());
     const fields = output.stdout.toString("utf8").split("\0");
     if (output.status !== 0 || fields.at(-1) !== "end" || fields.length % 2 !== 1)
@@ -33,7 +34,44 @@ printf 'end' | cat`,
     const found = readRepositories(files);
     return subjects.map(() => found);
   },
+  async fromTree(tree, subjects) {
+    const places = ["/etc/apt", "/etc/yum.repos.d", "/etc/apk"];
+    const there = await tree.list(places);
+    if (there.every((names) => names === undefined)) throw noPackager();
+    const found = readRepositories(await filesFrom(tree));
+    return subjects.map(() => found);
+  },
 };
+
+function noPackager() {
+  return failedProbe("cannot see where packages come from", "there is no configuration of apt, yum, dnf or apk");
+}
+
+/** The same files as the script's, in its order. */
+async function filesFrom(tree: FileTree): Promise<readonly RepositoryFile[]> {
+  const directories = ["/etc/apt/sources.list.d", "/etc/yum.repos.d", "/etc/apk/repositories.d"];
+  const [apt, yum, apk] = (await tree.list(directories)).map((names, at) => {
+    if (names instanceof Error) throw names;
+    return (suffix: string) =>
+      (names ?? [])
+        .filter((name) => name.endsWith(suffix) && !name.startsWith("."))
+        .map((name) => `${directories[at]}/${name}`);
+  });
+  const paths = [
+    "/etc/apt/sources.list",
+    ...[".list", ".sources"].flatMap((suffix) => apt?.(suffix) ?? []),
+    "/etc/dnf/dnf.conf",
+    "/etc/yum.conf",
+    ...(yum?.(".repo") ?? []),
+    "/etc/apk/repositories",
+    ...(apk?.(".list") ?? []),
+  ];
+  const texts = await textsOf(tree, paths);
+  return paths.flatMap((path, at) => {
+    const text = texts[at];
+    return text === undefined ? [] : [{ path, text }];
+  });
+}
 
 /**
  * Where the packager gets packages: one entry a URL, suite and list of components (apt), one a section (yum, dnf), one a line (apk).

@@ -1,33 +1,42 @@
-// Decides how questions about Debian packages are answered from files alone: dpkg's status file, or the directory of status files
-// that distroless images have in its place.
+// Decides how questions about packages are answered from files alone: dpkg's status file, or the directory of status files that
+// distroless images have in its place; apk's database. rpm's is no text: it is asked by rpm, in a container.
 import type { FileTree } from "../model/tree.ts";
+import { readApkPackages } from "./package-apk.ts";
 import { type PackageFacts, readSubject } from "./package-facts.ts";
 import { textsOf } from "./tree-bytes.ts";
 import { failedProbe } from "./unanswered.ts";
 
 const database = "/var/lib/dpkg/status";
 const pieces = `${database}.d`;
+const apkDatabases = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 
 /** For `packageFacts.fromTree`. */
 export async function packagesFromTree(
   tree: FileTree,
   names: readonly string[],
 ): Promise<readonly (PackageFacts | undefined | Error)[]> {
-  const texts = await dpkgTexts(tree);
-  // An empty database would call every package unknown: that is not an answer.
-  if (texts.length === 0)
-    throw failedProbe(
-      "cannot look at packages",
-      `there is neither ${database} with packages in it nor ${pieces}`,
-      "only packages of dpkg are seen in files",
-    );
-  const found = packagesIn(texts);
+  const [texts, ofApk] = await Promise.all([dpkgTexts(tree), apkPackages(tree)]);
+  const ofDpkg = texts.length === 0 ? undefined : packagesIn(texts);
   return names.map((subject) => {
     const { by, name } = readSubject(subject);
-    if (by !== "any" && by !== "dpkg")
-      return failedProbe(`cannot look at packages of ${by}`, "only dpkg's are seen in files");
+    const found = by === "dpkg" ? ofDpkg : by === "apk" ? ofApk : by === "any" ? (ofDpkg ?? ofApk) : undefined;
+    // An empty database would call every package unknown: that is not an answer.
+    if (found === undefined)
+      return failedProbe(
+        `cannot look at packages${by === "any" ? "" : ` of ${by}`}`,
+        `there is neither ${database} with packages in it, nor ${pieces}, nor apk's database`,
+        "only packages of dpkg and apk are seen in files",
+      );
     return found.get(name);
   });
+}
+
+async function apkPackages(tree: FileTree): Promise<ReadonlyMap<string, PackageFacts> | undefined> {
+  const text = (await textsOf(tree, apkDatabases)).find((each) => (each ?? "") !== "");
+  if (text === undefined) return undefined;
+  const read = readApkPackages(text);
+  if (read === undefined) throw failedProbe("cannot look at packages", "apk's database cannot be read");
+  return read.found;
 }
 
 /** dpkg's database, whole or in pieces; nothing where there is neither. */

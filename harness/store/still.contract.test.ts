@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
 import { group, user } from "../checks/account.ts";
 import { clock } from "../checks/clock.ts";
+import { cron } from "../checks/cron.ts";
 import { elf } from "../checks/elf.ts";
 import { file } from "../checks/file.ts";
 import { image } from "../checks/image.ts";
@@ -12,6 +13,7 @@ import { licences } from "../checks/licences.ts";
 import { os } from "../checks/os.ts";
 import { pkg } from "../checks/package.ts";
 import { process } from "../checks/process.ts";
+import { repositories } from "../checks/repository.ts";
 import { tree } from "../checks/tree.ts";
 import { readConfig } from "../config.ts";
 import type { Check } from "../model/check.ts";
@@ -120,6 +122,7 @@ const questions: readonly Check<never>[] = [
   inventory.setuid().areNone(),
   inventory.setgid("/usr").areNone(),
   inventory.worldWritable("/etc").areNone(),
+  inventory.capable("/").areNone(),
   inventory.orphaned().areNone(),
   tree("/odd").hasExactly("bytes"),
   tree("/etc/skel").hasSha256("0".repeat(64)),
@@ -129,6 +132,14 @@ const questions: readonly Check<never>[] = [
     elf(path).hasAllLibraries(),
     elf(path).hasRelro("full"),
   ]),
+  cron().leavesNothingOut(),
+  cron().runs("/etc/cron.daily/dpkg", { at: "daily" }),
+  repositories().have(/debian/, { suite: "bookworm" }),
+  repositories().areNone(),
+  user("keeper").expires("never"),
+  user("keeper").hasPasswordMaxAge(1),
+  user("keeper").hasOnlyGroups("keeper", "adm"),
+  group("adm").hasOnlyMembers("keeper"),
   licences().areTold(),
   licences().lack("GPL-3"),
   os().hasVersion("12"),
