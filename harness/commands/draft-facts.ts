@@ -3,13 +3,12 @@
 import { fileContents } from "../checks/file-bytes.ts";
 import { fileStat } from "../checks/file-stat.ts";
 import { filesFound, type InventoryKind } from "../checks/inventory-find.ts";
+import { installedPackages } from "../checks/licences.ts";
 import { listeners } from "../checks/port.ts";
 import { socketHolders } from "../checks/port-holders.ts";
-import type { Probe } from "../model/check.ts";
 import type { ContainerNode, Node, StillNode } from "../model/node.ts";
-import type { FileTree } from "../model/tree.ts";
 import { isNoise } from "./draft-noise.ts";
-import { packageFiles } from "./draft-packages.ts";
+import { chosenPackages, packageFiles } from "./draft-packages.ts";
 import type { Entry, Facts, Listening } from "./draft-sentences.ts";
 
 export type Drafted = ContainerNode | StillNode;
@@ -35,11 +34,18 @@ export async function factsOf(node: Drafted, { runs }: { readonly runs: boolean 
   const wanted = [...important, ...homes, config?.workdir, program, ...(config?.volumes ?? [])].filter(
     (path): path is string => path?.startsWith("/") === true && path !== "/",
   );
-  const [known, found, inventories, running] = await Promise.all([
+  const [known, found, inventories, running, packages] = await Promise.all([
     statsOf(node, [...new Set(wanted)]),
     Promise.all(places.map((place) => below(node, place))),
     inventoriesOf(node),
     runs ? runningOf(node) : undefined,
+    // Where no text says who chose what: all that there are.
+    chosenPackages(texts).length === 0
+      ? node.observe(installedPackages, "packages").then(
+          ({ packages: all }) => all.map(({ package: name }) => name),
+          () => [],
+        )
+      : [],
   ]);
   const packaged = await packagedFiles(node, texts);
   const unpackaged = packaged === undefined ? [] : found.flat().filter((path) => !packaged.has(path) && !isNoise(path));
@@ -47,6 +53,7 @@ export async function factsOf(node: Drafted, { runs }: { readonly runs: boolean 
   return {
     image,
     texts,
+    packages,
     important: known,
     own: own.filter(({ path, stat }) => stat.type !== "something else" && !known.some((each) => each.path === path)),
     inventories,
@@ -80,41 +87,11 @@ async function statsOf(node: Node, paths: readonly string[]): Promise<Entry[]> {
 /** All paths below a directory; none where there is no such directory or it may not be entered. */
 async function below(node: Drafted, root: string): Promise<readonly string[]> {
   try {
-    const all = await (node.kind === "image"
-      ? node.observe(walked, root)
-      : node.observe(filesFound, { kind: { all: "entries" }, root }));
+    const all = await node.observe(filesFound, { kind: { all: "entries" }, root });
     return all.filter((path) => path !== root && !/[^\x20-\x7e]/.test(path));
   } catch {
     return [];
   }
-}
-
-/** Of an image at rest: names of a tree, directory by directory. */
-const walked: Probe<string, readonly string[]> = {
-  name: "names in the tree",
-  script: () => "exit 127", // asked of files alone
-  parse: (_output, roots) => roots.map(() => []),
-  fromTree: (tree, roots) => Promise.all(roots.map((root) => walk(tree, root))),
-};
-
-const mostWalked = 20_000;
-
-async function walk(tree: FileTree, root: string): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (let directories = [root]; directories.length > 0 && found.length < mostWalked; ) {
-    const names = await tree.list(directories);
-    const paths = directories.flatMap((directory, index) => {
-      const inside = names[index];
-      return Array.isArray(inside) ? inside.map((name: string) => `${directory}/${name}`) : [];
-    });
-    found.push(...paths);
-    const entries = await tree.look(paths);
-    directories = paths.filter((_, index) => {
-      const entry = entries[index];
-      return entry !== undefined && !(entry instanceof Error) && entry.mode >> 12 === 4;
-    });
-  }
-  return found;
 }
 
 /** What packages brought; `undefined` where nobody tells, and then nothing is known to be somebody's own. */
@@ -145,10 +122,7 @@ export function apkFiles(installed: string): ReadonlySet<string> {
 }
 
 async function inventoriesOf(node: Drafted): Promise<Facts["inventories"]> {
-  const find = (kind: InventoryKind) =>
-    node.kind === "image"
-      ? Promise.resolve(undefined)
-      : node.observe(filesFound, { kind, root: "/" }).catch(() => undefined);
+  const find = (kind: InventoryKind) => node.observe(filesFound, { kind, root: "/" }).catch(() => undefined);
   const [setuid, setgid, worldWritable, orphaned] = await Promise.all(
     (["setuid", "setgid", "world-writable", "orphaned"] as const).map(find),
   );

@@ -10,6 +10,7 @@ import { sentenceText } from "./draft-text.ts";
 const none: Facts = {
   image: undefined,
   texts: new Map(),
+  packages: [],
   important: [],
   own: [],
   inventories: { setuid: undefined, setgid: undefined, worldWritable: undefined, orphaned: undefined },
@@ -31,6 +32,19 @@ const stat = (more: Partial<FileStat>): FileStat => ({
 const entry = (path: string, more: Partial<FileStat> = {}) => ({ path, stat: stat(more) });
 
 test("nothing is said of what could not be seen", () => expect(chapters(none)).toEqual([]));
+
+test("of a small image whose packages nobody chose, all of them; of a large one none", () => {
+  expect(said({ packages: ["tzdata", "base-files"] })).toEqual([
+    'pkg("base-files").isInstalled()',
+    'pkg("tzdata").isInstalled()',
+  ]);
+  expect(said({ packages: Array.from({ length: 41 }, (_, at) => `pkg-${at}`) })).toEqual([]);
+});
+
+test("a chapter has an end, whatever an image lists", () => {
+  const passwd = Array.from({ length: 500 }, (_, at) => `u${at}:x:${2000 + at}:1::/:/bin/sh`).join("\n");
+  expect(said({ texts: new Map([["/etc/passwd", passwd]]) })).toHaveLength(200);
+});
 
 test("people are told with all that they are, users of packages by name, users of each system not at all", () => {
   const texts = new Map([

@@ -37,6 +37,8 @@ export interface Facts {
   readonly image: ImageFacts | undefined;
   /** Texts of files by path, where they are there. */
   readonly texts: ReadonlyMap<string, string>;
+  /** All packages by name, where the texts do not say which were chosen. */
+  readonly packages: readonly string[];
   /** Files whose owner and mode matter wherever they are. */
   readonly important: readonly Entry[];
   /** What no package brought, below the places where people put things. */
@@ -66,8 +68,15 @@ export function chapters(facts: Facts): readonly Chapter[] {
   ];
   return all
     .filter(([, sentences]) => sentences.length > 0)
-    .map(([title, sentences, takesTime]) => ({ title, sentences, takesTime: takesTime === true }));
+    .map(([title, sentences, takesTime]) => ({
+      title,
+      sentences: sentences.slice(0, mostSentences),
+      takesTime: takesTime === true,
+    }));
 }
+
+/** An image that lists ten thousand users is not worth ten thousand lines. */
+const mostSentences = 200;
 
 const say =
   (...about: Sentence["about"]) =>
@@ -81,7 +90,12 @@ function system({ texts }: Facts): Sentence[] {
   return [...(id === undefined ? [] : [is("is", id)]), ...(version === undefined ? [] : [is("hasVersion", version)])];
 }
 
-function packages({ texts }: Facts): Sentence[] {
+/** A small image is made of all that is in it; of a large one nobody would read that. */
+const mostPackages = 40;
+
+function packages({ texts, packages: all }: Facts): Sentence[] {
+  if (all.length > 0 && all.length <= mostPackages)
+    return [...all].sort().map((name) => say("pkg", name)("isInstalled"));
   return chosenPackages(texts).map(({ name, version }) => {
     const short = version === undefined ? undefined : shortVersion(version);
     return short === undefined ? say("pkg", name)("isInstalled") : say("pkg", name)("hasVersion", short);

@@ -65,6 +65,24 @@ test("run prints its report, what people read goes beside it; merge prints the r
   expect(JSON.parse(down.out)).toEqual([]);
 });
 
+test("shards run each spec file once, and together are the whole run", async () => {
+  const files = ["failed", "met"].map((name) => `fixtures/faults/${name}.spec.ts`);
+  const shard = (part: string) => assay("run", "--project", "faults", ...files, "--shard", part, "--json");
+  const parts = [await shard("1/2"), await shard("2/2")].map(({ out }) => reportSchema.parse(JSON.parse(out)));
+  const ran = parts.map(({ tests }) => new Set(tests.map(({ file }) => file)));
+  expect(ran.flatMap((each) => [...each]).sort()).toEqual(files.sort());
+  expect(parts.map((each) => each.shard)).toEqual([
+    { index: 1, count: 2 },
+    { index: 2, count: 2 },
+  ]);
+  const merged = await assay("merge", ...parts.map(({ run }) => join(reports, run)), "--json");
+  const whole = reportSchema.parse(JSON.parse(merged.out));
+  expect(whole.counts.tests).toEqual({ passed: 2, failed: 2, errored: 0, skipped: 0 });
+  expect(merged.status).toBe(1);
+  const many = await assay("run", "--project", "faults", files[0] ?? "", "--shard", "1/2");
+  expect(many).toMatchObject({ status: 2, out: expect.stringContaining("there is 1 spec file to run") });
+});
+
 test.each([
   [["why", "no-such-recipe"], 2],
   [["merge", "no-such.json"], 2],
