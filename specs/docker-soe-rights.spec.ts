@@ -14,6 +14,10 @@ test("only known programs run as root or as a group of the system, whoever start
   );
 });
 
+test("no program but ping has a right of root's by itself", async ({ soe }) => {
+  await expect(soe).toMeet(inventory.capable("/").equals(["/usr/bin/ping"]));
+});
+
 test("nothing can be changed by everybody, and everything belongs to somebody", async ({ soe }) => {
   await expect(soe).toMeet(all(inventory.worldWritable("/").areNone(), inventory.orphaned("/").areNone()));
 });

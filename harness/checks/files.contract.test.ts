@@ -61,6 +61,7 @@ const so: readonly Check<Node>[] = [
   file("/lab/t/f").hasMd5("401b30e3b8b5d629635a5c613cdb7919"),
   file("/lab/t/f").hasSize(2),
   inventory.setuid("/lab").equals(["/lab/t/f"]),
+  inventory.capable("/lab").equals(["/lab/cap"]),
   inventory.orphaned("/lab").equals(["/lab/t/sub"]),
   inventory.worldWritable("/lab").equals(["/lab/a.ini"]),
   tree("/lab/t").hasExactly("f", "sub"),

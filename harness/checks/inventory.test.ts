@@ -1,4 +1,5 @@
 // Decides that an inventory is whole or an error, and that what differs is told path by path.
+import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +8,7 @@ import { hostNode } from "../drivers/shell-node.ts";
 import type { Probe } from "../model/check.ts";
 import { DeclarationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
+import { framed } from "./frames.ts";
 import { inventory } from "./inventory.ts";
 import { type FoundFiles, filesFound, type InventoryKind, type InventoryQuery } from "./inventory-find.ts";
 
@@ -38,6 +40,10 @@ beforeAll(() => {
     chmodSync(join(root, name), mode);
   }
   symlinkSync("plain", join(root, "link"));
+  for (const name of expected.capable) {
+    put(name, 0o755);
+    execFileSync("setcap", ["cap_net_raw+ep", join(root, name)]);
+  }
 });
 afterAll(async () => {
   rmSync(root, { recursive: true });
@@ -49,6 +55,7 @@ const expected: Readonly<Record<InventoryKind, readonly string[]>> = {
   setgid: ["wall"],
   "world-writable": ["open", "unsafe"],
   orphaned: ["lost"],
+  capable: ["able\nline", "plainly able"],
 };
 
 /** The same probe, its find being busybox's. */
@@ -64,6 +71,51 @@ describe.each(Object.entries(expected) as [InventoryKind, readonly string[]][])(
   ])("%s finds all, and no others", async (_, probe) => {
     expect(await node.observe(probe, { kind, root })).toEqual(names.map((name) => join(root, name)).sort());
   });
+});
+
+test("lines of getcap, older and newer, are read; others are no answer", () => {
+  const parse = (text: string) =>
+    filesFound.parse(
+      {
+        status: 0,
+        stderr: "",
+        stdout: framed([
+          ["/usr\0", "found"],
+          [text, "done"],
+        ]),
+      },
+      [{ kind: "capable", root: "/usr" }],
+    )[0];
+  // Recorded: libcap 2.66 (Debian 12); libcap 2.25 (as setcap(8) of Debian 10 has it), whose lines have " = ".
+  expect(parse("getcap\n/usr/bin/a b cap_net_raw=ep\n/usr/bin/c cap_chown=i cap_net_raw=ep\n")).toEqual([
+    "/usr/bin/a b",
+    "/usr/bin/c",
+  ]);
+  expect(parse("getcap\n/usr/bin/ping = cap_net_raw+ep\n/usr/bin/all =ep\n")).toEqual([
+    "/usr/bin/all",
+    "/usr/bin/ping",
+  ]);
+  expect(parse("getcap\n")).toEqual([]);
+  expect(parse("missing\n")).toMatchObject({ code: "probe-missing", seen: expect.stringContaining("getcap") });
+  for (const text of ["", "getcap\nnonsense\n", "getfattr\nnonsense\n", "getcap\n/etc/a cap_chown=ep\n"])
+    expect.soft(parse(text), text).toMatchObject({ code: "probe-unreadable" });
+});
+
+test("files with capabilities, by getcap where getfattr is not; and where neither is", async () => {
+  const without = (...tools: readonly string[]) => ({
+    ...filesFound,
+    script: (queries: readonly InventoryQuery[]) =>
+      `${tools.map((tool) => `${tool}() { return 127; }`).join("\n")}
+command() { case " ${tools.join(" ")} " in *" $2 "*) return 1 ;; esac; type "$2"; }\n${filesFound.script(queries)}`,
+  });
+  mkdirSync(join(root, "able"));
+  writeFileSync(join(root, "able/a b"), "", { mode: 0o755 });
+  execFileSync("setcap", ["cap_net_raw,cap_chown+ep", join(root, "able/a b")]);
+  const query = { kind: "capable", root: join(root, "able") } as const;
+  for (const probe of [filesFound, without("getfattr")])
+    expect(await node.observe(probe, query)).toEqual([join(root, "able/a b")]);
+  await expect(node.observe(without("getfattr", "getcap"), query)).rejects.toMatchObject({ code: "probe-missing" });
+  rmSync(join(root, "able"), { recursive: true });
 });
 
 test("extra and missing are told", async () => {

@@ -19,6 +19,7 @@ const words: Readonly<Record<InventoryKind, { readonly subject: string; readonly
     command: "-perm -0002 ! -type l ! ( -type d -perm -1000 )",
   },
   orphaned: { subject: "what belongs to no known user or group", command: "( -nouser -o -nogroup )" },
+  capable: { subject: "files with capabilities", command: "-type f -exec getcap {} +" },
 };
 
 function inventoryOf(kind: InventoryKind, root: string, { except = [] }: InventoryOptions) {
@@ -73,6 +74,11 @@ export const inventory = {
   setgid: (root = "/", options: InventoryOptions = {}) => inventoryOf("setgid", root, options),
   /** What everybody may write to: all but symbolic links, and directories where only the owner of a file may remove it (sticky). */
   worldWritable: (root = "/", options: InventoryOptions = {}) => inventoryOf("world-writable", root, options),
+  /**
+   * Regular files that give capabilities to whoever starts them; which, says `file(…).hasCapabilities`. Needs getfattr or getcap.
+   * @example await expect(soe).toMeet(inventory.capable("/").equals(["/usr/bin/ping"]));
+   */
+  capable: (root = "/", options: InventoryOptions = {}) => inventoryOf("capable", root, options),
   /** What belongs to a user or a group that has no name on the node. */
   orphaned: (root = "/", options: InventoryOptions = {}) => inventoryOf("orphaned", root, options),
 } as const;

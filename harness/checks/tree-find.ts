@@ -48,6 +48,12 @@ async function testIn(tree: FileTree, kind: InventoryKind | TreeTest, root: stri
     const { users, groups } = await idNames(tree);
     return ({ uid, gid }) => !users.has(uid) || !groups.has(gid);
   }
+  if (kind === "capable")
+    return ({ attributes }) => {
+      if (attributes === undefined)
+        throw failedProbe(`cannot see which files in ${root} have capabilities`, "only archives tell them");
+      return attributes.has("security.capability");
+    };
   if ("all" in kind) return { files: isRegular, links: isLink, entries: () => true }[kind.all];
   if ("notOfMode" in kind)
     return (entry) => typeOf(entry) === { f: 0o10, d: 0o4 }[kind.type] && (entry.mode & 0o7777) !== kind.notOfMode;
