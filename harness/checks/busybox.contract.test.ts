@@ -9,6 +9,7 @@ import type { ContainerNode } from "../model/node.ts";
 import { openStage, type Stage } from "../vitest/stage.ts";
 import { groupEntry, groupsOf, userEntry } from "./account.ts";
 import { cronEntries } from "./cron.ts";
+import { fileSystemFacts } from "./filesystem-facts.ts";
 import { httpExchange } from "./http-exchange.ts";
 import { machineName } from "./kernel.ts";
 import { moduleFacts } from "./module.ts";
@@ -89,6 +90,16 @@ test.each(probes.map(([probe, subject]) => ({ name: probe.name, probe, subject }
     expect(await plain.observe(bare(probe), subject as never)).toEqual(await plain.observe(probe, subject as never));
   },
 );
+
+test("file systems are measured without findmnt; their UUIDs are not known", async () => {
+  const [seen, whole] = await Promise.all([
+    plain.observe(bare(fileSystemFacts), "/"),
+    plain.observe(fileSystemFacts, "/"),
+  ]);
+  expect(seen).toMatchObject({ type: whole?.type, source: whole?.source, bytes: whole?.bytes, inodes: whole?.inodes });
+  expect(seen?.nameless).toBe(true);
+  expect(await plain.observe(bare(fileSystemFacts), "/etc")).toBeUndefined();
+});
 
 test("busybox's nc and ls show what is reached, what answers, and who listens", async () => {
   await plain.succeed(shell("mkdir /www && echo hello >/www/a && setsid busybox httpd -p 127.0.0.1:8125 -h /www"));

@@ -1,6 +1,8 @@
-// Decides how mounted file systems are seen: one `findmnt` and one `stat -f` for all, `tune2fs -l` for what the last fsck left.
+// Decides how mounted file systems are seen: one `findmnt` and one `stat -f` for all, `tune2fs -l` for what the last fsck left. Without
+// findmnt (Alpine) the kernel's table tells what is mounted, and nothing of UUIDs and labels.
 import { type Probe, quoteWord } from "../model/check.ts";
 import { endFrame, readFrames } from "./frames.ts";
+import { readMountLine } from "./mount.ts";
 import { denied, failedProbe, missingTool, unreadable } from "./unanswered.ts";
 
 export interface FileSystemFacts {
@@ -9,6 +11,8 @@ export interface FileSystemFacts {
   readonly source: string;
   readonly uuid: string | undefined;
   readonly label: string | undefined;
+  /** The node has no findmnt: nobody knows its UUID and label. */
+  readonly nameless?: true;
   readonly bytes: number;
   /** What an ordinary user may still write; root may use more. */
   readonly freeBytes: number;
@@ -20,14 +24,24 @@ export interface FileSystemFacts {
 export const fileSystemFacts: Probe<string, FileSystemFacts | undefined> = {
   name: "findmnt and stat -f",
   script: (targets) => `export LC_ALL=C
-command -v findmnt >/dev/null && command -v stat >/dev/null || exit 127
+command -v stat >/dev/null || exit 127
+if ! command -v findmnt >/dev/null; then
+  command -v cat >/dev/null || exit 127
+  cat /proc/self/mountinfo; ${endFrame("mountinfo")}
+  for target in ${targets.map(quoteWord).join(" ")}; do
+    sizes=$(stat -f -c '%S %b %a %c %d' "$target") && printf '%s\\0%s\\0%s\\0%s\\0%s\\0%s\\0' "$target" $sizes
+  done; ${endFrame('"$?"')}
+  exit 0
+fi
 findmnt -J -l -o TARGET,SOURCE,FSTYPE,UUID,LABEL; ${endFrame('"$?"')}
 stat -f --printf '%n\\0%S\\0%b\\0%a\\0%c\\0%d\\0' -- ${targets.map(quoteWord).join(" ")}; ${endFrame('"$?"')}`,
   parse(output, targets) {
     if (output.status === 127) throw missingTool("findmnt or stat", "a file system");
     const [mounted, measured] = readFrames("findmnt and stat -f", output, 2);
-    const mounts = readMounts(mounted?.bytes.toString("utf8") ?? "");
-    if (mounted?.words !== "0" || mounts === undefined || mounts.size === 0) throw unreadable("findmnt -J", output);
+    const text = mounted?.bytes.toString("utf8") ?? "";
+    const mounts = mounted?.words === "mountinfo" ? readMountTable(text) : readMounts(text);
+    if (!["0", "mountinfo"].includes(mounted?.words ?? "") || mounts === undefined || mounts.size === 0)
+      throw unreadable("findmnt -J", output);
     const fields = measured?.bytes.toString("utf8").split("\0") ?? [];
     if (fields.length % 6 !== 1) throw unreadable("stat -f", output);
     const sizes = new Map<string, readonly number[]>();
@@ -76,7 +90,18 @@ for device in ${devices.map(quoteWord).join(" ")}; do tune2fs -l "$device" 2>&1;
   },
 };
 
-type Mounted = Pick<FileSystemFacts, "type" | "source" | "uuid" | "label">;
+type Mounted = Pick<FileSystemFacts, "type" | "source" | "uuid" | "label" | "nameless">;
+
+/** The kernel's table, in which a later line covers an earlier one at the same place. `undefined` for anything else. */
+function readMountTable(text: string): ReadonlyMap<string, Mounted> | undefined {
+  const mounts = text.split("\n").filter(Boolean).map(readMountLine);
+  if (mounts.includes(undefined)) return undefined;
+  return new Map(
+    mounts
+      .filter((mount) => mount !== undefined)
+      .map(({ target, type, source }) => [target, { type, source, uuid: undefined, label: undefined, nameless: true }]),
+  );
+}
 
 /** `undefined` for anything but findmnt's JSON. */
 function readMounts(text: string): ReadonlyMap<string, Mounted> | undefined {

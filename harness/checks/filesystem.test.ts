@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { DeclarationError, ObservationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
-import { filesystem, requireExt } from "./filesystem.ts";
+import { filesystem, requireExt, requireNames } from "./filesystem.ts";
 import { checkState, type FileSystemFacts, fileSystemFacts } from "./filesystem-facts.ts";
 import { framed } from "./frames.ts";
 import type { FstabEntry } from "./fstab.ts";
@@ -53,6 +53,32 @@ describe("what findmnt and stat printed is read", () => {
     expect(memory).toMatchObject({ type: "tmpfs", uuid: undefined, bytes: 44032 * 4096 });
     expect(etc).toBeUndefined();
     expect(none).toBeUndefined();
+  });
+
+  test("without findmnt the kernel's table tells, and nothing of UUIDs and labels", () => {
+    // As the kernel prints it in a container.
+    const table = "21 1 0:42 / / rw,relatime - overlay overlay rw,lowerdir=/l\n30 21 0:5 / /tmp rw - tmpfs tmpfs rw\n";
+    const [seen, none] = fileSystemFacts.parse(
+      output([
+        [table, "mountinfo"],
+        [sizes, "0"],
+      ]),
+      ["/", "/etc"],
+    );
+    expect(seen).toMatchObject({
+      type: "overlay",
+      source: "overlay",
+      uuid: undefined,
+      nameless: true,
+      bytes: 368650 * 4096,
+    });
+    expect(none).toBeUndefined();
+    expect(() => requireNames("/", seen as FileSystemFacts)).toThrow(/findmnt is not there/);
+    const other = output([
+      ["nonsense\n", "mountinfo"],
+      ["", "0"],
+    ]);
+    expect(() => fileSystemFacts.parse(other, ["/"])).toThrow(ObservationError);
   });
 
   test("the upper one of two mounts is the one that is seen", () => {

@@ -6,7 +6,7 @@ import type { Node } from "../model/node.ts";
 import { type CheckState, checkState, type FileSystemFacts, fileSystemFacts } from "./filesystem-facts.ts";
 import { type FstabEntry, readFstabOf } from "./fstab.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
-import { failedProbe } from "./unanswered.ts";
+import { failedProbe, missingTool } from "./unanswered.ts";
 
 const nothing = "nothing is mounted there";
 
@@ -24,8 +24,13 @@ export function filesystem(target: string) {
     command: `findmnt -o SOURCE,FSTYPE,UUID,LABEL,AVAIL ${path}`,
     observe,
   });
+  const askNamed = about<Node, FileSystemFacts | undefined>({
+    subject,
+    command: `findmnt -o SOURCE,FSTYPE,UUID,LABEL ${path}`,
+    observe: async (node) => requireNames(path, await observe(node)),
+  });
   const has = (what: "type" | "uuid" | "label", word: string, wanted: string) =>
-    ask(`has ${word} ${wanted}`, (seen) =>
+    (what === "type" ? ask : askNamed)(`has ${word} ${wanted}`, (seen) =>
       verdict(seen?.[what] === wanted, wanted, seen === undefined ? nothing : (seen[what] ?? "none")),
     );
   const free = (predicate: string, field: "freeBytes" | "freeInodes", least: number, unit: string) =>
@@ -92,7 +97,7 @@ export function filesystem(target: string) {
         command: `grep ${path} /etc/fstab; findmnt -n -o UUID ${path}`,
         async observe(node) {
           const [facts, entries] = await Promise.all([observe(node), readFstabOf(node)]);
-          return { facts, entry: entries.findLast((each) => each.target === path) };
+          return { facts: requireNames(path, facts), entry: entries.findLast((each) => each.target === path) };
         },
       })("is mounted by its UUID", ({ facts, entry }) => {
         const source = entry?.source.replace(/^UUID="?([^"]*)"?$/, "UUID=$1");
@@ -106,6 +111,12 @@ export function filesystem(target: string) {
         );
       }),
   };
+}
+
+/** UUID and label are only known where the node has findmnt: else an `ObservationError` (code `probe-missing`). */
+export function requireNames(path: string, facts: FileSystemFacts | undefined): FileSystemFacts | undefined {
+  if (facts?.nameless === true) throw missingTool("findmnt", `UUID and label of ${path}`);
+  return facts;
 }
 
 /** The device of an ext file system, else an `ObservationError`: the others have no such state, or another tool for it. */
