@@ -15,6 +15,8 @@ export interface FromFiles {
   readonly path: string;
   /** Which of several: `name:tag`; of a layout also the tag alone. */
   readonly image: string | undefined;
+  /** Which of several: `linux/arm64`; absent: this machine's. */
+  readonly platform?: string | undefined;
   readonly at: string | undefined;
 }
 
@@ -34,7 +36,13 @@ const place = z.strictObject({
   /** Directory that a relative path is relative to: `import.meta.dirname`. */
   in: z.string().refine(isAbsolute, "not an absolute path; write import.meta.dirname").optional(),
 });
-const chosen = place.extend({ image: z.string().min(1).optional() });
+const chosen = place.extend({
+  image: z.string().min(1).optional(),
+  platform: z
+    .string()
+    .regex(/^linux\/[a-z0-9]+(\/v\d+)?$/, "write linux/arm64, or linux/arm/v7")
+    .optional(),
+});
 
 /**
  * An image in a file, as `docker save` and `podman save` write it, or an OCI layout in a tar. Layers may be gzip or zstd; the file itself
@@ -46,7 +54,8 @@ export function fromDockerArchive(path: string, options: z.input<typeof chosen> 
 }
 
 /**
- * An image in a directory with `oci-layout` and `index.json`, as skopeo and buildah write it. Of several platforms, this machine's.
+ * An image in a directory with `oci-layout` and `index.json`, as skopeo and buildah write it. Of several platforms, this machine's, or
+ * the one that `platform` names: nothing runs, so that any will do.
  * No engine is asked. @example fromOciLayout("layout", { in: import.meta.dirname, image: "0.1.0" })
  */
 export function fromOciLayout(path: string, options: z.input<typeof chosen> = {}): FromFiles {
@@ -64,7 +73,7 @@ export function fromRootfs(path: string, options: z.input<typeof place> = {}): F
 function located(
   still: FromFiles["still"],
   path: string,
-  options: { readonly in?: string | undefined; readonly image?: string | undefined },
+  options: Pick<FromFiles, "platform"> & { readonly in?: string | undefined; readonly image?: string | undefined },
 ): FromFiles {
   const at = callSite();
   if (!isAbsolute(path) && options.in === undefined)
@@ -74,7 +83,13 @@ function located(
       seen: `"${path}" is relative to nothing`,
       hint: "write an absolute path, or { in: import.meta.dirname }",
     });
-  return { still, path: isAbsolute(path) ? path : join(options.in ?? "/", path), image: options.image, at };
+  return {
+    still,
+    path: isAbsolute(path) ? path : join(options.in ?? "/", path),
+    image: options.image,
+    platform: options.platform,
+    at,
+  };
 }
 
 const stillOptions = z.strictObject({

@@ -18,7 +18,7 @@ export interface StillFiles {
   close(): Promise<void>;
 }
 
-type Wanted = Pick<FromFiles, "path" | "image" | "at">;
+type Wanted = Pick<FromFiles, "path" | "image" | "platform" | "at">;
 
 /** Of a tar, in either format. */
 export function imageArchive(wanted: Wanted): Promise<StillFiles> {
@@ -63,7 +63,7 @@ async function dockerImage(parts: ImageParts, { path, image, at }: Wanted): Prom
 }
 
 /** `index.json`, whose manifests name blobs by their digests. Each that is read whole is held against its digest. */
-async function ociImage(parts: ImageParts, { path, image, at }: Wanted): Promise<Image> {
+async function ociImage(parts: ImageParts, { path, image, platform, at }: Wanted): Promise<Image> {
   const { where } = parts;
   const blob = async (digest: string) => {
     const bytes = await textOf(parts, blobPath(digest, where));
@@ -72,10 +72,13 @@ async function ociImage(parts: ImageParts, { path, image, at }: Wanted): Promise
     return bytes;
   };
   const all = readIndex(await textOf(parts, "index.json"), where);
-  const named = all.filter(
+  const wanted = platform ?? `linux/${{ x64: "amd64" }[process.arch as string] ?? process.arch}`;
+  const tagged = all.filter(
     ({ digest, tag }) =>
       image === undefined || digest === image || (tag !== undefined && (tag === image || tag.endsWith(`:${image}`))),
   );
+  // Several platforms of one image may lie side by side under its name.
+  const named = tagged.length > 1 && tagged.every((each) => each.platform) ? ofPlatform(tagged, wanted) : tagged;
   const [only] = named;
   if (only === undefined || new Set(named.map(({ digest }) => digest)).size > 1)
     throw choose(
@@ -87,13 +90,12 @@ async function ociImage(parts: ImageParts, { path, image, at }: Wanted): Promise
   let manifest = parse(await blob(only.digest), where);
   if (Array.isArray(manifest["manifests"])) {
     const platforms = readIndex(Buffer.from(JSON.stringify(manifest)), where);
-    const wanted = { x64: "amd64" }[process.arch as string] ?? process.arch;
-    const mine = platforms.find(({ platform }) => platform === `linux/${wanted}`);
+    const [mine] = ofPlatform(platforms, wanted);
     if (mine === undefined)
       throw choose(
         path,
-        `linux/${wanted}`,
-        platforms.flatMap(({ platform }) => (platform === undefined ? [] : [platform])),
+        wanted,
+        platforms.flatMap((each) => (each.platform === undefined ? [] : [each.platform])),
         at,
       );
     manifest = parse(await blob(mine.digest), where);
@@ -169,13 +171,21 @@ function readIndex(
   if (!Array.isArray(manifests)) throw badArchive(where, "its index has no manifests");
   return (manifests as readonly Json[]).map((each) => {
     const tag = (each?.["annotations"] as Json | undefined)?.["org.opencontainers.image.ref.name"];
-    const { os, architecture } = (each?.["platform"] ?? {}) as Json;
+    const { os, architecture, variant } = (each?.["platform"] ?? {}) as Json;
     return {
       digest: String(each?.["digest"]),
       tag: typeof tag === "string" ? tag : undefined,
-      platform: architecture === undefined ? undefined : `${String(os)}/${String(architecture)}`,
+      platform: architecture === undefined ? undefined : [os, architecture, variant].filter(Boolean).join("/"),
     };
   });
+}
+
+/** `linux/arm` is any of its variants. */
+function ofPlatform<Each extends { readonly platform: string | undefined }>(
+  all: readonly Each[],
+  wanted: string,
+): Each[] {
+  return all.filter(({ platform }) => platform === wanted || platform?.startsWith(`${wanted}/`) === true);
 }
 
 function readOciManifest(

@@ -241,6 +241,38 @@ describe("layers make one tree", () => {
     await close();
   });
 
+  test("of several platforms the one that is named is read, else this machine's", async () => {
+    const path = join(room, "platforms");
+    mkdirSync(join(path, "blobs", "sha256"), { recursive: true });
+    const blob = (bytes: Buffer) => {
+      const hex = createHash("sha256").update(bytes).digest("hex");
+      writeFileSync(join(path, "blobs", "sha256", hex), bytes);
+      return { digest: `sha256:${hex}` };
+    };
+    const json = (value: unknown) => blob(Buffer.from(JSON.stringify(value)));
+    const image = async (name: string) => json({ config: json(configuration), layers: [blob(await tar([{ name }]))] });
+    const own = { x64: "amd64" }[process.arch as string] ?? process.arch;
+    const manifests = [
+      { ...(await image("s390x")), platform: { os: "linux", architecture: "s390x" } },
+      { ...(await image("arm")), platform: { os: "linux", architecture: "arm", variant: "v7" } },
+      { ...(await image("own")), platform: { os: "linux", architecture: own } },
+    ];
+    const names = async (platform?: string) => {
+      const { tree, close } = await openStill({ still: "oci-layout", path, image: undefined, platform, at: undefined });
+      await close();
+      return (await tree.list(["/"]))[0];
+    };
+    // One index that names another, as buildx writes it, and all in one, as skopeo does.
+    for (const index of [{ manifests: [json({ manifests })] }, { manifests }]) {
+      writeFileSync(join(path, "index.json"), JSON.stringify(index));
+      expect(await names()).toEqual(["own"]);
+      expect(await names("linux/s390x")).toEqual(["s390x"]);
+      expect(await names("linux/arm")).toEqual(["arm"]);
+      expect(await names("linux/arm/v7")).toEqual(["arm"]);
+      await expect(names("linux/mips")).rejects.toMatchObject({ code: "image-missing" });
+    }
+  });
+
   test("a directory is walked inside itself alone", async () => {
     const root = join(room, "root");
     mkdirSync(join(root, "etc"), { recursive: true });
