@@ -98,7 +98,9 @@ async function rounds({ config, specs, files, ahead, signal }: Watching): Promis
     await ahead.prepare(specs.environments(), signal);
     if (signal.aborted) return;
     const keys = process.stdin.isTTY ? "Enter runs all again, " : "";
-    say(`watching ${files.count} files that ${specs.present().length} spec files are made of; ${keys}Ctrl-C ends`);
+    const { length } = specs.present();
+    const whose = length === 1 ? "a spec file is" : `${length} spec files are`;
+    say(`watching the ${files.count} files that ${whose} made of; ${keys}Ctrl-C ends`);
     for (due = []; due.length === 0 && !signal.aborted; ) {
       again = new AbortController();
       const changed = await files.next(AbortSignal.any([signal, again.signal]));
