@@ -85,6 +85,11 @@ const known: readonly { readonly pattern: RegExp; readonly code: string; readonl
     hint: "build it with `assay build`, or name an image that a registry has",
   },
   {
+    pattern: /no command( or entrypoint)? (specified|provided)/i,
+    code: "no-command",
+    hint: "the image declares none: say `command` or `entrypoint`, or `idle: true` for a container that waits",
+  },
+  {
     pattern: /executable file not found|exec: .* (no such file|permission denied)/i,
     code: "cannot-start",
     hint: "the image's entrypoint or command is not there or not executable; compare it with `image()` checks",

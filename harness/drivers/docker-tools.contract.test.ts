@@ -186,6 +186,11 @@ onEachEngine((engine) => {
     });
   });
 
+  test("an image that declares no program is told what to declare", async () => {
+    const refused = stage.standUp(defineEnvironment("silent", { nodes: { box: container({ image: bare }) } }));
+    await expect(refused).rejects.toMatchObject({ code: "no-command", hint: expect.stringContaining("idle: true") });
+  });
+
   test("commands are the image's own, and none of ours", async () => {
     expect((await nodes.own.exec(["/app/sleep", "0"])).status).toBe(0);
     for (const command of [["ls", "/"] as const, shell("true")]) {
