@@ -137,8 +137,16 @@ async function names(command: string, argument: string): Promise<readonly Offer[
       );
     case "completion shell":
       return offer(Object.keys(completionScripts), "shell");
+    case "draft image": {
+      const recipes = [...(await findRecipes(config.project)).values()].filter(({ disk }) => disk === undefined);
+      return recipes.length === 0
+        ? files
+        : offer(
+            recipes.map(({ name }) => name),
+            "recipe",
+          );
+    }
     case "merge report":
-    case "draft image":
     case "shell command":
       return files;
     default:

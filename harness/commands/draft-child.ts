@@ -1,6 +1,7 @@
 // Decides how a draft is seen: a first stand-up is looked at, a second, fresh one says what of that is true of each. A process of its own,
 // below a supervisor, so that whatever it stands up is taken down.
 import { writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { enginesOf } from "../engines.ts";
 import { connectEvents } from "../lifecycle/event-socket.ts";
 import { faultStep } from "../lifecycle/fault.ts";
@@ -9,6 +10,7 @@ import { type LiveEnvironment, standUp } from "../lifecycle/run.ts";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import { type ErrorFacts, HarnessError, messageOf } from "../model/errors.ts";
+import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { fromDockerArchive, fromOciLayout, fromRootfs, stillImage } from "../model/still.ts";
 import { Store } from "../store/store.ts";
@@ -51,20 +53,21 @@ const engines = enginesOf(settings.engines);
 const store = new Store({ directory: settings.store, disks: settings.disks, budget: settings.storeBudget });
 let stands = 0;
 
-function declaration(mode: DraftMode) {
+async function declaration(mode: DraftMode) {
   const { source } = order;
   if (source.from === "docker-archive") return stillImage({ image: fromDockerArchive(source.path) });
   if (source.from === "oci-layout") return stillImage({ image: fromOciLayout(source.path) });
   if (source.from === "rootfs") return stillImage({ image: fromRootfs(source.path) });
-  const { reference } = source;
-  if (mode === "still") return stillImage({ image: reference });
-  return container({ image: reference, ...(mode === "idle" ? { idle: true } : {}) });
+  const image: Recipe | string =
+    source.from === "recipe" ? (await import(pathToFileURL(source.path).href))[source.word] : source.reference;
+  if (mode === "still") return stillImage({ image });
+  return container({ image, ...(mode === "idle" ? { idle: true } : {}) });
 }
 
 async function up(mode: DraftMode): Promise<LiveEnvironment> {
   stands += 1;
   const scope = `p${process.pid}n${stands}`;
-  const environment = defineEnvironment("draft", { nodes: { box: declaration(mode) } });
+  const environment = defineEnvironment("draft", { nodes: { box: await declaration(mode) } });
   return standUp({
     environment,
     owner: { run: settings.run, identity: settings.identity },
@@ -101,7 +104,9 @@ async function seen<Answer>(mode: DraftMode, see: (node: Drafted) => Promise<Ans
 
 async function draft(): Promise<DraftAnswer> {
   const modes: DraftMode[] =
-    order.source.from === "engine" ? [...(order.run ? (["runs"] as const) : []), "idle", "still"] : ["still"];
+    order.source.from === "engine" || order.source.from === "recipe"
+      ? [...(order.run ? (["runs"] as const) : []), "idle", "still"]
+      : ["still"];
   const notes: string[] = [];
   for (const mode of modes) {
     try {

@@ -39,7 +39,7 @@ export const studioWeb = defineEnvironment("studio-web", {
   await expect(box).toMeet(file("/srv").hasMode(0o755));
 });
 `);
-  expect(spec).toContain('      inventory.setuid("/").equals([\n        "/usr/bin/program-0",\n');
+  expect(spec).toContain('      inventory\n        .setuid("/")\n        .equals([\n          "/usr/bin/program-0",\n');
   expect(spec).toContain('      port(53, "udp").isListeningOn("::"),\n    ),\n    { within: "30s" },\n');
   expect(stripTypeScriptTypes(spec)).toBe(spec);
 });
@@ -55,10 +55,23 @@ test.each([
     { ...draft, mode: "still", source: { from: "rootfs", path: "/srv/r" } },
     'stillImage({ image: fromRootfs("/srv/r") })',
   ],
+  [
+    { ...draft, source: { from: "recipe", path: "../fixtures/web/recipe.ts", word: "studioWeb" } },
+    "container({ image })",
+  ],
 ] as const)("how it is made %#", (made, declaration) => {
   const text = environmentText(made);
   expect(text).toContain(`nodes: { box: ${declaration} }`);
   expect(stripTypeScriptTypes(text)).toBe(text);
+});
+
+test("a recipe is imported under a name that no environment has; imports are sorted as a linter would", () => {
+  const source = { from: "recipe", path: "../fixtures/web/recipe.ts", word: "studioWeb" } as const;
+  const own = 'import { studioWeb as image } from "../fixtures/web/recipe.ts";';
+  const harness = (surface: string) => `import { container, defineEnvironment } from "${surface}";`;
+  expect(environmentText({ ...draft, source })).toContain(`${harness("assay")}\n${own}\n`);
+  const surface = "../harness/index.ts";
+  expect(environmentText({ ...draft, source, surface })).toContain(`${own}\n${harness(surface)}\n`);
 });
 
 describe("words of an image cannot leave their place", () => {

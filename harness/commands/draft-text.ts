@@ -4,6 +4,8 @@ import type { Chapter, Sentence } from "./draft-sentences.ts";
 /** Where the image is, as a declaration says it. */
 export type DraftSource =
   | { readonly from: "engine"; readonly reference: string }
+  /** `word` is what the file exports it by. */
+  | { readonly from: "recipe"; readonly path: string; readonly word: string }
   | { readonly from: "docker-archive"; readonly path: string }
   | { readonly from: "oci-layout"; readonly path: string }
   | { readonly from: "rootfs"; readonly path: string };
@@ -27,28 +29,40 @@ const openers = { "docker-archive": "fromDockerArchive", "oci-layout": "fromOciL
 
 /** `environments/<name>.ts` */
 export function environmentText({ name, source, mode, image, surface }: Draft): string {
-  const [words, node] =
-    source.from === "engine"
-      ? mode === "still"
-        ? [["stillImage"], `stillImage({ image: ${literal(source.reference)} })`]
-        : [["container"], `container({ image: ${literal(source.reference)}${mode === "idle" ? ", idle: true" : ""} })`]
-      : [
-          [openers[source.from], "stillImage"],
-          `stillImage({ image: ${openers[source.from]}(${literal(source.path)}${source.path.startsWith("/") ? "" : ", { in: import.meta.dirname }"}) })`,
-        ];
-  const imported = ["defineEnvironment", ...words].sort((a, b) => a.localeCompare(b));
+  const [words, node, own] = declaredBy(source, mode);
+  const harness = `import { ${["defineEnvironment", ...words].sort((a, b) => a.localeCompare(b)).join(", ")} } from ${literal(surface)};`;
   const how = {
     runs: "",
     idle: "// It idles: its own program ends by itself.\n",
     still: "// At rest: nothing of it runs.\n",
   };
   return `// ${image}.
-${how[mode]}import { ${imported.join(", ")} } from ${literal(surface)};
+${how[mode]}${sorted(surface, harness, own).join("\n")}
 
 export const ${identifier(name)} = defineEnvironment(${literal(name)}, {
   nodes: { box: ${node} },
 });
 `;
+}
+
+/** Words of the harness, the node's declaration, and what of the project is imported for it. */
+function declaredBy(source: DraftSource, mode: DraftMode): readonly [string[], string, string?] {
+  if (source.from !== "engine" && source.from !== "recipe") {
+    const opener = openers[source.from];
+    const place = source.path.startsWith("/") ? "" : ", { in: import.meta.dirname }";
+    return [[opener, "stillImage"], `stillImage({ image: ${opener}(${literal(source.path)}${place}) })`];
+  }
+  const [word, more] = mode === "still" ? ["stillImage", ""] : ["container", mode === "idle" ? ", idle: true" : ""];
+  if (source.from === "engine") return [[word], `${word}({ image: ${literal(source.reference)}${more} })`];
+  // The environment may be called as the recipe is.
+  const named = source.word === "image" ? "image" : `${source.word} as image`;
+  return [[word], `${word}({ image${more} })`, `import { ${named} } from ${literal(source.path)};`];
+}
+
+/** As a linter would sort them: packages before files, files by their paths. */
+function sorted(surface: string, harness: string, own: string | undefined): readonly string[] {
+  if (own === undefined) return [harness];
+  return surface.startsWith("../") ? [own, harness] : [harness, own];
 }
 
 /** `specs/<name>-draft.spec.ts` */
@@ -66,7 +80,7 @@ export function specText({ name, image, chapters, surface }: Draft): string {
   const environment = `import { ${identifier(name)} } from ${literal(`../environments/${name}.ts`)};`;
   return `// Drafted from ${image}.
 // Each line was so when it was drafted: keep what must stay so, say why, and throw the rest away.
-${(surface.startsWith("../") ? [environment, list] : [list, environment]).join("\n")}
+${sorted(surface, list, environment).join("\n")}
 
 const test = testIn(${identifier(name)});
 ${chapters.map(chapterText).join("")}`;
@@ -90,8 +104,12 @@ export function sentenceText({ about: [word, ...subject], says: [predicate, ...v
   const line = `${word}(${subject.map(literal).join(", ")}).${predicate}(${told.join(", ")})`;
   const [list] = values;
   if (line.length <= 110 || !Array.isArray(list)) return line;
-  const items = list.map((each) => `        ${literal(each)},\n`).join("");
-  return `${word}(${subject.map(literal).join(", ")}).${predicate}([\n${items}      ])`;
+  // As a formatter would break it.
+  const [first, ...chain] = word.split(".");
+  const indent = chain.length > 0 ? "\n        ." : ".";
+  const inner = chain.length > 0 ? "        " : "      ";
+  const items = list.map((each) => `${inner}  ${literal(each)},\n`).join("");
+  return `${[first, ...chain].join(indent)}(${subject.map(literal).join(", ")})${indent}${predicate}([\n${items}${inner}])`;
 }
 
 /** The language's own words cannot name a variable. */

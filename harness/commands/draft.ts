@@ -29,14 +29,14 @@ export interface DraftOptions {
 }
 
 /**
- * `assay draft <image>`: `name:tag` that the engine has, an archive of `docker save`, an OCI layout or a root file system. Writes
+ * `assay draft <image>`: a recipe of the project, `name:tag` that the engine has, an archive of `docker save`, an OCI layout or a root file system. Writes
  * `environments/<name>.ts` and `specs/<name>-draft.spec.ts`. With `json` prints `{ environment, spec, image, mode, note, lines, left }`.
  * A `DeclarationError` (codes `bad-name`, `taken`) before anything is started.
  */
 export async function draftCommand(word: string, options: DraftOptions): Promise<number> {
   const config = readConfig();
   const settleMs = durationMs(options.settle ?? "3s");
-  const source = sourceOf(word);
+  const source = (await recipeSource(config.project, word)) ?? sourceOf(word);
   const name = options.name ?? nameOf(word);
   const files = {
     environment: join(config.project, "environments", `${name}.ts`),
@@ -78,6 +78,22 @@ export async function draftCommand(word: string, options: DraftOptions): Promise
     ].join("\n"),
   );
   return ExitCode.met;
+}
+
+/** A recipe's name stands before a file's and an image's. A `DeclarationError` (code `not-a-container`) for one that gives a disk. */
+async function recipeSource(project: string, word: string): Promise<DraftSource | undefined> {
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(word)) return undefined;
+  const { recipeExport } = await import("./recipes.ts");
+  const found = await recipeExport(project, word);
+  if (found === undefined) return undefined;
+  if (found.recipe.disk !== undefined)
+    throw new DeclarationError({
+      code: "not-a-container",
+      at: found.recipe.at,
+      seen: `the recipe "${word}" gives a machine's disk`,
+      hint: "draft an image of containers",
+    });
+  return { from: "recipe", path: found.file, word: found.word };
 }
 
 /** What a word on the command line means: files where some are, else a name that the engine knows. */
@@ -124,7 +140,7 @@ async function requireFree(project: string, name: string, files: readonly string
   if (other !== undefined) refuse(`there is an environment "${name}" already, at ${other.at}`);
 }
 
-/** An archive of the project moves with it. */
+/** What is in the project moves with it. */
 function pathFrom(project: string, path: string): string {
   return path.startsWith(`${project}/`) ? relative(join(project, "environments"), path) : path;
 }

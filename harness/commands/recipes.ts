@@ -16,6 +16,25 @@ export function findRecipes(project: string): Promise<ReadonlyMap<string, Recipe
   return exported("recipe", files.filter(existsSync), isRecipe);
 }
 
+/** Where a recipe is imported from: its file, and the word that this exports it by. `undefined` where no recipe is called so. */
+export async function recipeExport(
+  project: string,
+  name: string,
+): Promise<{ readonly file: string; readonly word: string; readonly recipe: Recipe } | undefined> {
+  const fixtures = join(project, "fixtures");
+  if (!existsSync(fixtures)) return undefined;
+  const files = readdirSync(fixtures).map((directory) => join(fixtures, directory, "recipe.ts"));
+  const there = files.filter(existsSync).sort();
+  // A name may be put together: files that hold it first, and all the others when it was in none.
+  const holding = there.filter((file) => readFileSync(file, "utf8").includes(`"${name}"`));
+  for (const file of new Set([...holding, ...there])) {
+    const module: Record<string, unknown> = await import(pathToFileURL(file).href);
+    for (const [word, recipe] of Object.entries(module))
+      if (isRecipe(recipe) && recipe.name === name) return { file, word, recipe };
+  }
+  return undefined;
+}
+
 /** All environments of a project by name. A `DeclarationError` (code `doubled-name`) when two have one name. */
 export function findEnvironments(project: string): Promise<ReadonlyMap<string, Environment>> {
   return exported("environment", environmentFiles(project), isEnvironment);

@@ -184,11 +184,13 @@ export const commandTable: readonly CommandEntry[] = [
     usage: "draft <image>",
     does: "write a first spec of an image: users, packages, files, setuid, configuration, what runs and listens",
     teaches:
-      "An image is name:tag that the engine has, a file of docker save, an OCI layout or a directory with a root file system. The engine's\n" +
-      "is run as it is; where its program ends by itself it idles. What was seen of one container is asked of a second, fresh one, and\n" +
-      "only what is so again is written: environments/<name>.ts and specs/<name>-draft.spec.ts. Nothing is written over.",
+      "An image is a recipe of the project, name:tag that the engine has, a file of docker save, an OCI layout or a directory with a root\n" +
+      "file system; the last three are judged at rest. Others run as they are; where the program ends by itself they idle. What was seen\n" +
+      "of one container is asked of a second, fresh one, and only what is so again is written: environments/<name>.ts and\n" +
+      "specs/<name>-draft.spec.ts. Nothing is written over.",
     examples: [
       ["assay draft studio-web:0.1.0", "of a running container"],
+      ["assay draft studio", "of what the recipe studio gives"],
       ["assay draft ./released.tar --name released", "of an archive: no engine is asked, nothing is started"],
     ],
     options: [
