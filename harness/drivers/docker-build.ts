@@ -1,10 +1,14 @@
 // Decides how a Dockerfile is built by the engine's own builder: over its API, without its cache, leaving nothing on it.
 import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import type Docker from "dockerode";
 import { ProvisionError } from "../model/errors.ts";
 import type { ImageBuilds } from "../model/image-build.ts";
 import { engineError, isGone, wordsOf } from "./docker-engine.ts";
 import { loadImage } from "./docker-image.ts";
+
+/** For how long a step may go on that nobody waits for: the copy of a context, at most. */
+const lateMs = 2_000;
 
 interface Said {
   readonly stream?: string;
@@ -58,7 +62,7 @@ export function engineBuilds(docker: Docker): ImageBuilds {
         await steps.remove(docker, id);
         return id;
       } catch (error) {
-        await steps.remove(docker);
+        await (signal?.aborted === true ? steps.removeLate(docker) : steps.remove(docker));
         throw error instanceof ProvisionError ? error : failed(wordsOf(error), error);
       } finally {
         signal?.removeEventListener("abort", stop);
@@ -96,13 +100,31 @@ class StepImages {
 
   /** The last first. What something still stands on, `kept` among them, refuses and stays. */
   async remove(docker: Docker, kept = ""): Promise<void> {
-    for (const id of this.#made.toReversed())
-      if (!kept.includes(id))
-        await docker
-          .getImage(id)
-          .remove()
-          .catch(() => undefined);
+    for (const id of this.#made.toReversed()) if (!kept.includes(id)) await removed(docker, id);
   }
+
+  /**
+   * Those of a build that was broken off. The engine ends the step that it was at, tells nobody, and sees that nobody listens before it
+   * begins the next: what stands on a step that was heard of is looked for until that has had its time.
+   */
+  async removeLate(docker: Docker): Promise<void> {
+    for (const until = performance.now() + lateMs; ; await delay(lateMs / 8)) {
+      const images = await docker.listImages({ all: true }).catch(() => []);
+      const heard = (name: string) => this.#made.some((id) => name.includes(id));
+      const own = new Set(images.filter(({ Id, ParentId }) => heard(Id) || heard(ParentId)));
+      for (const { Id } of own) for (const each of images) if (each.ParentId === Id) own.add(each);
+      for (const { Id } of [...own].toReversed()) await removed(docker, Id);
+      if (performance.now() > until) return;
+    }
+  }
+}
+
+/** In use, or gone already, is no failure: it is nobody's. */
+function removed(docker: Docker, id: string): Promise<unknown> {
+  return docker
+    .getImage(id)
+    .remove()
+    .catch(() => undefined);
 }
 
 /** The engine's answer, one JSON object a line. */

@@ -8,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  watch,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -76,8 +77,8 @@ const files = (name: string, all: Record<string, string>) => {
 };
 const of = (name: string, from: Recipe["from"], steps: Recipe["steps"] = []) =>
   recipe(named(name), { version: "1", from, steps, context });
-const failure = (wanted: Recipe, from: ImageSource = source) =>
-  store.build(wanted, { source: from }).then(
+const failure = (wanted: Recipe, options: { source?: ImageSource; signal?: AbortSignal } = {}) =>
+  store.build(wanted, { source, ...options }).then(
     () => expect.fail("it was built"),
     (error: HarnessError) => error,
   );
@@ -138,7 +139,7 @@ describe.each(["engine", "buildah"] as const)("by %s", (builder) => {
       ...source,
       resolve: (reference) => driver.images.resolve(`127.0.0.1:1/none/${reference}`),
     };
-    const refused = await failure(unmapped, refusing);
+    const refused = await failure(unmapped, { source: refusing });
     expect(refused.code).toBe(builder === "buildah" ? "unmapped-base" : "image-missing");
     expect(refused.message).toContain(`failing-${builder}/Dockerfile:1 starts from image "base"`);
     expect(refused.hint).toContain('bases: { "base": aRecipe }');
@@ -155,6 +156,28 @@ describe.each(["engine", "buildah"] as const)("by %s", (builder) => {
     });
   }, 60_000);
 });
+
+test("a build that is broken off ends on the engine, and leaves nothing there", async () => {
+  const sleep = `sleep 30; : ${process.pid}`;
+  files("broken-off", { Dockerfile: `FROM base\nLABEL ${mark}\nRUN : > /first\nRUN ${sleep}\n` });
+  await store.build(base(), { source });
+  const logs = join(place, "store", "logs");
+  const stop = new AbortController();
+  const watcher = watch(logs, (_, name) => {
+    if (name?.includes("broken-off") === true && readFileSync(join(logs, name), "utf8").includes(`RUN ${sleep}`))
+      stop.abort();
+  });
+  try {
+    const error = await failure(of("broken-off", dockerfile("broken-off", { bases: { base: base() } })), {
+      signal: stop.signal,
+    });
+    expect(error).toMatchObject({ code: "cancelled" });
+  } finally {
+    watcher.close();
+  }
+  expect(images()).toBe("");
+  expect(docker("container", "ls", "--all", "--no-trunc", "--format", "{{.Command}}")).not.toContain(sleep);
+}, 60_000);
 
 test("a secret reaches the step that asks for it, and is in no layer, archive, manifest or log", async () => {
   files("secrets", {
