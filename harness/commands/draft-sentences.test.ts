@@ -99,7 +99,7 @@ test("the configuration without what each build makes anew, and without a secret
   const config: ImageFacts["config"] = {
     entrypoint: [],
     cmd: ["nginx", "-g"],
-    env: { TZ: "UTC", DB_PASSWORD: "hunter22" },
+    env: { TZ: "UTC", DB_PASSWORD: "hunter22", DB: "postgres://web:hunter22@db/web" },
     labels: { "org.opencontainers.image.revision": "abc", maintainer: 'a "quoted" one' },
     user: "",
     workdir: "/srv",
@@ -114,6 +114,7 @@ test("the configuration without what each build makes anew, and without a secret
     'image().hasWorkdir("/srv")',
     'image().hasEnv("TZ", "UTC")',
     'image().hasEnv("DB_PASSWORD")',
+    'image().hasEnv("DB")',
     'image().hasLabel("maintainer", "a \\"quoted\\" one")',
     "image().exposes(80)",
     'image().exposes("53/udp")',

@@ -190,7 +190,9 @@ function declared(image: ImageFacts | undefined): Sentence[] {
   const has = say("image");
   const value = (name: string, text: string) =>
     // A password that lies in an image is bad enough there.
-    /pass|secret|token|key|credential/i.test(name) || text.length > mostCharacters ? [] : [text];
+    /pass|secret|token|key|credential/i.test(name) || /:\/\/[^/\s]*:[^/\s]*@/.test(text) || text.length > mostCharacters
+      ? []
+      : [text];
   return [
     has("hasEntrypoint", entrypoint),
     has("hasCmd", cmd),
