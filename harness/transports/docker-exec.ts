@@ -31,6 +31,7 @@ export class ExecOpener implements Opener {
   readonly administrator = "0";
   readonly probing: ProbingShell | undefined;
   readonly shellHint: string | undefined;
+  readonly drains: boolean;
   readonly #container: Docker.Container;
   readonly #marks: boolean;
 
@@ -39,6 +40,7 @@ export class ExecOpener implements Opener {
     this.node = node;
     this.probing = shell.probing;
     this.shellHint = shell.shellHint;
+    this.drains = cut === "stays";
     // Without a shell of the image's nobody tells the pid of what runs.
     this.#marks = cut === "stays" || shell.probing !== undefined;
   }

@@ -220,8 +220,10 @@ export class ShellTransport implements Transport {
     hasShell: boolean,
   ): Promise<ExecResult> {
     // The pid comes first on standard error, so that a deadline can kill what runs on the node.
+    const drained = '"$@"; status=$?; cat >/dev/null 2>&1 || while read -r unread; do :; done; exit $status';
+    const drains = this.#opener.drains === true && options.stdin !== undefined;
     const wrapped: readonly [string, ...string[]] = hasShell
-      ? ["/bin/sh", "-c", 'echo $$ >&2; exec "$@"', "sh", ...argv]
+      ? ["/bin/sh", "-c", `echo $$ >&2; ${drains ? drained : 'exec "$@"'}`, "sh", ...argv]
       : argv;
     const open: OpenOptions = { user: options.user, cwd: options.cwd, env: options.env };
     const channel = await deadline.before(this.#opener.open(wrapped, open), ({ destroy }) => destroy());
@@ -290,7 +292,7 @@ async function settle(probe: Probe<never, unknown>, batch: Batch, answer: Promis
   const asking = [...batch.asking.values()];
   try {
     const { status, stdout, stderr } = await answer;
-    if (overcrowded(stdout) || overcrowded(stderr))
+    if ((probe.anyLines !== true && overcrowded(stdout)) || overcrowded(stderr))
       throw new ObservationError({
         code: "output-too-big",
         phase: "observe",

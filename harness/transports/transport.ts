@@ -62,6 +62,8 @@ export interface Opener {
   readonly administrator: string | undefined;
   /** The shell that observations are made with, where it is not the node's own `/bin/sh`. */
   readonly probing?: ProbingShell | undefined;
+  /** Input that a program leaves unread has to be read all the same: podman loses the program's output with it. */
+  readonly drains?: boolean;
   /** What would help a node that has no shell, for messages. */
   readonly shellHint?: string | undefined;
   /** For nodes whose memory can be kept and brought back; without it no channel outlives that. */
