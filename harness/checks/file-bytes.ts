@@ -58,6 +58,7 @@ else [ $# -eq 0 ] || sha256sum -z -- "$@"; fi`,
 /** Subject: an absolute path. Answer: the file's first 16 MiB, or why there are none. */
 export const fileContents: Probe<string, Contents | NoContents> = {
   name: "contents",
+  anyLines: true,
   script: (paths) => `${preamble}
 for path in ${paths.map(quoteWord).join(" ")}; do
   if readable "$path"; then head -c ${contentsLimit + 1} -- "$path"; status=$?

@@ -16,6 +16,7 @@ export interface SliceQuery {
 /** Subject: a file and a part of it. Answer: the bytes, fewer where the file ends before, or why there are none. */
 export const fileSlice: Probe<SliceQuery, Buffer | NoContents> = {
   name: "slice",
+  anyLines: true,
   script: (queries) => `export LC_ALL=C
 command -v head >/dev/null && command -v tail >/dev/null || exit 127
 ${queries

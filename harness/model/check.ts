@@ -37,6 +37,8 @@ export interface Check<N extends Node = Node, Seen = unknown> {
  */
 export interface Probe<Subject, Answer> {
   readonly name: string;
+  /** Its answers are bytes of files, with as many lines in them as there are: `parse` makes no text of each. */
+  readonly anyLines?: boolean;
   /**
    * POSIX shell text that prints the answer for all subjects. Subjects are words of input: quote each with `quoteWord`.
    * Runs in a subshell with standard input empty; its exit status is reported in the answer.
