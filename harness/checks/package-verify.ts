@@ -5,6 +5,7 @@ import { type Probe, quoteWord } from "../model/check.ts";
 import { endFrame, readFrames } from "./frames.ts";
 import { readApkFiles } from "./package-apk.ts";
 import { packageDatabases, readSubject } from "./package-facts.ts";
+import { modifiedFromTree } from "./tree-verify.ts";
 import { failedProbe, missingTool, unreadable } from "./unanswered.ts";
 
 export interface ModifiedFile {
@@ -81,6 +82,7 @@ ${subjects
         : files;
     });
   },
+  fromTree: (tree, subjects) => modifiedFromTree(tree, subjects, excluded),
 };
 
 const verifiers: Readonly<Record<string, string>> = { rpm: "rpm", apk: "awk, xargs, sha1sum and readlink" };

@@ -31,8 +31,13 @@ export async function packagesFromTree(
   });
 }
 
+/** apk's database; `undefined` where there is none. */
+export async function apkText(tree: FileTree): Promise<string | undefined> {
+  return (await textsOf(tree, apkDatabases)).find((each) => (each ?? "") !== "");
+}
+
 async function apkPackages(tree: FileTree): Promise<ReadonlyMap<string, PackageFacts> | undefined> {
-  const text = (await textsOf(tree, apkDatabases)).find((each) => (each ?? "") !== "");
+  const text = await apkText(tree);
   if (text === undefined) return undefined;
   const read = readApkPackages(text);
   if (read === undefined) throw failedProbe("cannot look at packages", "apk's database cannot be read");

@@ -1,12 +1,14 @@
-// Decides that packages of apk, repositories and cron are answered from files alone, of trees as Alpine, Debian and Fedora have them.
+// Decides that packages of apk, modified files, repositories and cron are answered from files alone, of trees as Alpine, Debian and Fedora have them.
+import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { RootfsTree } from "../store/still-rootfs.ts";
 import { cronEntries } from "./cron.ts";
 import { packageFacts } from "./package-facts.ts";
+import { modifiedFiles } from "./package-verify.ts";
 import { passwordAge } from "./password-age.ts";
 import { repositoryFacts } from "./repository.ts";
 import type { Repository } from "./repository-files.ts";
@@ -111,4 +113,77 @@ test("what cron runs and leaves out", async () => {
     expect.objectContaining({ file: "/etc/cron.d/backup.conf", leftOut: expect.stringContaining("cron skips") }),
     expect.objectContaining({ file: "/etc/cron.daily/dpkg", leftOut: "it is not executable" }),
   ]);
+});
+
+describe("files that are not as their packages brought them", () => {
+  const md5 = (text: string) => createHash("md5").update(text).digest("hex");
+  const sha1 = (text: string) => `Q1${createHash("sha1").update(text).digest("base64")}`;
+  const verify = async (tree: RootfsTree, name: string) => (await modifiedFiles.fromTree?.(tree, [name]))?.[0];
+  const info = "/var/lib/dpkg/info";
+  const status = `Package: tool
+Status: install ok installed
+Architecture: amd64
+Version: 1
+Conffiles:
+ /etc/tool.conf ${md5("a=1\n")}
+
+Package: half
+Status: install ok unpacked
+Architecture: amd64
+Version: 1
+
+Package: local
+Status: install ok installed
+Architecture: amd64
+Version: 1
+`;
+
+  test("of dpkg: contents, files that are missing, configuration, what was put elsewhere, what is never unpacked", async () => {
+    const tree = treeOf("verified", {
+      "/var/lib/dpkg/status": status,
+      [`${info}/tool:amd64.list`]:
+        "/.\n/usr/bin/tool\n/usr/bin/moved\n/etc/tool.conf\n/usr/lib/gone\n/usr/share/doc/tool/README\n",
+      [`${info}/tool:amd64.md5sums`]: `${md5("tool")}  usr/bin/tool\n${md5("moved")}  usr/bin/moved\n${md5("gone")}  usr/lib/gone\n`,
+      "/var/lib/dpkg/diversions": "/usr/bin/moved\n/usr/bin/moved.distrib\nother\n",
+      "/etc/dpkg/dpkg.cfg.d/small": "path-exclude=/usr/share/doc/*\n",
+      "/usr/bin/tool*": "changed",
+      "/usr/bin/moved*": "of another package",
+      "/usr/bin/moved.distrib*": "moved",
+      "/etc/tool.conf": "a=2\n",
+    });
+    expect(await verify(tree, "tool")).toEqual([
+      { path: "/usr/bin/tool", what: ["contents"], configuration: false },
+      { path: "/etc/tool.conf", what: ["contents"], configuration: true },
+      { path: "/usr/lib/gone", what: ["missing"], configuration: false },
+    ]);
+    expect(await verify(tree, "nosuch")).toBeUndefined();
+    expect(await verify(tree, "half")).toBeUndefined();
+    expect(await verify(tree, "local")).toMatchObject({ code: "probe-failed" });
+    expect(await verify(tree, "rpm tool")).toMatchObject({ code: "probe-failed" });
+  });
+
+  test("of distroless images, which have sums and no lists", async () => {
+    const tree = treeOf("distroless", {
+      "/var/lib/dpkg/status.d/tool": "Package: tool\nVersion: 1\nArchitecture: amd64\n",
+      "/var/lib/dpkg/status.d/tool.md5sums": `${md5("tool")}  usr/bin/tool\n`,
+      "/usr/bin/tool*": "tool",
+    });
+    expect(await verify(tree, "tool")).toEqual([]);
+  });
+
+  test("of apk", async () => {
+    const tree = treeOf("apk", {
+      "/lib/apk/db/installed": `P:tool\nV:1-r0\nF:usr/bin\nR:tool\nZ:${sha1("tool")}\nR:link\nZ:${sha1("tool")}\nR:other\nZ:${sha1("x")}\nF:etc\nR:gone\nZ:${sha1("x")}\n\n`,
+      "/usr/bin/tool*": "tool",
+      "/usr/bin/other*": "y",
+    });
+    symlinkSync("tool", join(directory, "apk/usr/bin/link"));
+    expect(await verify(tree, "tool")).toEqual([
+      { path: "/usr/bin/other", what: ["contents"], configuration: false },
+      { path: "/etc/gone", what: ["missing"], configuration: true },
+    ]);
+    expect(await verify(tree, "apk nosuch")).toBeUndefined();
+    expect(await verify(tree, "dpkg tool")).toMatchObject({ code: "probe-failed" });
+    expect(await verify(treeOf("empty", { "/a": "" }), "tool")).toMatchObject({ code: "probe-failed" });
+  });
 });
