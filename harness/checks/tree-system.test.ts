@@ -173,8 +173,8 @@ Version: 1
 
   test("of apk", async () => {
     const tree = treeOf("apk", {
-      "/lib/apk/db/installed": `P:tool\nV:1-r0\nF:usr/bin\nR:tool\nZ:${sha1("tool")}\nR:link\nZ:${sha1("tool")}\nR:other\nZ:${sha1("x")}\nF:etc\nR:gone\nZ:${sha1("x")}\n\n`,
-      "/usr/bin/tool*": "tool",
+      "/lib/apk/db/installed": `P:tool\nV:1-r0\nF:usr/bin\nR:tool\nZ:${sha1("program")}\nR:link\nZ:${sha1("tool")}\nR:other\nZ:${sha1("x")}\nF:etc\nR:gone\nZ:${sha1("x")}\n\n`,
+      "/usr/bin/tool*": "program",
       "/usr/bin/other*": "y",
     });
     symlinkSync("tool", join(directory, "apk/usr/bin/link"));
