@@ -1,8 +1,6 @@
 // Decides how `assay draft` makes a first spec of an image: what it is called, where it is written, what is said of it. It runs the image
 // under a supervisor, as any run does. Refuses to write over anything.
-import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { type Config, readConfig } from "../config.ts";
 import { faultStep } from "../lifecycle/fault.ts";
@@ -16,6 +14,7 @@ import { oneLine } from "../reporting/escape.ts";
 import type { RunSettings } from "../vitest/session.ts";
 import type { DraftAnswer, DraftOrder } from "./draft-child.ts";
 import { type Draft, type DraftSource, environmentText, specText } from "./draft-text.ts";
+import { newRunId } from "./run.ts";
 import { engineFacts, openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
 
 export interface DraftOptions {
@@ -147,8 +146,9 @@ function pathFrom(project: string, path: string): string {
 
 /** Supervises the child. The exit code where it was cancelled. */
 async function looked(config: Config, wanted: Omit<DraftOrder, "answer">, word: string): Promise<DraftAnswer | number> {
-  const directory = mkdtempSync(join(tmpdir(), "assay-draft-"));
-  const run = `d${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(3).toString("hex").slice(0, 4)}`;
+  const run = newRunId();
+  // With the run's other files: whoever takes the run down takes these.
+  const directory = join(config.scratch, run, "draft");
   const ledger = Ledger.open(config.ledger, { step: faultStep(config.fault, "supervisor", run, config.ledger) });
   const places = placesOf(config);
   const order: DraftOrder = { ...wanted, answer: join(directory, "answer.json") };
@@ -168,6 +168,8 @@ async function looked(config: Config, wanted: Omit<DraftOrder, "answer">, word: 
     substitutes: { recipes: {}, environments: {} },
   };
   const log = join(directory, "child.log");
+  let answer: DraftAnswer | undefined;
+  let words = "";
   try {
     const ended = await supervise({
       run,
@@ -183,18 +185,22 @@ async function looked(config: Config, wanted: Omit<DraftOrder, "answer">, word: 
       reaper: reaperProgram(config, run),
       places,
       event: () => {},
+      // Asked between the child's end and teardown, after which the directory is gone. Nothing is kept.
+      keep: () => {
+        words = readFileSync(log, "utf8").trim().split("\n").slice(-5).join("\n");
+        if (existsSync(order.answer)) answer = JSON.parse(readFileSync(order.answer, "utf8"));
+        return undefined;
+      },
     });
     if (ended.cancelled !== undefined) return cancelledCode(ended.cancelled);
     if (ended.totals.error !== undefined) throw ended.totals.error;
-    if (!existsSync(order.answer))
-      throw new ProvisionError({
-        code: "draft-failed",
-        phase: "observe",
-        seen: `what looks at the image ended with status ${ended.childStatus}: ${readFileSync(log, "utf8").trim().split("\n").slice(-5).join("\n")}`,
-      });
-    return JSON.parse(readFileSync(order.answer, "utf8"));
+    if (answer !== undefined) return answer;
+    throw new ProvisionError({
+      code: "draft-failed",
+      phase: "observe",
+      seen: `what looks at the image ended with status ${ended.childStatus}: ${words}`,
+    });
   } finally {
     ledger.close();
-    rmSync(directory, { recursive: true, force: true });
   }
 }
