@@ -91,6 +91,14 @@ test("a container there is a node like any other, carried by its machine", async
   expect(many).toEqual(Array.from({ length: 12 }, (_, n) => String(n)));
 });
 
+test("who lets go of it hears no more of it, and it is there for who connects again", async () => {
+  const last = plan.at(-1) ?? expect.fail("an empty plan");
+  await driver.letGo(last);
+  await expect(node.exec(["true"])).rejects.toMatchObject({ name: "TransportError", code: "closed" });
+  node = (await driver.connect(last, standing)) as ContainerNode;
+  expect(await node.succeed(["echo", "there"])).toBe("there");
+});
+
 test("its death is heard, and its evidence can be had", async () => {
   const files = await driver.evidence(plan.at(-1) ?? expect.fail("an empty plan"));
   expect(files.map(({ title }) => title)).toEqual(["log", "inspect"]);

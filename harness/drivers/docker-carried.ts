@@ -57,6 +57,11 @@ export class CarriedDriver implements Driver {
     this.#makers.delete(resource.name);
   }
 
+  async letGo(resource: ResourceRef): Promise<void> {
+    await this.#makers.get(resource.name)?.letGo(resource);
+    this.#makers.delete(resource.name);
+  }
+
   async find(): Promise<readonly FoundResource[]> {
     return [];
   }

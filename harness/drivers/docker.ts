@@ -178,9 +178,7 @@ export class DockerDriver implements Driver {
   }
 
   async destroy(resource: ResourceRef): Promise<void> {
-    const open = this.#open.get(resource.name);
-    this.#open.delete(resource.name);
-    open?.life.expectEnd();
+    this.#open.get(resource.name)?.life.expectEnd();
     try {
       if (resource.kind === "container")
         await this.#docker.getContainer(resource.name).remove({ force: true, v: true });
@@ -192,9 +190,16 @@ export class DockerDriver implements Driver {
       if (!isGone(error) && !(statusOf(error) === 409 && /already in progress/.test(messageOf(error))))
         throw engineError(error, "destroy", resource.name);
     } finally {
-      open?.life.close();
-      await open?.transport.close().catch(() => undefined);
+      await this.letGo(resource);
     }
+  }
+
+  async letGo({ name }: Pick<ResourceRef, "name">): Promise<void> {
+    const open = this.#open.get(name);
+    this.#open.delete(name);
+    open?.life.expectEnd();
+    open?.life.close();
+    await open?.transport.close().catch(() => undefined);
   }
 
   async find(run?: string): Promise<readonly FoundResource[]> {

@@ -138,6 +138,11 @@ export interface Driver {
   evidence(resource: ResourceRef): Promise<readonly EvidenceFile[]>;
   /** Removes a resource. Gone is success. Idempotent; concurrent calls on one resource are fine. */
   destroy(resource: ResourceRef): Promise<void>;
+  /**
+   * Ends what this process has with a node whose carrier goes next, and the node with that: connections, the waiting for its death. Asks the
+   * engine nothing. Only drivers of what is carried need it. Never rejects.
+   */
+  letGo?(resource: ResourceRef): Promise<void>;
   /** Everything on the engine with our labels, of one run or of all. Images are a cache and not listed. */
   find(run?: string): Promise<readonly FoundResource[]>;
   /** Releases connections to nodes. The driver cannot be used after it. */

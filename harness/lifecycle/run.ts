@@ -387,7 +387,7 @@ class Stand {
       .filter(({ entry }) => this.#entries.has(entry))
       .map((entry) => ({ ...entry, entries: [entry], owner }));
     await this.#phase("destroy", undefined, async () => {
-      await this.#releaseCarried();
+      await this.#letGoOfCarried();
       const failures = await release(items, { ledger, drivers, say: (event) => events.say(event) });
       ledger.release(owner.run, scope);
       const [first] = failures;
@@ -395,10 +395,10 @@ class Stand {
     });
   }
 
-  /** What lies in a machine is let go of before that goes; what cannot be removed goes with it. */
-  async #releaseCarried(): Promise<void> {
+  /** What lies in a machine is let go of before that goes, and goes with it: removing it there first takes an emulated engine a minute. */
+  async #letGoOfCarried(): Promise<void> {
     const carried = this.#created.filter((each) => each.carriedBy !== undefined && each.kind === "container");
-    await Promise.allSettled(carried.map((each) => this.#driverOf(each).destroy(each)));
+    await Promise.allSettled(carried.map(async (each) => this.#driverOf(each).letGo?.(each)));
   }
 
   /** Never stands in the way of removal: what could not be kept is said. */
