@@ -6,7 +6,7 @@ import { style } from "./html-style.ts";
 import { mark, said, testsSection, wrongSection } from "./html-tests.ts";
 import { timelineSection } from "./html-timeline.ts";
 import type { Report } from "./report.ts";
-import { sayVerdict } from "./verdict.ts";
+import { sayPart, sayVerdict } from "./verdict.ts";
 
 const outcomes = ["passed", "failed", "errored", "skipped"] as const;
 
@@ -50,6 +50,7 @@ function top(report: Report, wrong: boolean): Markup {
     ["host", `${host.hostname}, Linux ${host.kernel}, ${host.cpus} CPUs, ${gib} GiB, Node ${host.node}`],
     ...Object.entries(host.engines),
     ["command", report.command.join(" ")],
+    ...(report.mergedFrom ?? []).map((part): [string, string] => ["merged from", sayPart(part)]),
   ];
   return markup`<header class="top tone-${tone(report)}"><div>
 <h1>${sayVerdict(report.verdict)}</h1><p>${report.reason}.</p>

@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { DeclarationError } from "../model/errors.ts";
 import type { RunEvent, Shard } from "../model/event.ts";
+import { htmlOf } from "./html.ts";
 import { mergeReports } from "./merge.ts";
 import { type Report, reportOf, reportSchema } from "./report.ts";
 import { ranTest, runEnded, runStarted, sampleRun, testEnded } from "./sample.ts";
+import { summaryOf } from "./summary.ts";
+import { verdictLines } from "./verdict.ts";
 
 function run(name: string, shard: Shard | undefined, events: readonly RunEvent[], end = runEnded()): Report {
   return reportOf([runStarted({ run: name, ...(shard === undefined ? {} : { shard }) }), ...events, end]);
@@ -79,6 +82,17 @@ test("whole runs are merged in the order in which they began, and a leak of one 
   const whole = merged(leaking, run("one", undefined, green("a.spec.ts")));
   expect(whole).toMatchObject({ verdict: "leaked", exitCode: 4 });
   expect(whole.teardown.leaked).toEqual(["container left"]);
+});
+
+test("every format says of which runs it is made", () => {
+  const whole = merged(run("one", of(1), green("a.spec.ts")), run("two", of(2), ranTest("b.spec.ts", "b", "failed")));
+  const words = ["one, shard 1/2, on builder-7: Met", "two, shard 2/2, on builder-7: Failed"];
+  const [html, terminal] = [htmlOf(whole), verdictLines(whole, { color: false }).join("\n")];
+  for (const each of words) {
+    expect(html).toContain(each);
+    expect(terminal).toContain(`merged    ${each}`);
+    expect(summaryOf(whole)).toContain(`- ${each}`);
+  }
 });
 
 test("evidence of a report from elsewhere leads nowhere but below evidence/", () => {

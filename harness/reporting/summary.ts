@@ -3,7 +3,7 @@ import { sayMs } from "../model/duration.ts";
 import { type Account, accountsOf, troubleOf } from "./account.ts";
 import { codeSpan, markdown } from "./escape.ts";
 import type { Report, TestReport } from "./report.ts";
-import { sayVerdict } from "./verdict.ts";
+import { sayPart, sayVerdict } from "./verdict.ts";
 
 /** Job pages refuse summaries over 1 MiB; report.json has the rest. */
 const most = 50;
@@ -24,6 +24,10 @@ export function summaryOf(report: Report): string {
     row("checks", counts.checks),
     "",
     `${counts.planned} planned in ${counts.files} spec files, ${counts.ran} ran.`,
+    ...section(
+      "Merged from",
+      (report.mergedFrom ?? []).map((part) => `- ${markdown(sayPart(part))}`),
+    ),
     ...section(
       "Outside any test",
       report.troubles.map((trouble) => bulleted(troubleOf(trouble, 600), trouble.outcome)),

@@ -22,6 +22,12 @@ export function sayVerdict(verdict: Verdict): string {
   }[verdict];
 }
 
+/** `k3f9x2, shard 1/2, on builder-7: Met`. */
+export function sayPart({ run, shard, host, verdict }: NonNullable<Report["mergedFrom"]>[number]): string {
+  const part = shard === undefined ? "" : `, shard ${shard.index}/${shard.count}`;
+  return `${run}${part}, on ${host.hostname}: ${sayVerdict(verdict)}`;
+}
+
 /**
  * Lines without newlines. The last is always `N passed, N failed, N skipped`: tests, where an errored one and a trouble
  * outside any test (a spec file that cannot be read) count as failed, because neither is a pass.
@@ -72,6 +78,7 @@ export function verdictLines(
     }${teardown.inventoried ? "" : " (no inventory was taken)"}`,
     ...teardown.leaked.map((each) => `          ${oneLine(each)}`),
     ...(teardown.kept === undefined ? [] : keptLines(report.run, teardown.kept)),
+    ...(report.mergedFrom ?? []).map((part) => `merged    ${oneLine(sayPart(part))}`),
     ...(options.where === undefined ? [] : [`report    ${link(oneLine(options.where), options.page)}`]),
     `verdict   ${paint(good ? ["green", "bold"] : ["red", "bold"], sayVerdict(report.verdict))}: ${report.reason} (${sayMs(report.ms)}, exit code ${report.exitCode})`,
     `${counts.tests.passed} passed, ${counts.tests.failed + counts.tests.errored + counts.troubles} failed, ${counts.tests.skipped} skipped`,
