@@ -1,9 +1,8 @@
 // Decides what of a declaration can be found wrong by looking at an engine and its machine, before anything is created.
 import type Docker from "dockerode";
-import type { ContainerDeclaration, Mount } from "../model/container.ts";
-import { DeclarationError, HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
-import { spokenBy } from "./docker-dialect.ts";
-import { engineError } from "./docker-engine.ts";
+import type { ContainerDeclaration } from "../model/container.ts";
+import { DeclarationError, HarnessError, messageOf } from "../model/errors.ts";
+import { mustBeAble } from "./docker-able.ts";
 import { ensureImage } from "./docker-image.ts";
 import { containersOn } from "./docker-names.ts";
 import { imageReference } from "./docker-options.ts";
@@ -21,9 +20,8 @@ export async function checkStanding(
   // What costs nothing comes first: nobody waits for a registry to be told of a wrong path.
   for (const [node, declaration] of nodes)
     await pathsAreThere(`${standing.environment.name}/${node}`, declaration, directories);
-  for (const [node, { mounts }] of nodes)
-    for (const [target, mount] of Object.entries(mounts))
-      await mustBeAble(docker, `${standing.environment.name}/${node}`, target, mount);
+  for (const [node, declaration] of nodes)
+    await mustBeAble(docker, `${standing.environment.name}/${node}`, declaration);
   await Promise.all(
     nodes.map(async ([node, declaration]) => {
       if (standing.images.has(imageReference(declaration))) return;
@@ -31,27 +29,6 @@ export async function checkStanding(
       await ensureImage(docker, imageReference(declaration), title, declaration.platform);
     }),
   );
-}
-
-/** Only what some engine cannot do is asked about. */
-async function mustBeAble(docker: Docker, node: string, target: string, mount: Mount): Promise<void> {
-  const owned = mount.mount === "tmpfs" && ((mount.uid ?? 0) !== 0 || (mount.gid ?? 0) !== 0);
-  const bare = mount.mount === "volume" && mount.noCopy;
-  if (!owned && !bare) return;
-  const failed = (error: unknown) => Promise.reject(engineError(error, "declare", node));
-  const { name, tmpfsOwners, bareVolumes } = await spokenBy(docker).catch(failed);
-  const cannot = (seen: string, hint: string) =>
-    new ProvisionError({ code: "engine-cannot", phase: "declare", node, seen: `${name} ${seen}`, hint });
-  if (owned && !tmpfsOwners)
-    throw cannot(
-      `makes a tmpfs root's alone, and the one at ${target} is declared another user's`,
-      "declare a mode that lets that user in, or scratch({ owner })",
-    );
-  if (bare && !bareVolumes)
-    throw cannot(
-      `puts into an empty volume what the image has there, and the one at ${target} is declared noCopy`,
-      "use scratch(), or a directory that the image does not have",
-    );
 }
 
 async function pathsAreThere(

@@ -1,5 +1,7 @@
 // What is left out of dockerode at its start comes when it is called.
+import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { dockerClient } from "./docker-client.ts";
 
@@ -26,4 +28,20 @@ test("a BuildKit session is the module's own function, called as it is", () => {
   cache[file]?.exports({ modem }, undefined, () => undefined);
   expect(dialled).toMatchObject([{ path: "/session" }]);
   expect(resolve("dockerode")).toContain("dockerode");
+});
+
+test("an engine that is named is that one, whatever docker's variables say", () => {
+  const code = `
+    import { dockerClient } from ${JSON.stringify(join(import.meta.dirname, "docker-client.ts"))};
+    const { host, protocol, socketPath, cert } = dockerClient({ socketPath: "/run/own.sock" }).modem;
+    console.log(JSON.stringify({ host, protocol, socketPath, cert }));`;
+  const env = { PATH: "/usr/bin:/bin", DOCKER_HOST: "ssh://root@far:2222" };
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+    encoding: "utf8",
+    env,
+  });
+  expect({ stderr, seen: JSON.parse(stdout) }).toEqual({
+    stderr: "",
+    seen: { protocol: "http", socketPath: "/run/own.sock" },
+  });
 });

@@ -11,8 +11,15 @@ export function dockerClient(options?: Docker.DockerOptions): Docker {
   loadWhenCalled(theirs, "./session.js");
   loadWhenCalled(theirs, "docker-modem/lib/ssh.js");
   const Client = own("dockerode") as typeof Docker;
-  return new Client(options);
+  // Docker's variables may be another engine's, and the client would take what is left out from them.
+  const whole = options?.socketPath !== undefined || options?.protocol !== undefined;
+  return new Client(whole ? { ...nothing, ...options } : options);
 }
+
+const nothing: object = {
+  ...{ host: undefined, port: undefined, protocol: "http", username: undefined, pathPrefix: undefined },
+  ...{ ca: undefined, cert: undefined, key: undefined },
+};
 
 /** Puts a function in the place of a module that is one: its first call loads the module. A version without it is left as it is. */
 function loadWhenCalled(theirs: NodeJS.Require, specifier: string): void {

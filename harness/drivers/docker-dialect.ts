@@ -15,10 +15,6 @@ export interface Dialect {
   readonly health: "watched" | "asked";
   /** What is put before the name of an image that no registry is named in; podman says it wherever it tells names. */
   readonly namesBegin: "" | "localhost/";
-  /** Whether a tmpfs can be made another user's than root's. */
-  readonly tmpfsOwners: boolean;
-  /** Whether an empty volume can be mounted without what the image has at that place. */
-  readonly bareVolumes: boolean;
   /** The network whose gateway `host-gateway` means where none is declared; `undefined` where the engine knows the word. */
   readonly gatewayNetwork: string | undefined;
 }
@@ -42,8 +38,6 @@ const dialects = {
     cut: "ends",
     health: "watched",
     namesBegin: "",
-    tmpfsOwners: true,
-    bareVolumes: true,
     gatewayNetwork: undefined,
   },
   podman: {
@@ -51,8 +45,6 @@ const dialects = {
     cut: "stays",
     health: "asked",
     namesBegin: "localhost/",
-    tmpfsOwners: false,
-    bareVolumes: false,
     gatewayNetwork: "podman",
   },
 } as const satisfies Record<string, Dialect>;

@@ -43,7 +43,8 @@ export async function examineHost(surroundings: Surroundings): Promise<readonly 
   const get = surroundings.engineGet ?? engineGet;
   const [engine, podman, info, libvirt, machines, virtualisation] = await Promise.all([
     askEngine(dockerHost, undefined, get),
-    kind === "podman" ? undefined : askEngine(podmanHost),
+    // It is slower to answer than docker.
+    kind === "podman" ? undefined : askEngine(podmanHost, 10_000),
     get(dockerHost, "/info").catch(() => undefined) as Promise<EngineInfo | undefined>,
     probeLibvirt(path, libvirtUri),
     machineFindings(surroundings),
