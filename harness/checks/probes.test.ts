@@ -76,6 +76,7 @@ const subjects: Readonly<Record<string, unknown>> = {
   sudoersFaults: "all",
   synchronisation: "clock",
   unitFacts: "ssh.service",
+  unitProperty: "ssh.service Restart",
   userEntry: "root",
   unixListeners: "all",
 };

@@ -2,6 +2,7 @@
 // Refuses to guess a unit's state from its processes.
 import { type Probe, type ProbeOutput, quoteWord } from "../model/check.ts";
 import type { ObservationError } from "../model/errors.ts";
+import { endFrame, readFrames } from "./frames.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 
 export interface UnitFacts {
@@ -73,6 +74,54 @@ fi`,
     return blocks.map((block) => readUnit(block) ?? unreadable("systemctl show", output));
   },
 };
+
+export interface UnitProperty {
+  /** `loaded`, `not-found`, `masked`, `error`, `bad-setting` */
+  readonly load: string;
+  readonly value: string;
+}
+
+/** Subject: a unit's whole name and a property's, parted by a space. Answer: its value as systemd writes it, also of an unknown unit. */
+export const unitProperty: Probe<string, UnitProperty> = {
+  name: "systemctl show -p",
+  script: (subjects) => `export LC_ALL=C SYSTEMD_COLORS=0
+command -v systemctl >/dev/null || exit 127
+[ -d /run/systemd/system ] || exit 78
+${subjects
+  .map((subject) => {
+    const [unit = "", property = ""] = subject.split(" ");
+    return `systemctl show --no-pager -p LoadState -p ${quoteWord(property)} -- ${quoteWord(unit)} 2>&1; ${endFrame('"$?"')}`;
+  })
+  .join("\n")}`,
+  parse(output, subjects) {
+    requireTool(output, "systemctl", "a unit's property");
+    if (output.status === 78) throw notRunning("cannot see what systemd knows");
+    return readFrames("systemctl show -p", output, subjects.length).map(({ bytes, words }, index) => {
+      const [unit, property = ""] = (subjects[index] ?? "").split(" ");
+      const said = bytes.toString("utf8");
+      const held = readProperties(said);
+      if (words === "0" && held["LoadState"] !== undefined)
+        return held[property] === undefined
+          ? failedProbe(
+              `cannot see ${property} of ${unit}`,
+              "systemd has no such property of it",
+              "see `systemctl show` for their names",
+            )
+          : { load: held["LoadState"], value: held[property] };
+      return /^Failed to /.test(said)
+        ? failedProbe(`cannot see ${property} of ${unit}`, said.trim())
+        : unreadable("systemctl show -p", { ...output, stdout: bytes });
+    });
+  },
+};
+
+function notRunning(what: string) {
+  return failedProbe(
+    what,
+    "systemd does not run on this node",
+    "ask whether it is enabled, which its files tell; or ask a machine that boots",
+  );
+}
 
 function readFileStates(
   output: ProbeOutput,

@@ -5,7 +5,8 @@ import type { Check } from "../model/check.ts";
 import { DeclarationError, ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { probeContract } from "./contract.ts";
-import { type LiveUnit, type UnitFacts, unitFacts } from "./systemctl.ts";
+import { framed } from "./frames.ts";
+import { type LiveUnit, type UnitFacts, unitFacts, unitProperty } from "./systemctl.ts";
 import { requireLive, unit } from "./unit.ts";
 
 const output = (stdout: string, status = 0, stderr = "") => ({ stdout: Buffer.from(stdout), stderr, status });
@@ -160,5 +161,51 @@ test("a state that changes is the state that is told", () => {
   expect(unit("ssh.service").isActive().judge(activating)).toMatchObject({
     met: false,
     seen: "activating (start-pre)",
+  });
+});
+
+describe("properties", () => {
+  const read = (text: string, status: string, subject = "cron.service Restart") =>
+    unitProperty.parse({ status: 0, stdout: framed([[text, status]]), stderr: "" }, [subject])[0];
+
+  // What systemd 252 printed.
+  test("of a unit, and of one that is not there", () => {
+    expect(read("Restart=on-failure\nLoadState=loaded\n", "0")).toEqual({ load: "loaded", value: "on-failure" });
+    expect(read("Wants=\nLoadState=loaded\n", "0", "cron.service Wants")).toEqual({ load: "loaded", value: "" });
+    expect(read("Restart=no\nLoadState=not-found\n", "0")).toEqual({ load: "not-found", value: "no" });
+  });
+
+  test.each([
+    ["one that systemd does not have", "LoadState=loaded\n", "0", "probe-failed"],
+    ["a manager that cannot be asked", "Failed to connect to bus: Connection refused\n", "1", "probe-failed"],
+    ["another program", "nonsense: is all it says\n", "0", "probe-unreadable"],
+    ["silence", "", "0", "probe-unreadable"],
+  ])("%s is no answer", (_, text, status, code) => {
+    expect(read(text, status)).toMatchObject({ code });
+  });
+
+  test("where systemd does not run nothing is said", () => {
+    const asleep = { status: 78, stdout: Buffer.alloc(0), stderr: "" };
+    expect(() => unitProperty.parse(asleep, ["cron.service Restart"])).toThrow(/systemd does not run/);
+  });
+
+  test("sentences", () => {
+    const check = unit("cron.service").hasProperty("Restart", "on-failure");
+    expect(check).toMatchObject({
+      title: 'unit cron.service has Restart "on-failure"',
+      command: "systemctl show -p Restart cron.service",
+    });
+    expect(check.judge({ load: "loaded", value: "on-failure" })).toMatchObject({ met: true });
+    expect(check.judge({ load: "loaded", value: "no" })).toMatchObject({ met: false, seen: '"no"' });
+    const none = unit("cron.service").hasProperty("Restart", "no");
+    expect(none.judge({ load: "not-found", value: "no" })).toMatchObject({ met: false, seen: "there is no such unit" });
+    expect(() => unit("cron.service").hasProperty("restart", "no")).toThrow(DeclarationError);
+  });
+
+  probeContract(hostNode, {
+    probe: unitProperty,
+    subject: "cron.service Restart",
+    tools: ["systemctl"],
+    elsewhere: "a running systemd",
   });
 });

@@ -4,8 +4,9 @@ import { sayCommand } from "../model/exec.ts";
 import type { Node } from "../model/node.ts";
 import type { Judgement } from "../model/outcome.ts";
 import { about, requireSubject, verdict } from "./question.ts";
-import { type LiveUnit, type UnitFacts, unitFacts } from "./systemctl.ts";
+import { type LiveUnit, type UnitFacts, type UnitProperty, unitFacts, unitProperty } from "./systemctl.ts";
 import { failedProbe } from "./unanswered.ts";
+import { excerpt, occurs, sayWanted, type Wanted } from "./wanted.ts";
 
 const unitName = /^[\w:.\\@-]+\.(service|socket|target|timer|mount|automount|path|slice|scope|swap|device)$/;
 
@@ -55,6 +56,29 @@ export function unit(name: string) {
     wants(other: string): Check<Node, LiveUnit> {
       requireUnit(other);
       return askLive(`wants ${other}`, (seen) => among(seen, seen.pulls, other, "nothing"));
+    },
+    /**
+     * A property as `systemctl show` writes it: text is the whole value, a pattern is searched in it.
+     * @example unit("ssh.service").hasProperty("Restart", "on-failure")
+     * @example unit("mongod.service").hasProperty("LimitNOFILE", "64000")
+     */
+    hasProperty(property: string, wanted: Wanted) {
+      requireSubject(
+        /^[A-Z][A-Za-z0-9]*$/.test(property),
+        `"${property}" is not a property`,
+        'write it as in "Restart"',
+      );
+      return about<Node, UnitProperty>({
+        subject,
+        command: sayCommand(["systemctl", "show", "-p", property, name]),
+        observe: (node) => node.observe(unitProperty, `${name} ${property}`),
+      })(`has ${property} ${sayWanted(wanted)}`, ({ load, value }) =>
+        verdict(
+          load !== "not-found" && (typeof wanted === "string" ? value === wanted : occurs(wanted, value)),
+          sayWanted(wanted),
+          load === "not-found" ? "there is no such unit" : excerpt(value),
+        ),
+      );
     },
     /** A timer that will elapse again. */
     isScheduled: () =>
