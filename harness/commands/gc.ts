@@ -1,7 +1,9 @@
 // Decides how collecting is told: what was removed, what was left alone and why, what could not be removed.
+import { dirname } from "node:path";
 import { readConfig } from "../config.ts";
 import { type Collected, gc } from "../lifecycle/gc.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
+import { quoteWord } from "../model/check.ts";
 import { ExitCode, messageOf, ProvisionError } from "../model/errors.ts";
 import { sayUntil } from "../reporting/kept.ts";
 import { openDrivers, placesOf } from "./surroundings.ts";
@@ -51,16 +53,21 @@ export function gcLines({ removed, kept, troubles, swept = [] }: Collected & { s
   const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
   const lines = [
     ...removed.map(
+/** What goes before a command that is meant for another ledger. */
+export function commandWith(ledger: string | undefined): string {
+  return ledger === undefined ? "" : `ASSAY_STATE=${quoteWord(dirname(ledger))} `;
+}
+
       ({ run, totals }) => `removed ${count(totals.destroyed, "resource")} of run ${run}, whose owner is dead`,
     ),
     ...removed.flatMap(({ run, totals }) =>
       totals.leaked.map((name) => `left: ${name} of run ${run} could not be removed`),
     ),
-    ...kept.map(({ run, owner, identity, resources, until }) => {
+    ...kept.map(({ run, owner, identity, resources, until, ledger }) => {
       const [host, , , pid] = identity.split(" ");
       const why = {
         alive: `its process ${pid} lives`,
-        leased: `it is kept ${sayUntil(until)}; assay down ${run} removes it`,
+        leased: `it is kept ${sayUntil(until)}; ${commandWith(ledger)}assay down ${run} removes it`,
         foreign: `its process ${pid} is on ${host}, which cannot be asked from here`,
       }[owner];
       return `left alone: run ${run} with ${count(resources.length, "resource")}; ${why}`;

@@ -42,6 +42,21 @@ async function stand(run: string, identity: string): Promise<void> {
 const later = (ms: number) => Date.now() + ms;
 
 describe("list", () => {
+  test("what another ledger keeps is told with how to reach that", async () => {
+    const file = join(directory, "other", "ledger.db");
+    using other = Ledger.open(file);
+    other.beginRun("r9", dead, "assay up soe");
+    other.lease("r9", { keptAt: Date.now(), stands: [] });
+    const owner = { run: "r9", identity: dead, ledger: file };
+    const standing = { owner, environment, scope: "s1", directory, images: new Map() };
+    for (const resource of driver.plan(standing)) await driver.create(resource, standing, () => {});
+    const listing = await listRuns({ ledger, drivers: [driver] }, Date.now());
+    expect(listing.runs).toMatchObject([{ run: "r9", owner: "leased", ledger: file }]);
+    expect(listLines(listing)[0]).toMatch(
+      new RegExp(`kept until it is taken down; ASSAY_STATE='?${join(directory, "other")}'? assay down r9$`),
+    );
+  });
+
   test("nothing alive is said in words", async () => {
     ledger.beginRun("done", alive, "assay run");
     ledger.endRun("done");

@@ -10,6 +10,7 @@ import { sayMs } from "../model/duration.ts";
 import { ExitCode, messageOf } from "../model/errors.ts";
 import type { ResourceKind } from "../model/event.ts";
 import { sayUntil } from "../reporting/kept.ts";
+import { commandWith } from "./gc.ts";
 import { openDrivers } from "./surroundings.ts";
 
 export interface ListedResource {
@@ -32,6 +33,8 @@ export interface ListedRun {
   readonly ageMs: number;
   /** For how long it is kept, where its owner is a lease that ends. */
   readonly leftMs?: number;
+  /** Another ledger's file, where that is what keeps it. */
+  readonly ledger?: string;
   readonly resources: readonly ListedResource[];
 }
 
@@ -99,14 +102,14 @@ export async function listRuns(views: Views, now: number): Promise<Listing> {
 }
 
 /** Of a run that this ledger does not know. */
-function knownTo(owner: Owner, ours: Views["ledger"]): { lease?: Lease; foreign?: boolean } {
-  const { owner: seen, lease } = knownElsewhere(owner, ours);
-  return { foreign: seen === "foreign", ...(lease === undefined ? {} : { lease }) };
+function knownTo(owner: Owner, ours: Views["ledger"]): { lease?: Lease; ledger?: string; foreign: boolean } {
+  const { owner: seen, ...known } = knownElsewhere(owner, ours);
+  return { foreign: seen === "foreign", ...known };
 }
 
 /** The listing for people. */
 export function listLines({ runs, troubles }: Listing): string[] {
-  const lines = runs.flatMap(({ run, command, owner, identity, ageMs, leftMs, resources }) => {
+  const lines = runs.flatMap(({ run, command, owner, identity, ageMs, leftMs, ledger, resources }) => {
     const [host, , , pid] = identity.split(" ");
     const whose = {
       alive: `process ${pid}, alive`,
@@ -116,7 +119,10 @@ export function listLines({ runs, troubles }: Listing): string[] {
     }[owner];
     const next = {
       alive: "",
-      leased: `; assay shell ${run}/<node>, assay down ${run}`,
+      leased:
+        ledger === undefined
+          ? `; assay shell ${run}/<node>, assay down ${run}`
+          : `; ${commandWith(ledger)}assay down ${run}`,
       dead: "; assay gc removes it",
       foreign: "; only that machine can tell whether it lives",
     };

@@ -10,6 +10,8 @@ import { Ledger } from "./ledger.ts";
 export interface KnownElsewhere {
   readonly owner: Ownership;
   readonly lease?: Lease;
+  /** The ledger's file, where that is what keeps it. */
+  readonly ledger?: string;
 }
 
 /** A ledger that may not be read keeps what it knows: `foreign`. One that is gone keeps nothing. */
@@ -22,7 +24,7 @@ export function knownElsewhere(
   try {
     using ledger = Ledger.open(file);
     const lease = ledger.run(run)?.lease;
-    return { owner: ownership({ identity, lease }), ...(lease === undefined ? {} : { lease }) };
+    return { owner: ownership({ identity, lease }), ...(lease === undefined ? {} : { lease, ledger: file }) };
   } catch {
     return { owner: "foreign" };
   }

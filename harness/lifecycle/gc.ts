@@ -28,6 +28,8 @@ export interface Kept {
   readonly identity: string;
   /** Milliseconds since the epoch; where the owner is a lease that ends. */
   readonly until?: number;
+  /** Another ledger's file, where the lease is in that. */
+  readonly ledger?: string;
   readonly resources: readonly string[];
 }
 
@@ -83,10 +85,17 @@ export async function gc(options: Collecting): Promise<Collected> {
     for (const run of abandoned(places)) if (!busy.has(run)) troubles.push(...clear(places, run));
   }
   ledger?.forget(Date.now() - rememberedMs);
-  const kept = judged.flatMap(({ run, identity, resources, owner, lease }): Kept[] => {
+  const kept = judged.flatMap(({ run, identity, resources, owner, lease, elsewhere }): Kept[] => {
     if (owner === "dead") return [];
     const until = owner === "leased" ? lease?.until : undefined;
-    return [{ run, owner, identity, resources, ...(until === undefined ? {} : { until }) }];
+    const file = elsewhere?.ledger;
+    return [
+      {
+        ...{ run, owner, identity, resources },
+        ...(until === undefined ? {} : { until }),
+        ...(file === undefined ? {} : { ledger: file }),
+      },
+    ];
   });
   return { removed, kept, troubles };
 }
