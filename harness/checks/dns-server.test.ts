@@ -81,7 +81,9 @@ describe("asked on this machine", () => {
       // One that is asked in two pieces hears nothing that it knows.
       const known = Object.keys(recorded).find((each) => {
         const [name = "", type] = each.split(" ");
-        return dnsQuery(question.readUInt16BE(0), name, type as RecordType).equals(question);
+        // nslookup's questions end differently.
+        const asked = dnsQuery(0, name, type as RecordType).subarray(12, -11);
+        return question.subarray(12, 12 + asked.length).equals(asked);
       });
       const answer = Buffer.from(recorded[known ?? ""] ?? "", "hex");
       if (answer.length === 0) return;
@@ -99,17 +101,18 @@ describe("asked on this machine", () => {
     await node.close();
   });
 
-  /** The same probe where some programs are not there. */
+  /** The same probe where some programs are not there, and nslookup is busybox's. */
   const without = (...tools: readonly string[]) => ({
     ...dnsRecords,
     script: (questions: readonly DnsQuestion[]) =>
-      `command() { case " ${tools.join(" ")} " in *" $2 "*) return 1 ;; esac; type "$2"; }\n${dnsRecords.script(questions)}`,
+      `nslookup() { busybox nslookup "$@"; }\ncommand() { case " ${tools.join(" ")} " in *" $2 "*) return 1 ;; esac; type "$2"; }\n${dnsRecords.script(questions)}`,
   });
 
   test.each([
     ["python3", []],
     ["perl", ["python3"]],
     ["bash", ["python3", "perl"]],
+    ["busybox", ["python3", "perl", "bash"]],
   ])("%s carries each question in one piece, all at once", async (_, missing) => {
     const probe = without(...missing);
     const ask = (name: string, type: RecordType) => node.observe(probe, { server: at(server), name, type });
@@ -145,7 +148,7 @@ describe("asked on this machine", () => {
     const nobody = at(closed);
     closed.close();
     await once(closed, "close");
-    const asked = [[], ["python3"], ["python3", "perl"]].flatMap((missing) =>
+    const asked = [[], ["python3"], ["python3", "perl"], ["python3", "perl", "bash"]].flatMap((missing) =>
       [at(silent), nobody].map(async (target) => {
         // Each on a node of its own, so that they wait at the same time.
         const own = hostNode();
@@ -162,7 +165,7 @@ describe("asked on this machine", () => {
 
   test("without any of them it is said", async () => {
     await expect(
-      node.observe(without("python3", "perl", "bash"), { server: at(server), name: "a.example", type: "A" }),
+      node.observe(without("python3", "perl", "bash"), { server: at(server), name: "a.example", type: "TXT" }),
     ).rejects.toMatchObject({ code: "probe-missing" });
   });
 
@@ -184,6 +187,36 @@ describe("asked on this machine", () => {
     subject: { server: "127.0.0.1:1", name: "a.example", type: "A" },
     tools: ["python3"],
     elsewhere: "a name server",
+  });
+});
+
+test("what busybox's nslookup says is read", () => {
+  // Recorded: busybox 1.35 (Debian 12), asking dnsmasq 2.90; line breaks are \\036 by then.
+  const head = ["Server:\t\t127.0.0.1:5399", "Address:\t127.0.0.1:5399", ""];
+  const parse = (type: RecordType, ...lines: readonly string[]) =>
+    dnsRecords.parse(
+      { status: 0, stderr: "", stdout: Buffer.from(`0 nslookup ${[...head, ...lines, "", ""].join("\x1e")}\n`) },
+      [{ server: "127.0.0.1:5399", name: "x.example", type }],
+    )[0];
+  expect(parse("A", "Name:\tmilla.studio.example", "Address: 10.0.0.7")).toEqual(["10.0.0.7"]);
+  expect(parse("AAAA", "Name:\tmilla.studio.example", "Address: fd00::7")).toEqual(["fd00::7"]);
+  const alias = "www.studio.example\tcanonical name = milla.studio.example";
+  expect(parse("A", alias, "Name:\tmilla.studio.example", "Address: 10.0.0.7")).toEqual(["10.0.0.7"]);
+  expect(parse("CNAME", alias)).toEqual(["milla.studio.example"]);
+  expect(parse("MX", "studio.example\tmail exchanger = 10 mail.studio.example")).toEqual(["10 mail.studio.example"]);
+  expect(parse("SRV", "_amqp._tcp.studio.example\tservice = 0 5 5672 broker.studio.example")).toEqual([
+    "0 5 5672 broker.studio.example",
+  ]);
+  expect(parse("PTR", "7.0.0.10.in-addr.arpa\tname = milla.studio.example")).toEqual(["milla.studio.example"]);
+  expect(parse("MX", "Non-authoritative answer:")).toEqual([]);
+  expect(parse("A", "** server can't find nobody.studio.example: NXDOMAIN")).toEqual([]);
+  expect(parse("A", "** server can't find elsewhere.example: REFUSED")).toMatchObject({
+    code: "probe-failed",
+    seen: expect.stringContaining("it says REFUSED"),
+  });
+  const other = { status: 0, stderr: "", stdout: Buffer.from("0 nslookup nonsense\n") };
+  expect(dnsRecords.parse(other, [{ server: "127.0.0.1", name: "x", type: "A" }])[0]).toMatchObject({
+    code: "probe-unreadable",
   });
 });
 

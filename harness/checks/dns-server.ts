@@ -1,5 +1,5 @@
 // Decides how one name server is asked from inside a node: the question is made and the answer read here, and only carried there, by
-// python3, perl or bash. Silence, a refusal and a server's own failure are no answers: only "no such name" is a no.
+// python3, perl or bash; where there is busybox alone, its nslookup asks. Silence, a refusal and a server's own failure are no answers: only "no such name" is a no.
 import { randomInt } from "node:crypto";
 import { isIP } from "node:net";
 import { type Probe, quoteWord } from "../model/check.ts";
@@ -53,6 +53,9 @@ ask() {
   elif has bash timeout dd od tr; then
     printf 'answer '
     timeout ${seconds} bash -c 'exec 3<>"/dev/udp/$1/$2"; printf "$3" | dd ibs=1 obs=4096 >&3; dd bs=65535 count=1 <&3' bash "$1" "$2" "$4" | od -An -v -tx1 | tr -d ' \\n'
+  elif [ "$5" != - ] && has nslookup tr && nslookup --help 2>&1 | grep -q '^BusyBox'; then
+    printf 'nslookup '
+    nslookup "-type=$5" "$6" "$7" 2>&1 </dev/null | tr '\\n' '\\036'
   else echo missing; fi
 } 2>/dev/null
 ${questions
@@ -60,7 +63,8 @@ ${questions
     const { host, port } = serverAddress(server);
     const query = dnsQuery(id, name, type);
     const octal = [...query].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
-    const words = [host, String(port), query.toString("hex"), octal].map(quoteWord).join(" ");
+    const lookup = type in nslookupLines ? type.toLowerCase() : "-";
+    const words = [host, String(port), query.toString("hex"), octal, lookup, name, server].map(quoteWord).join(" ");
     return `{ said=$(ask ${words}); printf '${index} %s\\n' "$said"; } &`;
   })
   .join("\n")}
@@ -69,13 +73,21 @@ wait`,
     const lines = output.stdout.toString("utf8").split("\n");
     return questions.map(({ server, name, type }, index) => {
       const line = lines.find((each) => each.startsWith(`${index} `))?.slice(`${index} `.length) ?? "";
-      const [, word, said = ""] = /^(answer|refusal|silence|missing) ?(.*)$/.exec(line) ?? [];
+      const [, word, said = ""] = /^(answer|refusal|silence|nslookup|missing) ?(.*)$/.exec(line) ?? [];
       const hint = "see whether a name server is there, and whether the node reaches it";
       if (word === "missing")
-        return missingTool("python3, perl or (with timeout, dd and od) bash", `what ${server} says`);
+        return missingTool(
+          "python3, perl, (with timeout, dd and od) bash, or busybox's nslookup",
+          `what ${server} says`,
+        );
       if (word === "refusal") return failedProbe(`cannot ask the name server ${server}`, said || "refused", hint);
       if (word === "silence" || (word === "answer" && said === ""))
         return failedProbe(`cannot ask the name server ${server}`, "it does not answer", hint);
+      const looked = word === "nslookup" ? readNslookup(said.split("\x1e"), type) : undefined;
+      if (looked === "silence") return failedProbe(`cannot ask the name server ${server}`, "it does not answer", hint);
+      if (typeof looked === "string")
+        return failedProbe(`the name server ${server} has no answer about ${name}`, looked);
+      if (looked !== undefined) return looked;
       const answer = word === "answer" ? readDnsAnswer(id, Buffer.from(said, "hex")) : undefined;
       if (answer === undefined) return unreadable("dns", output);
       if (answer.code !== 0 && answer.code !== 3)
@@ -85,6 +97,27 @@ wait`,
     });
   },
 };
+
+/** How busybox's nslookup writes a record; of TXT it writes the first part alone, of SOA several lines, of CAA nothing. */
+const nslookupLines: Readonly<Partial<Record<RecordType, RegExp>>> = {
+  A: /^Address: (\d+(?:\.\d+){3})$/,
+  AAAA: /^Address: ([\da-f:]+)$/,
+  CNAME: /\tcanonical name = (.+)$/,
+  MX: /\tmail exchanger = (\d+ .+)$/,
+  NS: /\tnameserver = (.+)$/,
+  PTR: /\tname = (.+)$/,
+  SRV: /\tservice = (\d+ \d+ \d+ .+)$/,
+};
+
+/** Values; or why there are none, in a word of the server's; `undefined` for what nslookup does not say. */
+function readNslookup(lines: readonly string[], type: RecordType): readonly string[] | string | undefined {
+  if (lines.some((line) => /timed out; no servers|Connection refused$/.test(line))) return "silence";
+  const [server, address, empty, ...said] = lines;
+  if (!/^Server:\t/.test(server ?? "") || !/^Address:\t/.test(address ?? "") || empty !== "") return undefined;
+  const failure = said.map((line) => /^\*\* server can't find \S+: (\w+)$/.exec(line)?.[1]).find(Boolean);
+  if (failure !== undefined) return failure === "NXDOMAIN" ? [] : `it says ${failure}`;
+  return said.flatMap((line) => nslookupLines[type]?.exec(line)?.[1] ?? []);
+}
 
 /** Host and port of a server; `undefined` for what is no address. @example serverAddress("[fd00::2]:5353") // { host: "fd00::2", port: 5353 } */
 export function readServer(server: string): { readonly host: string; readonly port: number } | undefined {
