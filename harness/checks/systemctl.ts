@@ -115,7 +115,8 @@ ${subjects
   },
 };
 
-function notRunning(what: string) {
+/** Without a running systemd nobody knows a state: files do not tell it. */
+export function notRunning(what: string): ObservationError {
   return failedProbe(
     what,
     "systemd does not run on this node",

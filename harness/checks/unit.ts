@@ -4,8 +4,7 @@ import { sayCommand } from "../model/exec.ts";
 import type { Node } from "../model/node.ts";
 import type { Judgement } from "../model/outcome.ts";
 import { about, requireSubject, verdict } from "./question.ts";
-import { type LiveUnit, type UnitFacts, type UnitProperty, unitFacts, unitProperty } from "./systemctl.ts";
-import { failedProbe } from "./unanswered.ts";
+import { type LiveUnit, notRunning, type UnitFacts, type UnitProperty, unitFacts, unitProperty } from "./systemctl.ts";
 import { excerpt, occurs, sayWanted, type Wanted } from "./wanted.ts";
 
 const unitName = /^[\w:.\\@-]+\.(service|socket|target|timer|mount|automount|path|slice|scope|swap|device)$/;
@@ -91,11 +90,7 @@ export function unit(name: string) {
 /** What the running systemd knows; where it does not run, an `ObservationError`: files do not tell a state. */
 export function requireLive(name: string, { live }: UnitFacts): LiveUnit {
   if (live !== undefined) return live;
-  throw failedProbe(
-    `cannot see the state of ${name}`,
-    "systemd does not run on this node",
-    "ask whether it is enabled, which its files tell; or ask a machine that boots",
-  );
+  throw notRunning(`cannot see the state of ${name}`);
 }
 
 function requireUnit(name: string): void {
