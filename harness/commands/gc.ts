@@ -48,16 +48,16 @@ function openOrExplain(file: string): Ledger | string {
   }
 }
 
-/** What was collected, for people. */
-export function gcLines({ removed, kept, troubles, swept = [] }: Collected & { swept?: readonly string[] }): string[] {
-  const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
-  const lines = [
-    ...removed.map(
 /** What goes before a command that is meant for another ledger. */
 export function commandWith(ledger: string | undefined): string {
   return ledger === undefined ? "" : `ASSAY_STATE=${quoteWord(dirname(ledger))} `;
 }
 
+/** What was collected, for people. */
+export function gcLines({ removed, kept, troubles, swept = [] }: Collected & { swept?: readonly string[] }): string[] {
+  const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
+  const lines = [
+    ...removed.map(
       ({ run, totals }) => `removed ${count(totals.destroyed, "resource")} of run ${run}, whose owner is dead`,
     ),
     ...removed.flatMap(({ run, totals }) =>
