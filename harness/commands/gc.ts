@@ -21,7 +21,12 @@ export async function gcCommand(options: { readonly json?: boolean; readonly kep
     const collected = await gc({ ledger: usable, drivers, places: placesOf(config), leased: options.kept === true });
     // What killed builds left, and images that newer ones have replaced.
     const { Store } = await import("../store/store.ts");
-    const swept = await new Store({ directory: config.store, disks: config.disks }).sweep();
+    const { sweepEngine } = await import("./store-contents.ts");
+    const store = new Store({ directory: config.store, disks: config.disks, budget: config.storeBudget });
+    const swept = [
+      ...(await store.sweep()).map((what) => `${what} from the store`),
+      ...(await sweepEngine(config, store)),
+    ];
     const told = {
       ...collected,
       swept,
@@ -72,7 +77,7 @@ export function gcLines({ removed, kept, troubles, swept = [] }: Collected & { s
       }[owner];
       return `left alone: run ${run} with ${count(resources.length, "resource")}; ${why}`;
     }),
-    ...swept.map((what) => `removed ${what} from the store`),
+    ...swept.map((what) => `removed ${what}`),
     ...troubles.map((trouble) => `trouble: ${trouble}`),
   ];
   return lines.length === 0 ? ["nothing to remove"] : lines;

@@ -1,8 +1,10 @@
 // Decides how what the store holds is told, and how it is made smaller by hand.
-import { readConfig } from "../config.ts";
+import { type Config, readConfig } from "../config.ts";
+import { openDockerDriver } from "../drivers/by-kind.ts";
 import { sayBytes, sayMs } from "../model/duration.ts";
-import { ExitCode } from "../model/errors.ts";
+import { ExitCode, HarnessError } from "../model/errors.ts";
 import { readBudget } from "../store/budget.ts";
+import { labels } from "../store/image-config.ts";
 import { Store, type StoreContents } from "../store/store.ts";
 
 /** `assay list --store`: each entry with its size, its last use and who uses it; the longest unused first. */
@@ -24,10 +26,33 @@ export async function storeGcCommand(budget: string | true, options: { readonly 
   const removed = await store.sweep(
     wanted === undefined ? { now: true } : { now: true, budget: readBudget(wanted, "the budget") },
   );
+  removed.push(...(await sweepEngine(readConfig(), store)));
   const { bytes } = await store.contents();
   if (options.json === true) console.log(JSON.stringify({ removed, bytes }, null, 2));
   else console.log([...removed.map((what) => `removed ${what}`), `the store holds ${sayBytes(bytes)}`].join("\n"));
   return ExitCode.met;
+}
+
+/**
+ * Removes what the engine has of images that this store has forgotten and whose name a newer one has: copies that nobody finds again.
+ * Where no engine answers there is nothing to say.
+ */
+export async function sweepEngine({ dockerHost, scratch }: Config, store: Store): Promise<string[]> {
+  const forgotten = new Set(await store.forgotten());
+  if (forgotten.size === 0) return [];
+  const driver = await openDockerDriver({ dockerHost, scratch }).catch(() => undefined);
+  try {
+    const gone = (await driver?.images.removeNameless(labels.recipeDigest, (digest) => forgotten.has(digest))) ?? [];
+    store.forget(gone);
+    return gone.length === 0
+      ? []
+      : [`${gone.length} nameless ${gone.length === 1 ? "image" : "images"} from the engine`];
+  } catch (error) {
+    if (error instanceof HarnessError) return [];
+    throw error;
+  } finally {
+    await driver?.close();
+  }
 }
 
 function open(): Store {

@@ -122,9 +122,10 @@ async function credentials(reference: string): Promise<Docker.AuthConfig | undef
 }
 
 /** Where recipes' `fromImage` bases come from: the digest a reference stands for, and its flattened root file system. */
-export function engineImages(docker: Docker): ImageOrigin {
+export function engineImages(docker: Docker): ImageOrigin & { readonly removeNameless: RemoveNameless } {
   return {
     builds: engineBuilds(docker),
+    removeNameless: (label, goes) => removeNameless(docker, label, goes),
     async resolve(reference) {
       const facts = await ensureImage(docker, reference, reference);
       return { digest: facts.id as `sha256:${string}`, config: facts.config, created: facts.created };
@@ -147,6 +148,32 @@ export function engineImages(docker: Docker): ImageOrigin {
       }
     },
   };
+}
+
+/**
+ * Removes images whose name a newer one has taken and whose label's value `goes`, but not those a container is made of. Resolves with the
+ * values of those that are gone.
+ */
+type RemoveNameless = (label: string, goes: (value: string) => boolean) => Promise<string[]>;
+
+async function removeNameless(docker: Docker, ...[label, goes]: Parameters<RemoveNameless>): Promise<string[]> {
+  const images = await docker
+    .listImages({ filters: { dangling: ["true"], label: [label] } })
+    .catch((error: unknown) => Promise.reject(engineError(error, "destroy", "images")));
+  const gone: string[] = [];
+  for (const { Id, Labels } of images) {
+    const value = Labels[label] ?? "";
+    if (!goes(value)) continue;
+    const removed = await docker
+      .getImage(Id)
+      .remove()
+      .then(
+        () => true,
+        () => false, // in use, or somebody else was quicker
+      );
+    if (removed) gone.push(value);
+  }
+  return gone;
 }
 
 /** The stream's bytes; it ends when `last` has been done, so that what comes next finds it done. */

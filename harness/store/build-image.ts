@@ -15,7 +15,8 @@ import type { ImageSource } from "./image-source.ts";
 import { takeLock } from "./lock.ts";
 import type { Described } from "./manifest.ts";
 import { markUsed } from "./prune.ts";
-import type { Room, Rooms } from "./rooms.ts";
+import type { Room } from "./room.ts";
+import type { Rooms } from "./rooms.ts";
 import { findTool, type Workplace } from "./steps-tool.ts";
 import type { Uses } from "./uses.ts";
 

@@ -85,6 +85,7 @@ export async function removeEntry(rooms: Rooms, uses: Uses, { kind, hex, places 
     if (at === 0) taken = moved;
   }
   rmSync(join(rooms.sizes, `${kind}-${hex}`), { force: true });
+  if (taken && kind === "image") rooms.forgotten.add(hex);
   return taken;
 }
 

@@ -1,10 +1,11 @@
 // Decides what the store holds that takes room: bases, images with their disks, and what is kept for speed beside them. Each is an
 // entry with a size, a last use, and other entries that it needs. Removes nothing.
 import { execFile } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type ImageEntry, readEntry } from "./entry.ts";
+import { namesIn } from "./names.ts";
 import type { Rooms } from "./rooms.ts";
 
 /** `warm`: a machine that was ready, kept beside the images. Its last use is its directory's time of change (`markUsed`). */
@@ -109,10 +110,5 @@ async function sizeOf(rooms: Rooms, { kind, hex, places }: Unmeasured): Promise<
 }
 
 function under(directory: string): string[] {
-  try {
-    return readdirSync(directory).filter((name) => /^[0-9a-f]{64}$/.test(name));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
+  return namesIn(directory).filter((name) => /^[0-9a-f]{64}$/.test(name));
 }

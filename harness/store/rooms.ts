@@ -1,11 +1,10 @@
-// Decides where things lie in the store, and that nothing half-made is ever seen: work is done in a room of its own and
-// renamed into its place when it is whole. A room whose owner died is swept; a living owner's is never touched.
+// Decides where things lie in the store, and whose the rooms are in which they are made: one whose owner died is swept, a living
+// owner's is never touched.
 import { randomBytes } from "node:crypto";
 import {
   linkSync,
   lstatSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -13,11 +12,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { identityOf, liveness } from "../model/identity.ts";
 import type { Digest } from "./canonical.ts";
 import { hexOf } from "./canonical.ts";
+import { Names, namesIn } from "./names.ts";
+import { Room } from "./room.ts";
 
 /** Paths in a store's directory. */
 export class Rooms {
@@ -74,6 +75,11 @@ export class Rooms {
     writeWhole(join(this.directory, "durations", name), JSON.stringify(durations));
   }
 
+  /** Images that the store had and an engine may still have. */
+  get forgotten(): Names {
+    return new Names(join(this.directory, "forgotten"));
+  }
+
   /** Marks of who uses what. */
   get uses(): string {
     return join(this.directory, "uses");
@@ -116,7 +122,7 @@ export class Rooms {
   /** Removes rooms whose owner is dead. Resolves with how many; what cannot be removed is left for the next time. */
   async sweep(): Promise<number> {
     let swept = 0;
-    for (const name of list(join(this.directory, "building"))) {
+    for (const name of namesIn(join(this.directory, "building"))) {
       const identity = name.split(",").slice(0, -1).join(" ");
       if (liveness(identity) !== "dead") continue;
       await rm(join(this.directory, "building", name), { recursive: true, force: true }).then(
@@ -132,7 +138,7 @@ export class Rooms {
   /** Removes disks of which no image is known. Resolves with how many. */
   async sweepDisks(): Promise<number> {
     const images = join(this.directory, "images");
-    const alone = list(this.disks).filter(
+    const alone = namesIn(this.disks).filter(
       (hex) => /^[0-9a-f]{64}$/.test(hex) && lstatSync(join(images, hex), { throwIfNoEntry: false }) === undefined,
     );
     for (const hex of alone) await rm(join(this.disks, hex), { recursive: true, force: true });
@@ -164,54 +170,6 @@ export class Rooms {
       rmSync(own, { force: true });
     }
     return readFileSync(path, "utf8");
-  }
-}
-
-/** A directory in which one thing is made. */
-export class Room implements AsyncDisposable {
-  readonly path: string;
-  /** What is being made; becomes the entry. */
-  readonly entry: string;
-  /** A disk that belongs to it; made by whoever makes one. */
-  readonly disk: string;
-  /** What is needed while it is made. */
-  readonly scratch: string;
-
-  constructor(path: string) {
-    this.path = path;
-    this.entry = join(path, "entry");
-    this.disk = join(path, "disk");
-    this.scratch = join(path, "scratch");
-    for (const each of [this.entry, this.scratch]) mkdirSync(each, { mode: 0o700 });
-  }
-
-  /**
-   * Puts the entry in its place, all at once; what was there, damaged, goes. Its disk follows: between the two the entry is
-   * not whole, and a disk without an entry is nobody's.
-   */
-  async finish(place: string, disk?: string): Promise<void> {
-    await this.#put(this.entry, place, "replaced");
-    if (disk !== undefined) await this.#put(this.disk, disk, "replaced-disk");
-  }
-
-  async #put(made: string, place: string, aside: string): Promise<void> {
-    await rename(place, join(this.path, aside)).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    });
-    await rename(made, place);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.path, { recursive: true, force: true });
-  }
-}
-
-function list(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
   }
 }
 

@@ -155,6 +155,17 @@ export class Store {
     };
   }
 
+  /** Digests of recipes whose images this store had and has no more, an engine perhaps; see `forget`. */
+  async forgotten(): Promise<string[]> {
+    const known = new Set((await listKept(this.#rooms)).map(({ hex }) => hex));
+    return this.#rooms.forgotten.all().flatMap((hex) => (known.has(hex) ? [] : [`sha256:${hex}`]));
+  }
+
+  /** No engine has them any more either. */
+  forget(digests: readonly string[]): void {
+    for (const digest of digests) this.#rooms.forgotten.drop(hexOf(digest as Digest));
+  }
+
   /** How long the parts of a recipe's last build took, milliseconds by title: the lines of `say` without their times. */
   lastDurations(recipe: Recipe): Readonly<Record<string, number>> {
     return this.#rooms.durations(recipe.name);

@@ -1,9 +1,10 @@
 // Decides who uses an entry of the store, so that nobody removes it meanwhile. A use is a file whose name says whose it is; it
 // counts while that process lives. Whoever removes says so first, then looks for uses; whoever uses says so first, then looks for
 // removers: of two at the same time, one at least sees the other. Waits for nobody.
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf, liveness } from "../model/identity.ts";
+import { namesIn } from "./names.ts";
 
 /** A mark of a process that cannot be asked from here, in another pid namespace for example, counts for so long. */
 const foreignMs = 24 * 3_600_000;
@@ -121,7 +122,7 @@ export class Uses {
   }
 
   #marks(hex: string | undefined, kind: Kind): Mark[] {
-    return names(this.#directory).flatMap((name) => {
+    return namesIn(this.#directory).flatMap((name) => {
       const [, of = "", what, identity = ""] = /^([0-9a-f]{64})\.(use|removal)\.(.+)$/.exec(name) ?? [];
       return what === kind && (hex === undefined || of === hex) ? [{ name, hex: of, identity }] : [];
     });
@@ -141,13 +142,4 @@ interface Mark {
   readonly hex: string;
   /** As in the file's name: with commas. */
   readonly identity: string;
-}
-
-function names(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
 }

@@ -8,7 +8,8 @@ import { promisify } from "node:util";
 import { messageOf } from "../model/errors.ts";
 import type { FileStamp } from "../model/image.ts";
 import { canonicalJson } from "./canonical.ts";
-import { type Room, Rooms } from "./rooms.ts";
+import type { Room } from "./room.ts";
+import { Rooms } from "./rooms.ts";
 import { sameStamp, stampOf } from "./verify-disk.ts";
 
 const run = promisify(execFile);
