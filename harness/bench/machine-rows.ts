@@ -21,8 +21,8 @@ function loadOf({ timings }: Answer, name: string): { load?: [number, number] } 
   return seen.length === 0 ? {} : { load: [Math.min(...seen), Math.max(...seen)] };
 }
 
-/** `machine.bench.ts` names what it took, `warm.bench.ts` what is in `warm`; `goss` may lack it for a reason of its own. */
-export function machineRows(told: Told, goss: Told = told, warm: Told = told): Row[] {
+/** `machine.bench.ts` names what it took, `warm.bench.ts` what is in `warm`; `goss` and `vagrant` may lack theirs for reasons of their own. */
+export function machineRows(told: Told, goss: Told = told, warm: Told = told, vagrant: Told = told): Row[] {
   const how = told.words["accelerator"] === "kvm" ? "hardware" : "emulated";
   const boot = loadOf(told, "boot: load");
   const reset = loadOf(told, "reset: load");
@@ -66,10 +66,8 @@ export function machineRows(told: Told, goss: Told = told, warm: Told = told): R
     {
       work: `boot to the first command against Vagrant, ${how}`,
       ours: bootOurs,
-      peer: {
-        by: "vagrant up, vagrant ssh, with vagrant-libvirt",
-        missing: "vagrant-libvirt and a box of the image were not tried yet",
-      },
+      peer: side(vagrant, "vagrant", "the same disk as a box: vagrant up, vagrant ssh, with vagrant-libvirt"),
+      ...loadOf(vagrant, "vagrant: load"),
     },
     {
       work: `300 file assertions on a machine, ${how}`,

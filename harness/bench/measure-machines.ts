@@ -1,6 +1,6 @@
 // Decides how machines are measured: in runs of their own, whose supervisor clears up. What one of them did not come to measure
 // is told as missing, with the reason.
-import { linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { hostNode } from "../drivers/shell-node.ts";
@@ -8,11 +8,12 @@ import { messageOf } from "../model/errors.ts";
 import { Store } from "../store/store.ts";
 import { goss as gossProgram, haveGoProgram } from "./go-program.ts";
 import { diskRows, machineRows } from "./machine-rows.ts";
-import { machineRecipe } from "./machine-work.ts";
+import { machineKey, machineRecipe } from "./machine-work.ts";
 import type { Measuring } from "./measure.ts";
 import { type Answer, handOver, takeAnswer } from "./settings.ts";
 import type { Row } from "./table.ts";
 import { timed } from "./timed.ts";
+import { byVagrant } from "./vagrant.ts";
 import { gossfile } from "./work.ts";
 
 /** All rows of machines. `full`: disks are built from nothing as well, which takes minutes. */
@@ -52,11 +53,25 @@ export async function measureMachines(measuring: Measuring & { readonly full: bo
     };
     const machines = await run("machine.bench");
     const warm = await run("warm.bench");
+    say("vagrant");
+    const { image } = await new Store({ directory: config.store, disks: config.disks }).build(machineRecipe);
+    const key = join(room, "key");
+    copyFileSync(join(config.project, machineKey), key);
+    chmodSync(key, 0o600);
+    // Scratch directories lie where QEMU's user may pass.
+    const directory = join(config.disks, "..", "bench", "vagrant");
+    const vagrant = await byVagrant({
+      host,
+      directory,
+      disk: image.disk?.path ?? "",
+      key,
+      rounds: Math.min(3, rounds),
+    });
     const disks = measuring.full ? await run("build.bench") : undefined;
     const why = "missing" in goss ? { ...machines, why: goss.missing } : machines;
     const none = { why: "", words: {}, timings: { none: await unchanged(measuring), load: loadavg().slice(0, 1) } };
     return [
-      ...machineRows(machines, why, warm),
+      ...machineRows(machines, why, warm, vagrant),
       ...diskRows(none, disks ?? { timings: {}, words: {}, why: "left out, by --quick" }),
     ];
   } finally {
