@@ -3,13 +3,14 @@
 import { readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import type { Readable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 
 const pieceBytes = 512 * 1024;
 /** Read past big contents, and doubled as long as there are none: all that is wanted may be the next header. */
 const firstBytes = 8 * 1024;
 const bigBytes = 128 * 1024;
-/** So few that to wait for another thread would take longer than to read them. */
-const atOnceBytes = 16 * 1024;
+/** Pieces are read at once, because to wait for another thread takes longer than to read one; after so long others have their turn. */
+const turnMs = 10;
 
 /** Bytes in their order. One reader; no two calls at a time. */
 export interface ByteSource {
@@ -36,6 +37,7 @@ export class FileSource implements ByteSource {
   /** Where the piece begins, and how far into it the reader is. */
   #pieceAt = 0;
   #in = 0;
+  #turn = performance.now();
 
   constructor(file: FileHandle, start: number, length: number) {
     this.#file = file;
@@ -62,17 +64,17 @@ export class FileSource implements ByteSource {
     const piece = wanted <= pieceBytes ? this.#memory.subarray(0, wanted) : Buffer.allocUnsafe(wanted);
     let filled = 0;
     while (filled < piece.length) {
-      const [left, place] = [piece.length - filled, this.#start + at + filled];
-      const bytesRead =
-        left <= atOnceBytes
-          ? readSync(this.#file.fd, piece, filled, left, place)
-          : (await this.#file.read(piece, filled, left, place)).bytesRead;
+      const bytesRead = readSync(this.#file.fd, piece, filled, piece.length - filled, this.#start + at + filled);
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
     this.#piece = piece.subarray(0, filled);
     this.#pieceAt = at;
     this.#in = Math.min(count, filled);
+    if (performance.now() - this.#turn > turnMs) {
+      await setImmediate();
+      this.#turn = performance.now();
+    }
     return this.#piece.subarray(0, this.#in);
   }
 

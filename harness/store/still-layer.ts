@@ -1,7 +1,7 @@
 // Decides how one layer is read: where it lies, how it is compressed, and that what grows without end is given up.
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { Readable, Transform } from "node:stream";
+import { type Readable, Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import { archiveLimits, badArchive } from "./bad-archive.ts";
@@ -52,10 +52,8 @@ export async function layerInFile(
   return {
     where,
     seekable: false,
-    open: async () => {
-      const packed = Readable.from(pieces(file, start, length, sha256, where), { objectMode: false });
-      return decompressed(packed, open({ chunkSize: 256 * 1024 }), length, where);
-    },
+    open: async () =>
+      decompressed(pieces(file, start, length, sha256, where), open({ chunkSize: 64 * 1024 }), length, where),
   };
 }
 
@@ -64,7 +62,12 @@ export function layerInStream(where: string, stream: () => Promise<Readable>): S
   return { where, seekable: false, open: async () => new StreamSource(await stream()) };
 }
 
-function decompressed(packed: Readable, unpack: Transform, packedBytes: number, where: string): ByteSource {
+function decompressed(
+  packed: AsyncIterable<Buffer>,
+  unpack: Transform,
+  packedBytes: number,
+  where: string,
+): ByteSource {
   const most = archiveLimits.freeBytes + packedBytes * archiveLimits.growth;
   let passed = 0;
   const failed = (error: unknown) =>
@@ -79,27 +82,37 @@ function decompressed(packed: Readable, unpack: Transform, packedBytes: number, 
       else done(null, chunk);
     },
   });
-  packed.once("error", (error) => unpack.destroy(error));
   unpack.once("error", (error) => bounded.destroy(failed(error)));
-  bounded.once("close", () => {
-    unpack.destroy();
-    packed.destroy();
-  });
+  bounded.once("close", () => unpack.destroy());
   // Errors reach the reader, or nobody where it has closed.
   bounded.on("error", () => undefined);
-  packed.pipe(unpack).pipe(bounded);
+  unpack.pipe(bounded);
+  void feed(unpack, packed);
   return new StreamSource(bounded);
+}
+
+/** Each piece when the one before it has been used up: they are lent, and a gigabyte of them is no gigabyte of memory. Never rejects. */
+async function feed(unpack: Transform, packed: AsyncIterable<Buffer>): Promise<void> {
+  try {
+    for await (const piece of packed)
+      await new Promise<void>((resolve, reject) => {
+        unpack.write(piece, (error) => (error ? reject(error) : resolve()));
+      });
+    unpack.end();
+  } catch (error) {
+    unpack.destroy(error as Error);
+  }
 }
 
 async function* pieces(file: FileHandle, start: number, length: number, sha256: string | undefined, where: string) {
   const hash = sha256 === undefined ? undefined : createHash("sha256");
+  const memory = Buffer.allocUnsafeSlow(Math.min(512 * 1024, length));
   for (let at = 0; at < length; ) {
-    const piece = Buffer.allocUnsafe(Math.min(512 * 1024, length - at));
-    const { bytesRead } = await file.read(piece, 0, piece.length, start + at);
+    const { bytesRead } = await file.read(memory, 0, Math.min(memory.length, length - at), start + at);
     if (bytesRead === 0) throw badArchive(where, "it has been cut off since it was read");
-    hash?.update(piece.subarray(0, bytesRead));
+    hash?.update(memory.subarray(0, bytesRead));
     at += bytesRead;
-    yield piece.subarray(0, bytesRead);
+    yield memory.subarray(0, bytesRead);
   }
   if (hash !== undefined && hash.digest("hex") !== sha256)
     throw badArchive(where, `its sha256 is not ${sha256}, by which it is named`);
