@@ -1,3 +1,4 @@
+// What is hostile in archives ends in an error, quickly, and nothing is written.
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
