@@ -176,16 +176,16 @@ describe("3: could not ask", () => {
     const ended = await fault("unasked");
     const report = await agree(ended, 3, "0 passed, 3 failed, 0 skipped");
     expect(report.tests.map(({ outcome }) => outcome)).toEqual(["errored", "errored", "errored"]);
-    expect(ended.said).toContain("dpkg-query is not there or cannot be run");
+    expect(ended.said).toContain("sha256sum is not there or cannot be run");
     expect(ended.said).toContain('"sleep 4711" had not ended after 500 ms and was killed; give it a longer timeoutMs');
   });
 
   test("an engine that does not answer", async () => {
-    const { status, said, written } = await fault("met", { DOCKER_HOST: "unix:///no/such/docker.sock" });
-    expect(status).toBe(3);
-    expect(said).toMatch(/^assay: setup: the docker engine does not answer \(.+\); run `assay setup`/m);
-    expect(said.trimEnd().split("\n")).toHaveLength(1);
-    expect(written).toBe("");
+    const ended = await fault("met", { DOCKER_HOST: "unix:///no/such/docker.sock" });
+    const report = await agree(ended, 3, "0 passed, 1 failed, 0 skipped");
+    expect(ended.said).toMatch(/setup: the docker engine does not answer \(.+\); run `assay setup`/);
+    expect(report.tests[0]?.errors[0]?.code).toBe("engine-down");
+    expect(report.teardown.created).toBe(0);
   });
 });
 
