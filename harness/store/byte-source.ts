@@ -5,10 +5,10 @@ import type { FileHandle } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 
-const pieceBytes = 512 * 1024;
+const pieceBytes = 64 * 1024;
 /** Read past big contents, and doubled as long as there are none: all that is wanted may be the next header. */
-const firstBytes = 8 * 1024;
-const bigBytes = 128 * 1024;
+const firstBytes = 4 * 1024;
+const bigBytes = 16 * 1024;
 /** Pieces are read at once, because to wait for another thread takes longer than to read one; after so long others have their turn. */
 const turnMs = 10;
 
