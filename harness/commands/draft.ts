@@ -8,14 +8,12 @@ import { Ledger } from "../lifecycle/ledger.ts";
 import { cancelledCode, supervise } from "../lifecycle/supervisor.ts";
 import { durationMs } from "../model/duration.ts";
 import { DeclarationError, ExitCode, ProvisionError } from "../model/errors.ts";
-import { identityOf } from "../model/identity.ts";
 import { home, ownModule } from "../place.ts";
 import { oneLine } from "../reporting/escape.ts";
-import type { RunSettings } from "../vitest/session.ts";
 import type { DraftAnswer, DraftOrder } from "./draft-child.ts";
 import { type Draft, type DraftSource, environmentText, specText } from "./draft-text.ts";
 import { newRunId } from "./run.ts";
-import { engineFacts, openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
+import { openDrivers, placesOf, reaperProgram, runSettings } from "./surroundings.ts";
 
 export interface DraftOptions {
   /** Of the environment; made of the image's name without it. */
@@ -152,21 +150,7 @@ async function looked(config: Config, wanted: Omit<DraftOrder, "answer">, word: 
   const ledger = Ledger.open(config.ledger, { step: faultStep(config.fault, "supervisor", run, config.ledger) });
   const places = placesOf(config);
   const order: DraftOrder = { ...wanted, answer: join(directory, "answer.json") };
-  const settings: RunSettings = {
-    run,
-    identity: identityOf(),
-    socket: places.socket(run),
-    ledger: config.ledger,
-    store: config.store,
-    scratch: join(config.scratch, run),
-    report: directory,
-    project: config.project,
-    engines: engineFacts(config),
-    disks: config.disks,
-    storeBudget: config.storeBudget,
-    fault: config.fault,
-    substitutes: { recipes: {}, environments: {} },
-  };
+  const settings = runSettings(config, run, directory);
   const log = join(directory, "child.log");
   let answer: DraftAnswer | undefined;
   let words = "";

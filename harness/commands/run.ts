@@ -10,7 +10,6 @@ import { Ledger } from "../lifecycle/ledger.ts";
 import { type Supervised, supervise } from "../lifecycle/supervisor.ts";
 import { messageOf } from "../model/errors.ts";
 import type { RunEvent, Shard } from "../model/event.ts";
-import { identityOf } from "../model/identity.ts";
 import { redact, register } from "../model/secret.ts";
 import { ownModule } from "../place.ts";
 import type { Progress } from "../reporting/progress.ts";
@@ -20,7 +19,7 @@ import type { RunSettings } from "../vitest/session.ts";
 import type { WarmSettings } from "../vitest/warm.ts";
 import { gcLines } from "./gc.ts";
 import { endOfRun, leaseOf } from "./run-end.ts";
-import { engineFacts, openDrivers, placesOf, reaperProgram } from "./surroundings.ts";
+import { openDrivers, placesOf, reaperProgram, runSettings } from "./surroundings.ts";
 
 export interface RunOptions {
   /** Vitest projects: `specs`, `unit`, `contract`, `crash`. */
@@ -92,20 +91,9 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     ...patterns,
   ];
   const settings: RunSettings = {
-    run,
-    identity: identityOf(),
-    socket: places.socket(run),
-    ledger: config.ledger,
-    store: config.store,
-    scratch: join(config.scratch, run),
-    report,
-    project: config.project,
-    engines: engineFacts(config),
-    disks: config.disks,
-    storeBudget: config.storeBudget,
+    ...runSettings(config, run, report),
     keep: options.keep,
     warm: options.warm,
-    fault: config.fault,
     substitutes,
   };
   let opened: readonly Remover[] | undefined;

@@ -12,7 +12,9 @@ import { Ledger } from "../lifecycle/ledger.ts";
 import type { Places } from "../lifecycle/places.ts";
 import { runVariable } from "../lifecycle/processes.ts";
 import type { Program } from "../lifecycle/supervisor.ts";
+import { identityOf } from "../model/identity.ts";
 import { ownModule } from "../place.ts";
+import type { RunSettings } from "../vitest/session.ts";
 import { thisHost } from "./this-host.ts";
 
 /** What drivers need to know of this configuration and this process. */
@@ -20,6 +22,26 @@ export function engineFacts(config: Config): EngineFacts {
   const { dockerHost, dockerTls, ssh, engine, libvirtUri, scratch, state } = config;
   const { path, uid } = thisHost(config);
   return { dockerHost, dockerTls, ssh, engine, libvirtUri, scratch, state, path, uid };
+}
+
+/** What a run's test processes are told; nothing is kept, and nothing stands in for anything. `report`: directory of its report. */
+export function runSettings(config: Config, run: string, report: string): RunSettings {
+  const { ledger, store, scratch, project, disks, storeBudget, fault } = config;
+  return {
+    run,
+    identity: identityOf(),
+    socket: placesOf(config).socket(run),
+    ledger,
+    store,
+    scratch: join(scratch, run),
+    report,
+    project,
+    engines: engineFacts(config),
+    disks,
+    storeBudget,
+    fault,
+    substitutes: { recipes: {}, environments: {} },
+  };
 }
 
 /**
