@@ -35,6 +35,7 @@ export { mount } from "./checks/mount.ts";
 export { address, networkInterface, route } from "./checks/network.ts";
 export { alternative, hostName, os } from "./checks/os.ts";
 export { pkg } from "./checks/package.ts";
+export { ping } from "./checks/ping.ts";
 export { port, ports } from "./checks/port.ts";
 export { process } from "./checks/process.ts";
 export { repositories } from "./checks/repository.ts";
@@ -49,6 +50,7 @@ export { sudo, sudoers } from "./checks/sudo.ts";
 export { systemd } from "./checks/systemd.ts";
 export { tree } from "./checks/tree.ts";
 export { unit } from "./checks/unit.ts";
+export { unixSocket } from "./checks/unix-socket.ts";
 export { type Check, type Probe, quoteWord } from "./model/check.ts";
 // 2. An environment is declared by its nodes, networks and volumes. Data: nothing is created by it.
 export { bind, type ContainerOptions, container, scratch, tmpfs, volume } from "./model/container.ts";
