@@ -215,6 +215,14 @@ export function transportContract(name: string, open: () => Promise<Transport>):
       expect((await transport.exec(["cat"], { stdin: "still here" })).stdout).toBe("still here");
     });
 
+    test("what is asked just as it is closed is rejected, and starts nothing", async () => {
+      const other = await open();
+      await other.exec(["true"]);
+      const asked = expect(other.exec(["sleep", "300"])).rejects.toMatchObject({ code: "closed" });
+      await other.close();
+      await asked;
+    });
+
     test("closed means closed", async () => {
       const other = await open();
       const running = other.exec(["sleep", "300"]);

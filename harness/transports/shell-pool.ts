@@ -15,6 +15,7 @@ export class ShellPool {
   readonly #taken = new Set<LiveShell>();
   #opening = 0;
   #first: Promise<void> | undefined;
+  #closed: TransportError | undefined;
   whyNoShell: string | undefined;
 
   constructor(opener: Opener, options: OpenOptions, probing?: ProbingShell) {
@@ -53,7 +54,9 @@ export class ShellPool {
         };
         return { shell, release };
       }
-      if (shell === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      if (shell !== undefined) continue;
+      if (this.#closed !== undefined) throw this.#closed;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
 
@@ -64,21 +67,26 @@ export class ShellPool {
 
   async close(): Promise<void> {
     const taken = [...this.#shells].filter((shell) => this.#taken.has(shell));
-    for (const shell of this.#shells) if (!taken.includes(shell)) shell.end();
     const reason = new TransportError({
       code: "closed",
       phase: "exec",
       node: this.#opener.node,
       seen: "the node was torn down while a command ran",
     });
+    this.#closed = reason;
+    for (const shell of this.#shells) if (!taken.includes(shell)) shell.end();
+    for (const go of this.#waiting.splice(0)) go();
     await Promise.all(taken.map((shell) => shell.kill(reason)));
   }
 
   async #open(): Promise<LiveShell> {
     this.#opening += 1;
     try {
+      if (this.#closed !== undefined) throw this.#closed;
       const shell = await LiveShell.open(this.#opener, this.#options, this.#probing);
       this.#shells.add(shell);
+      // Whoever asked for it came too late.
+      if (this.#closed !== undefined) shell.end();
       return shell;
     } finally {
       this.#opening -= 1;
