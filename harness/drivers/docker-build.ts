@@ -20,10 +20,10 @@ interface Said {
 export function engineBuilds(docker: Docker): ImageBuilds {
   return {
     async version() {
-      const { Version } = await docker
+      const { Version, Components } = await docker
         .version()
         .catch((error: unknown) => Promise.reject(engineError(error, "build", "the engine's builder")));
-      return `docker ${Version}`;
+      return `${/podman/i.test(Components?.[0]?.Name ?? "") ? "podman" : "docker"} ${Version}`;
     },
     load: (image) => loadImage(docker, image),
     async build({ context, file, target, args, say, signal }) {
@@ -81,18 +81,24 @@ export function engineBuilds(docker: Docker): ImageBuilds {
  * Images that the engine keeps of a build's steps. Nobody's once the build is over: without its cache they are never used again, and
  * those of a stage that nothing was made of would stay.
  */
-class StepImages {
+export class StepImages {
   readonly #made: string[] = [];
   #starts = false;
   #rest = "";
 
+  /** Beginnings of their ids, in their order. */
+  get made(): readonly string[] {
+    return this.#made;
+  }
+
+  /** What a builder says, docker's or podman's, as it comes. */
   hear(text: string): void {
     const lines = (this.#rest + text).split("\n");
     this.#rest = lines.pop() ?? "";
     for (const line of lines) {
-      const [, instruction] = /^Step \d+\/\d+ : (\S+)/.exec(line) ?? [];
+      const [, instruction] = /^(?:\[\d+\/\d+\] )?Step \d+\/\d+ ?: (\S+)/i.exec(line) ?? [];
       if (instruction !== undefined) this.#starts = instruction.toUpperCase() === "FROM";
-      const [, id] = /^ ---> ([0-9a-f]{12})$/.exec(line) ?? [];
+      const [, id] = /^(?: -)?--> ([0-9a-f]{11,12})$/.exec(line) ?? [];
       // What a stage starts from was there before.
       if (id !== undefined && !this.#starts) this.#made.push(id);
     }
