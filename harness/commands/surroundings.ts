@@ -7,6 +7,7 @@ import type { Remover } from "../drivers/driver.ts";
 import { LaterRemover } from "../drivers/later.ts";
 import { nothingOfOurs } from "../drivers/libvirt-witness.ts";
 import { type EngineFacts, enginesOf } from "../engines.ts";
+import { isListening } from "../host/socket.ts";
 import { eventSocketPath } from "../lifecycle/event-socket.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import type { Places } from "../lifecycle/places.ts";
@@ -102,9 +103,9 @@ function usedBy(file: string): readonly string[] {
   }
 }
 
-/** As far as can be seen without asking: a socket's file is there, or the address is none of a socket. */
+/** As far as can be seen without asking: somebody listens at the socket, or the address is none of a socket. */
 function listens(address = "unix:///var/run/docker.sock"): boolean {
-  return !address.startsWith("unix://") || existsSync(address.slice("unix://".length));
+  return !address.startsWith("unix://") || isListening(address.slice("unix://".length));
 }
 
 export function placesOf(config: Config): Places {

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
+import { isListening } from "../host/socket.ts";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import { openStage, type Stage } from "../vitest/stage.ts";
@@ -13,7 +14,7 @@ function rootlessSockets(): readonly string[] {
   const rooms = "/run/user";
   return (existsSync(rooms) ? readdirSync(rooms) : [])
     .map((uid) => join(rooms, uid, "podman", "podman.sock"))
-    .filter((path) => existsSync(path) && statSync(path).uid !== 0);
+    .filter((path) => isListening(path) && statSync(path).uid !== 0);
 }
 
 describe("podman without root", () => {

@@ -1,8 +1,25 @@
-// Decides what is told of the engine's socket file: whose it is and whether this user may open it.
-import { accessSync, constants, type Stats, statSync } from "node:fs";
+// Decides what is told of the engine's socket file: whose it is and whether this user may open it; and whether anybody is behind one.
+import { accessSync, constants, existsSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
+import { basename } from "node:path";
 import type { Finding } from "../model/capabilities.ts";
 import { messageOf } from "../model/errors.ts";
 import { defaultSocket, engineAddress } from "./engine.ts";
+
+/**
+ * Whether somebody listens at a unix socket, without asking: a service that was killed leaves its file. Listeners in another network
+ * namespace are not seen.
+ * @see proc_net(5), /proc/net/unix
+ */
+export function isListening(path: string, listeners: string = readFileSync("/proc/net/unix", "utf8")): boolean {
+  if (!existsSync(path)) return false;
+  const real = realpathSync(path);
+  return listeners.split("\n").some((line) => {
+    // Num, RefCount, Protocol, Flags, Type, St, Inode, Path; the flag says that it accepts connections.
+    const [, flags, bound] = /^\S+ \S+ \S+ (\S+) \S+ \S+ +\S+ (\/.*)$/.exec(line) ?? [];
+    if (flags !== "00010000" || bound === undefined || basename(bound) !== basename(path)) return false;
+    return existsSync(bound) && realpathSync(bound) === real;
+  });
+}
 
 /** Looks at the socket that `DOCKER_HOST` or the default names; nothing to say where the engine is not on a socket. */
 export function socketFindings(

@@ -10,6 +10,7 @@ import { readConfig } from "../config.ts";
 import { openDockerDriver } from "../drivers/by-kind.ts";
 import type { DockerDriver, DockerDriverOptions } from "../drivers/docker.ts";
 import { PrivateEngine } from "../drivers/testing/private-engine.ts";
+import { isListening } from "../host/socket.ts";
 import { Store } from "../store/store.ts";
 import { type PrivateSshd, privateSshd, sshdPath } from "../transports/testing/private-sshd.ts";
 import { nothing, RunStage } from "../vitest/run-stage.ts";
@@ -29,7 +30,7 @@ const steps = ["worker:3", "worker:14"];
 describe("on podman", () => {
   const { engineHosts, scratch } = readConfig();
   const socket = engineHosts.podman.replace(/^unix:\/\//, "");
-  if (socket.startsWith("/") && !existsSync(socket)) {
+  if (socket.startsWith("/") && !isListening(socket)) {
     test("the suite", ({ skip }) => {
       skip(`no podman service listens at ${socket}: ASSAY_ENGINE=podman assay setup --yes starts one`);
     });

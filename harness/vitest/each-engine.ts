@@ -1,9 +1,9 @@
 // Decides on which engines of this machine a suite for containers is run: docker always, podman where its socket is. What is not there
 // is skipped with its reason, never left out in silence.
-import { existsSync } from "node:fs";
 import { describe, test } from "vitest";
 import { readConfig } from "../config.ts";
 import type { EngineKind } from "../drivers/docker.ts";
+import { isListening } from "../host/socket.ts";
 
 /** For `openStage` and `openDockerDriver`. */
 export interface EngineUnderTest {
@@ -20,7 +20,7 @@ export function onEachEngine(suite: (engine: EngineUnderTest) => void): void {
   describe("on docker", () => suite({ engine: "docker", dockerHost: docker }));
   describe("on podman", () => {
     const socket = podman.replace(/^unix:\/\//, "");
-    if (!socket.startsWith("/") || existsSync(socket)) suite({ engine: "podman", dockerHost: podman });
+    if (!socket.startsWith("/") || isListening(socket)) suite({ engine: "podman", dockerHost: podman });
     else
       test("the suite", ({ skip }) => {
         skip(`no podman service listens at ${socket}: ASSAY_ENGINE=podman assay setup --yes starts one`);
