@@ -99,7 +99,9 @@ async function answer(node: Node, check: Check<never>): Promise<unknown> {
   );
 }
 
-const bare = "assay-bare:latest";
+/** Of this process alone. */
+const bareName = `assay-bare-${nodeProcess.pid}`;
+const bare = `${bareName}:latest`;
 const room = mkdtempSync(join(tmpdir(), "assay-tools-"));
 const liar = join(room, "stat");
 writeFileSync(liar, "#!/bin/sh\n/usr/bin/env -i /bin/busybox true\necho '/etc/shadow|81a4'\n");
@@ -135,7 +137,7 @@ onEachEngine((engine) => {
   let nodes: Staged<typeof environment>["nodes"];
   beforeAll(async () => {
     const docker = await findEngine(engine.dockerHost);
-    const stream = await docker.importImage(writtenDown(await bareRoot()), { repo: "assay-bare", tag: "latest" });
+    const stream = await docker.importImage(writtenDown(await bareRoot()), { repo: bareName, tag: "latest" });
     await new Promise<void>((resolve, reject) =>
       docker.modem.followProgress(stream, (error) => (error === null ? resolve() : reject(error))),
     );
@@ -144,6 +146,7 @@ onEachEngine((engine) => {
   });
   afterAll(async () => {
     const { leaked } = await stage.close();
+    await (await findEngine(engine.dockerHost)).getImage(bare).remove({ force: true });
     expect(leaked).toEqual([]);
   });
   const writtenDown = (tar: Buffer) => {
