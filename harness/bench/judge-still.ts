@@ -15,6 +15,8 @@ export interface Judged {
   readonly met: number;
 }
 
+/** Of how many files. */
+const files = stillFiles.slice(0, Number(process.argv[3] ?? stillFiles.length));
 const began = performance.now();
 const contents = await openStill({
   still: "docker-archive",
@@ -25,7 +27,7 @@ const contents = await openStill({
 // Nothing that is asked leads to the machine that would carry it.
 const node: Node = new ImageNode({ title: "bench", name: "bench", contents, carrier: undefined as unknown as Node });
 const answers = await Promise.all(
-  stillFiles
+  files
     .flatMap(({ path, owner }) => [file(path).exists(), file(path).ownedBy(owner), file(path).ownedBy(owner, owner)])
     .map(async (check) => check.judge(await check.observe(node))),
 );
@@ -34,4 +36,4 @@ await contents.close();
 const met = answers.filter((each) => "met" in each && each.met).length;
 const judged: Judged = { ms, memory: process.resourceUsage().maxRSS, met };
 console.log(JSON.stringify(judged));
-process.exitCode = met === stillFiles.length * 3 ? 0 : 1;
+process.exitCode = met === files.length * 3 ? 0 : 1;

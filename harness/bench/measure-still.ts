@@ -1,24 +1,29 @@
 // Decides how the judging of an image at rest is measured: against a `tar t` of its one layer, which is the least that anybody who looks
 // for 100 files has to do; tar passes over contents only in a file, so it is given the layer as one, and as it lies in the archive. All
 // are read from the same disk, by turns, after one round that does not count.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { basename, join } from "node:path";
 import { hostNode } from "../drivers/shell-node.ts";
 import type { Node } from "../model/node.ts";
 import { Store } from "../store/store.ts";
+import { containerStructureTest, type Had, haveGoProgram } from "./go-program.ts";
 import type { Judged } from "./judge-still.ts";
 import type { Measuring } from "./measure.ts";
 import { sampleOf } from "./sample.ts";
 import { type StillArchive, stillArchives, stillFiles } from "./still-work.ts";
+import { structureTest, structureTests } from "./structure-test.ts";
 import type { Row } from "./table.ts";
 import { timed } from "./timed.ts";
 import { benchRecipe } from "./work.ts";
 
 const mebi = 1024;
 const mostMemory = 200;
+const ourWay = "in a new process, from the call that opens the archive to the last answer";
+/** container-structure-test unpacks the whole image for each of its tests. */
+const few = 5;
 
-/** Six rows: time against both, and memory, of plain layers and of compressed ones. `benchRecipe` is in the store already. */
+/** Time against both, and memory, of plain layers and of compressed ones; and against the peer that needs no engine either. `benchRecipe` is in the store already. */
 export async function measureStill({ config, say, rounds }: Measuring): Promise<Row[]> {
   mkdirSync(join(config.state, "bench"), { recursive: true });
   const room = mkdtempSync(join(config.state, "bench", "still-"));
@@ -30,9 +35,11 @@ export async function measureStill({ config, say, rounds }: Measuring): Promise<
     const { plain, gzip } = await stillArchives(room, image.tree);
     const times = Math.min(rounds, 7);
     say("images at rest");
+    const program = await haveGoProgram(containerStructureTest, config.state, say);
     return [
       ...(await rowsOf(host, plain, { what: "plain layers", list: "-t", rounds: times })),
       ...(await rowsOf(host, gzip, { what: "layers by gzip", list: "-tz", rounds: Math.min(times, 3) })),
+      await byStructureTest(host, plain.image, { room, tree: image.tree, program, rounds: Math.min(times, 3) }),
     ];
   } finally {
     await host.close();
@@ -51,10 +58,9 @@ async function rowsOf(host: Node, { layer, image }: StillArchive, { what, list, 
   const memory: number[] = [];
   const ours: number[] = [];
   const judge = async () => {
-    const command = [process.execPath, join(import.meta.dirname, "judge-still.ts"), image] as const;
-    const judged = JSON.parse(await host.succeed(command, { timeoutMs: 300_000 })) as Judged;
-    ours.push(judged.ms);
-    memory.push(judged.memory / mebi);
+    const { ms, memory: most } = await judged(host, image);
+    ours.push(ms);
+    memory.push(most / mebi);
   };
   const out = ["sh", "-c", 'tar -xOf "$1" "$2" | tar "$3"', "sh", image, basename(layer), list];
   const peers = [
@@ -76,14 +82,48 @@ async function rowsOf(host: Node, { layer, image }: StillArchive, { what, list, 
   }
   const load = [began, loadavg()[0] ?? 0].sort((a, b) => a - b) as [number, number];
   const work = `an image of 1 GB judged at rest, ${stillFiles.length * 3} file checks, ${what}`;
-  const by = "in a new process, from the call that opens the archive to the last answer";
   const rows = peers.map((peer, index) => ({
     work: index === 0 ? work : `${work}, against tar on the same archive`,
-    ours: { by, sample: sampleOf(ours) },
+    ours: { by: ourWay, sample: sampleOf(ours) },
     peer: { by: peer.by, sample: sampleOf(peer.times) },
     target: 2,
     load,
   }));
   const most = { by: "the most memory that this process had", sample: sampleOf(memory) };
   return [...rows, { work: `${work}: memory`, ours: most, limit: mostMemory, unit: "MiB", load }];
+}
+
+/** Ours and container-structure-test, by turns. Rejects where that does not find a defect. */
+async function byStructureTest(
+  host: Node,
+  image: string,
+  { room, tree, program, rounds }: { room: string; tree: string; program: Had; rounds: number },
+): Promise<Row> {
+  const work = `an image of 1 GB judged at rest, ${few} files, against container-structure-test`;
+  const by = "its tar driver, in a new process";
+  const configuration = (name: string, uid?: number) => {
+    const path = join(room, name);
+    writeFileSync(path, structureTests(tree, few, uid));
+    return path;
+  };
+  const theirs: number[] = [];
+  const ours: number[] = [];
+  const sides = [async () => void ours.push((await judged(host, image, few)).ms)];
+  if ("directory" in program) {
+    const command = (path: string) => structureTest(join(program.directory, containerStructureTest.name), image, path);
+    const good = configuration("structure.json");
+    await host.fail(command(configuration("structure-defect.json", 4_242)), { timeoutMs: 600_000 });
+    sides.push(async () => void theirs.push(await timed(host, command(good), {}, 600_000)));
+  }
+  const began = loadavg()[0] ?? 0;
+  for (let round = 0; round < rounds; round += 1)
+    for (const side of round % 2 === 0 ? sides : sides.toReversed()) await side();
+  const load = [began, loadavg()[0] ?? 0].sort((a, b) => a - b) as [number, number];
+  const peer = "missing" in program ? { by, missing: program.missing } : { by, sample: sampleOf(theirs) };
+  return { work, ours: { by: ourWay, sample: sampleOf(ours) }, peer, load };
+}
+
+async function judged(host: Node, image: string, count = stillFiles.length): Promise<Judged> {
+  const command = [process.execPath, join(import.meta.dirname, "judge-still.ts"), image, String(count)] as const;
+  return JSON.parse(await host.succeed(command, { timeoutMs: 300_000 })) as Judged;
 }

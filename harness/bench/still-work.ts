@@ -50,13 +50,22 @@ export async function stillArchives(room: string, tree: string): Promise<{ plain
   await rm(filler, { recursive: true });
   const packed = join(room, "gzip.tar");
   await pipeline(createReadStream(layer), createGzip({ level: 1 }), createWriteStream(packed));
-  return { plain: await saved(room, "plain", layer), gzip: await saved(room, "gzip", packed) };
+  const digest = createHash("sha256");
+  await pipeline(createReadStream(layer), digest);
+  const diff = `sha256:${digest.digest("hex")}`;
+  return { plain: await saved(room, "plain", layer, diff), gzip: await saved(room, "gzip", packed, diff) };
 }
 
-async function saved(room: string, name: string, layer: string): Promise<StillArchive> {
+/** `diff`: the digest of the layer as it is unpacked. */
+async function saved(room: string, name: string, layer: string, diff: string): Promise<StillArchive> {
   const directory = join(room, `${name}-parts`);
   await mkdir(directory);
-  const config = JSON.stringify({ architecture: "amd64", os: "linux", config: {} });
+  const config = JSON.stringify({
+    architecture: "amd64",
+    os: "linux",
+    config: {},
+    rootfs: { type: "layers", diff_ids: [diff] },
+  });
   const digest = createHash("sha256").update(config).digest("hex");
   const manifest = [{ Config: `${digest}.json`, RepoTags: ["bench-still:1"], Layers: [`${name}.tar`] }];
   await writeFile(join(directory, `${digest}.json`), config);

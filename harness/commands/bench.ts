@@ -4,11 +4,12 @@ import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { join, relative } from "node:path";
 import { promisify } from "node:util";
-import { goss } from "../bench/go-program.ts";
+import { containerStructureTest, goss } from "../bench/go-program.ts";
 import { machineRecipe } from "../bench/machine-work.ts";
 import { measure } from "../bench/measure.ts";
 import { measureMachines } from "../bench/measure-machines.ts";
 import { measurePeers } from "../bench/measure-peers.ts";
+import { measureStill } from "../bench/measure-still.ts";
 import { keepPart } from "../bench/page.ts";
 import { type Machine, plainTable, type Row, verdictOf } from "../bench/table.ts";
 import { benchRecipe } from "../bench/work.ts";
@@ -21,7 +22,7 @@ import { Store } from "../store/store.ts";
 import { proxies } from "./proxies.ts";
 import { engineFacts } from "./surroundings.ts";
 
-const parts = ["containers", "peers", "machines", "all"] as const;
+const parts = ["containers", "peers", "images", "machines", "all"] as const;
 
 export interface BenchOptions {
   /** Default `all`; `machines` without the disk that is built from nothing: `--quick`. */
@@ -48,6 +49,7 @@ export async function benchCommand({ part = "all", quick = false }: BenchOptions
   const wanted = (one: (typeof parts)[number]) => part === "all" || part === one;
   if (wanted("containers")) await containers(config, say, (rows, machine) => tell("Containers", rows, machine));
   if (wanted("peers")) await peers(config, say, (rows, machine) => tell("Containers, other peers", rows, machine));
+  if (wanted("images")) await images(config, say, (rows, machine) => tell("Images at rest", rows, machine));
   if (wanted("machines")) await machines(config, quick, say, (rows, machine) => tell("Machines", rows, machine));
   const verdicts = all.map(verdictOf);
   if (verdicts.includes("not met")) return ExitCode.failed;
@@ -74,6 +76,12 @@ async function peers(config: Config, say: (line: string) => void, tell: Tell): P
   const { rows, versions } = await measurePeers({ config, say, warmUp: 1, rounds: 5 });
   const { version } = createRequire(import.meta.url)("testcontainers/package.json") as { version: string };
   tell(rows, thisMachine({ ...engines, testcontainers: version, ...versions }, config.version));
+}
+
+async function images(config: Config, say: (line: string) => void, tell: Tell): Promise<void> {
+  await prepared(config, await enginesOf(engineFacts(config)).docker(), say);
+  const rows = await measureStill({ config, say, warmUp: 1, rounds: 5 });
+  tell(rows, thisMachine({ "container-structure-test": containerStructureTest.version }, config.version));
 }
 
 /** The disk is in the store before anything is timed. */

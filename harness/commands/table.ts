@@ -316,7 +316,7 @@ export const commandTable: readonly CommandEntry[] = [
       "Both sides by turns, in one run; the table goes to reports/bench.md as well. Only ratios mean something.\n" +
       "goss is built with go the first time; where that cannot be done the table says that the peer is missing.",
     options: [
-      ["--part <name>", "containers, peers, machines or all; the others' numbers stay in the page"],
+      ["--part <name>", "containers, peers, images, machines or all; the others' numbers stay in the page"],
       ["--quick", "without the disk that is built from nothing, which takes minutes"],
     ],
     exits: [0, 1, 2, 3],
