@@ -152,7 +152,9 @@ test("ops is there", async ({ tools }) => {
 
   describe("assay draft", () => {
     const tag = `assay-drafted-${process.pid}:1`;
-    afterAll(() => ended(here, "docker", "image", "rm", "--force", tag));
+    // The first of two images of one name would be left without any.
+    const first = `${tag}-first`;
+    afterAll(() => ended(here, "docker", "image", "rm", "--force", tag, first));
     const image = async (...lines: string[]) => {
       const context = mkdtempSync(join(here, "context-"));
       writeFileSync(join(context, "Dockerfile"), `${lines.join("\n")}\n`);
@@ -169,6 +171,7 @@ test("ops is there", async ({ tools }) => {
         "USER ops",
         'CMD ["python3", "-m", "http.server", "8080"]',
       );
+      await succeeded(here, "docker", "tag", tag, first);
       const made = await assay(here, "draft", tag, "--name", "drafted", "--json");
       expect(made.status, made.said).toBe(0);
       expect(JSON.parse(made.said)).toMatchObject({ mode: "runs", left: [] });
