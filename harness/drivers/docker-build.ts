@@ -110,27 +110,32 @@ export class StepImages {
   }
 
   /**
-   * Those of a build that was broken off. The engine ends the step that it was at, tells nobody, and sees that nobody listens before it
-   * begins the next: what stands on a step that was heard of is looked for until that has had its time.
+   * Those of a build that was broken off, with the container of the step that it was at. The engine ends that step, tells nobody, and sees
+   * that nobody listens before it begins the next: what stands on a step that was heard of is looked for until that has had its time.
    */
   async removeLate(docker: Docker): Promise<void> {
-    for (const until = performance.now() + lateMs; ; await delay(lateMs / 8)) {
+    const heard = (name: string) => this.#made.some((id) => name.includes(id));
+    for (const began = performance.now(); ; await delay(lateMs / 8)) {
       const images = await docker.listImages({ all: true }).catch(() => []);
-      const heard = (name: string) => this.#made.some((id) => name.includes(id));
       const own = new Set(images.filter(({ Id, ParentId }) => heard(Id) || heard(ParentId)));
       for (const { Id } of own) for (const each of images) if (each.ParentId === Id) own.add(each);
+      const containers = await docker.listContainers({ all: true }).catch(() => []);
+      const steps = containers.filter(({ ImageID }) => heard(ImageID));
+      for (const { Id } of steps) await quietly(docker.getContainer(Id).remove({ force: true, v: true }));
       for (const { Id } of [...own].toReversed()) await removed(docker, Id);
-      if (performance.now() > until) return;
+      const passed = performance.now() - began;
+      if (passed > 5 * lateMs || (passed > lateMs && own.size === 0 && steps.length === 0)) return;
     }
   }
 }
 
 /** In use, or gone already, is no failure: it is nobody's. */
 function removed(docker: Docker, id: string): Promise<unknown> {
-  return docker
-    .getImage(id)
-    .remove()
-    .catch(() => undefined);
+  return quietly(docker.getImage(id).remove());
+}
+
+function quietly(doing: Promise<unknown>): Promise<unknown> {
+  return doing.catch(() => undefined);
 }
 
 /** The engine's answer, one JSON object a line. */
