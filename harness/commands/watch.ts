@@ -43,6 +43,8 @@ export async function watchCommand(patterns: readonly string[]): Promise<number>
     occupy(places, run, identity);
     const stop = new AbortController();
     void signals.first.then(() => stop.abort());
+    // Nobody reads what it says any more, and nothing else would end it.
+    process.stdout.once("error", () => stop.abort());
     await rounds({
       config,
       specs,

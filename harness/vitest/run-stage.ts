@@ -41,6 +41,7 @@ export class RunStage {
   readonly #subject: string;
   readonly #drivers: RunStageOptions["drivers"];
   readonly #project: string | undefined;
+  readonly #children: ChildProcess[] = [];
 
   /** `project`: another one than this checkout; it has an Assay of its own. */
   constructor({ env, subject, drivers }: RunStageOptions, project?: string) {
@@ -94,6 +95,7 @@ export class RunStage {
       env: { ...this.#env, ...env, ...(fault === undefined ? {} : { ASSAY_FAULT: fault }) },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    this.#children.push(child);
     let output = "";
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (text: string) => {
@@ -165,7 +167,9 @@ export class RunStage {
     return JSON.parse(readFileSync(join(this.config.runs, only ?? "", "report.json"), "utf8"));
   }
 
+  /** What a test that failed in the middle began goes on by itself, without an end; its reaper, or gc, takes what it made. */
   [Symbol.dispose](): void {
+    for (const child of this.#children) if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
