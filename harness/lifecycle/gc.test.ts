@@ -1,11 +1,11 @@
 // Decides that what dead runs left goes, from ledger, labels and files, and that nobody else's things are touched.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Owner } from "../drivers/driver.ts";
+import type { Owner, ResourceRef } from "../drivers/driver.ts";
 import { MemoryDriver } from "../drivers/memory.ts";
 import { MemoryEngine } from "../drivers/memory-engine.ts";
 import { container } from "../model/container.ts";
@@ -171,6 +171,36 @@ describe("collecting", () => {
     expect(["deadknown", "deadunknown"].some((run) => existsSync(places.socket(run)))).toBe(false);
   });
 
+  test("what a run that began meanwhile keeps is not taken for abandoned", async () => {
+    const slow = {
+      kind: driver.kind,
+      probe: () => driver.probe(),
+      find: (run?: string) => driver.find(run),
+      close: () => driver.close(),
+      destroy: async (resource: ResourceRef) => {
+        // While a dead run is cleared, another one stands something up, keeps it, and its owner ends.
+        const identity = dead["an earlier boot"];
+        if (ledger.run("quick") === undefined) ledger.beginRun("quick", identity, "assay up soe");
+        occupy(places, "quick", identity);
+        ledger.lease("quick", { keptAt: Date.now(), stands: [] });
+        await driver.destroy(resource);
+      },
+    };
+    await stand({ run: "gone", identity: dead["an earlier boot"] }, "in the ledger");
+    const { removed } = await gc({ ledger, drivers: [slow], places, settleMs: 50, patienceMs: 100 });
+    expect(removed.map(({ run }) => run)).toEqual(["gone"]);
+    expect(existsSync(join(places.scratch, "quick"))).toBe(true);
+  });
+
+  test("files stay where there is no ledger and an engine does not say what of them is kept", async () => {
+    occupy(places, "gone", dead["an earlier boot"]);
+    engine.faults = { failFind: 1 };
+    await gc({ ledger: undefined, drivers: [driver], places });
+    expect(existsSync(join(places.scratch, "gone"))).toBe(true);
+    await gc({ ledger: undefined, drivers: [driver], places });
+    expect(existsSync(join(places.scratch, "gone"))).toBe(false);
+  });
+
   test("any number at once do not disturb each other", async () => {
     for (const run of ["a", "b", "c"]) await stand({ run, identity: dead["an earlier boot"] }, "in the ledger");
     await stand({ run: "living", identity: alive }, "in the ledger");
@@ -203,6 +233,14 @@ describe("a run that another ledger keeps", () => {
     mkdirSync(join(directory, "no-ledger"));
     await stand({ run: "theirs", identity, ledger: join(directory, "no-ledger") }, "by label alone");
     expect((await collect()).kept).toMatchObject([{ run: "theirs", owner: "foreign" }]);
+  });
+
+  test("is left alone where nobody can tell whether that ledger is there", async () => {
+    // As a home directory that only its user may enter, which is no obstacle to root.
+    symlinkSync(join(directory, "loop"), join(directory, "loop"));
+    await stand({ run: "theirs", identity, ledger: join(directory, "loop", "ledger.db") }, "by label alone");
+    expect((await collect()).kept).toMatchObject([{ run: "theirs", owner: "foreign" }]);
+    expect(await runs()).toEqual(["theirs"]);
   });
 
   test.each([

@@ -49,6 +49,8 @@ const rememberedMs = 30 * 24 * 3_600_000;
  */
 export async function gc(options: Collecting): Promise<Collected> {
   const { ledger, drivers, places } = options;
+  // Before the ledger is read: what a run that begins from here on leaves behind may be kept.
+  const left = places === undefined ? [] : abandoned(places);
   const inventory = await takeInventory({ ledger, drivers });
   const owners = new Map<
     string,
@@ -80,10 +82,10 @@ export async function gc(options: Collecting): Promise<Collected> {
   const removed = await Promise.all(
     judged.filter(({ owner }) => owner === "dead").map(({ run }) => collect(run, options, troubles)),
   );
-  if (places !== undefined) {
-    const busy = new Set([...judged.filter(({ owner }) => owner !== "dead"), ...removed].map(({ run }) => run));
-    for (const run of abandoned(places)) if (!busy.has(run)) troubles.push(...clear(places, run));
-  }
+  const busy = new Set([...judged.filter(({ owner }) => owner !== "dead"), ...removed].map(({ run }) => run));
+  // Without a ledger, an engine that is silent may be the only one to know that a run is kept.
+  const known = ledger !== undefined || inventory.unasked.length === 0;
+  for (const run of known ? left : []) if (!busy.has(run)) troubles.push(...clear(places, run));
   ledger?.forget(Date.now() - rememberedMs);
   const kept = judged.flatMap(({ run, identity, resources, owner, lease, elsewhere }): Kept[] => {
     if (owner === "dead") return [];
