@@ -1,6 +1,6 @@
 // Decides whose a run is that this ledger does not know: that of another user or another state directory may, where its resources name
 // it. Only what such a ledger says of a lease counts; that its owner is dead is seen without it. Never makes a ledger.
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import type { Owner } from "../drivers/driver.ts";
 import { liveness } from "../model/identity.ts";
 import { type Lease, type Ownership, ownership } from "./lease.ts";
@@ -20,8 +20,10 @@ export function knownElsewhere(
   ours: Pick<Ledger, "file"> | undefined,
 ): KnownElsewhere {
   const owner = liveness(identity);
-  if (owner !== "dead" || file === undefined || file === ours?.file || !existsSync(file)) return { owner };
+  if (owner !== "dead" || file === undefined || file === ours?.file) return { owner };
   try {
+    // Throws where it may not be looked for, in another user's home: that is no absence.
+    if (statSync(file, { throwIfNoEntry: false }) === undefined) return { owner };
     using ledger = Ledger.open(file);
     const lease = ledger.run(run)?.lease;
     return { owner: ownership({ identity, lease }), ...(lease === undefined ? {} : { lease, ledger: file }) };
