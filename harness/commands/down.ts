@@ -2,7 +2,6 @@
 import { type Config, readConfig } from "../config.ts";
 import { ownership } from "../lifecycle/lease.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
-import { vacate } from "../lifecycle/places.ts";
 import { type Reaped, reap } from "../lifecycle/reap.ts";
 import { DeclarationError, ExitCode } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
@@ -53,9 +52,7 @@ export async function takeDown(
   }: { ledger: Ledger; drivers: ReturnType<typeof openDrivers>; places: ReturnType<typeof placesOf> },
 ): Promise<Reaped> {
   ledger.endLease(run);
-  const totals = await reap(run, { ledger, drivers });
-  if (totals.error === undefined) vacate(places, run);
-  return totals;
+  return reap(run, { ledger, drivers, places });
 }
 
 async function runsMeant(

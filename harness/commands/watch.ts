@@ -3,7 +3,7 @@
 import { relative } from "node:path";
 import { type Config, readConfig } from "../config.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
-import { occupy, vacate } from "../lifecycle/places.ts";
+import { occupy } from "../lifecycle/places.ts";
 import { endProcesses } from "../lifecycle/processes.ts";
 import { reap } from "../lifecycle/reap.ts";
 import { cancelledCode, keepReaper, listenForSignals } from "../lifecycle/supervisor.ts";
@@ -57,13 +57,11 @@ export async function watchCommand(patterns: readonly string[]): Promise<number>
     process.stdin.pause();
     await endProcesses(run);
     const drivers = openDrivers(config);
-    const totals = await reap(run, { ledger, drivers });
+    const totals = await reap(run, { ledger, drivers, places });
     for (const driver of drivers) await driver.close();
     leaked = totals.leaked;
-    if (totals.error === undefined) {
-      vacate(places, run);
-      reaper.dismiss();
-    } else console.error(`assay: ${redact(totals.error.message)}`);
+    if (totals.error === undefined) reaper.dismiss();
+    else console.error(`assay: ${redact(totals.error.message)}`);
     signals.stop();
   }
   if (leaked.length > 0) return ExitCode.leak;

@@ -9,8 +9,6 @@ import { endProcesses } from "./processes.ts";
 import { type Reaped, type Reaping, reap } from "./reap.ts";
 
 export interface Collecting extends Reaping {
-  /** Files of runs; without it, none are removed. */
-  readonly places?: Places | undefined;
   /** Leases are over as well. */
   readonly leased?: boolean;
 }
@@ -107,7 +105,6 @@ async function collect(run: string, options: Collecting, troubles: string[]): Pr
   if (stubborn.length > 0) troubles.push(`run ${run}: processes ${stubborn.join(", ")} do not end`);
   const totals = await reap(run, options);
   if (totals.error !== undefined) troubles.push(totals.error.message);
-  else troubles.push(...clear(options.places, run));
   return { run, totals };
 }
 

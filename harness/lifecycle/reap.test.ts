@@ -1,5 +1,5 @@
 // Decides that reaping leaves nothing, whatever the engine does, and tells the truth about what it could not remove.
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -11,6 +11,7 @@ import { defineEnvironment } from "../model/environment.ts";
 import type { RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
 import { Ledger } from "./ledger.ts";
+import { occupy } from "./places.ts";
 import { reap } from "./reap.ts";
 
 const environment = defineEnvironment("soe", {
@@ -203,6 +204,21 @@ describe("reaping a run", () => {
     const stray: PlannedResource = { driver: "memory", kind: "container", name: "assay-r1-stray", needs: [] };
     await driver.create(stray, standingOf("r1"), () => {});
     expect(await reap("r1", { ledger, drivers: [driver] })).toEqual({ created: 5, destroyed: 5, leaked: [] });
+  });
+
+  test("its files go too; those that will not are told, and the run has ended all the same", async () => {
+    const { driver } = await begin("r1");
+    const places = { scratch: join(directory, "scratch"), socket: (run: string) => join(directory, `${run}.sock`) };
+    occupy(places, "r1", identityOf());
+    // What cannot be removed as a socket is.
+    mkdirSync(places.socket("r1"));
+    const path = join(places.scratch, "r1");
+    const { error, leaked } = await reap("r1", { ledger, drivers: [driver], places });
+    expect({ code: error?.code, leaked }).toEqual({ code: "files-left", leaked: [`directory ${path}`] });
+    expect(ledger.run("r1")?.endedAt).toBeDefined();
+    rmdirSync(places.socket("r1"));
+    expect((await reap("r1", { ledger, drivers: [driver], places })).leaked).toEqual([]);
+    expect(existsSync(path)).toBe(false);
   });
 
   test("nothing can be created for it any more", async () => {

@@ -1,11 +1,13 @@
 // Decides when a run is over for good: everything of it is removed, looked for again, and what is still there is told.
 // Refuses to judge whether the run may be reaped: the caller knows that its owner is dead, or is the owner.
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ResourceRef } from "../drivers/driver.ts";
 import { messageOf, TeardownError } from "../model/errors.ts";
 import type { TeardownTotals } from "../model/event.ts";
 import { type Inventory, type Item, takeInventory } from "./inventory.ts";
 import type { Ledger } from "./ledger.ts";
+import { type Places, vacate } from "./places.ts";
 import { type ReleaseFailure, type Releasing, release } from "./release.ts";
 
 export interface Reaping extends Releasing {
@@ -13,6 +15,8 @@ export interface Reaping extends Releasing {
   readonly settleMs?: number | undefined;
   /** For how long to try again what failed, an engine that restarts for instance; default 30 000. */
   readonly patienceMs?: number | undefined;
+  /** Where its files are, which go when all else has gone; without it, none are removed. */
+  readonly places?: Places | undefined;
 }
 
 export interface Reaped extends TeardownTotals {
@@ -67,7 +71,7 @@ function concerning(run: string, ledger: Ledger | undefined, { items, unasked }:
 
 async function conclude(
   run: string,
-  { ledger, say }: Reaping,
+  { ledger, say, places }: Reaping,
   { items, unasked }: Inventory,
   failures: readonly ReleaseFailure[],
   unknown: ReadonlySet<string>,
@@ -118,7 +122,14 @@ async function conclude(
           }),
       ),
   ];
-  if (errors.length === 0 && ledger?.run(run) !== undefined) ledger.endRun(run);
+  if (errors.length === 0) {
+    if (ledger?.run(run) !== undefined) ledger.endRun(run);
+    const kept = places === undefined ? undefined : emptied(places, run);
+    if (kept !== undefined) {
+      leaked.push(`directory ${join(places?.scratch ?? "", run)}`);
+      errors.push(kept);
+    }
+  }
   const known = ledger?.totals(run) ?? { created: 0, destroyed: 0 };
   return {
     created: known.created + unknown.size,
@@ -126,6 +137,22 @@ async function conclude(
     leaked,
     ...(errors.length === 0 ? {} : { error: joined(run, errors) }),
   };
+}
+
+/** Why the run's files are still there: something is mounted below them, or may not be removed. */
+function emptied(places: Places, run: string): TeardownError | undefined {
+  try {
+    vacate(places, run);
+    return undefined;
+  } catch (error) {
+    return new TeardownError({
+      code: "files-left",
+      phase: "destroy",
+      seen: messageOf(error),
+      cause: error,
+      errors: [error],
+    });
+  }
 }
 
 function joined(run: string, errors: readonly TeardownError[]): TeardownError {

@@ -7,7 +7,7 @@ import { liveness } from "../model/identity.ts";
 import { farewell } from "./farewell.ts";
 import { leaseEnd } from "./lease.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Places, vacate } from "./places.ts";
+import type { Places } from "./places.ts";
 import { endProcesses } from "./processes.ts";
 import { type Reaped, reap } from "./reap.ts";
 
@@ -50,7 +50,5 @@ export async function standBy(options: StandingBy): Promise<Reaction> {
   const { ledger, drivers } = await open();
   // Of a run that has ended, its owner may have died before it left its places.
   if (ledger !== undefined && (await leaseEnd(ledger, run)) === "unlimited") return "leased";
-  const reaped = await reap(run, { ledger, drivers });
-  if (reaped.error === undefined && places !== undefined) vacate(places, run);
-  return reaped;
+  return reap(run, { ledger, drivers, places });
 }

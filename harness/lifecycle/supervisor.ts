@@ -15,7 +15,7 @@ import { farewell } from "./farewell.ts";
 import { type Collected, gc } from "./gc.ts";
 import type { Lease } from "./lease.ts";
 import type { Ledger } from "./ledger.ts";
-import { occupy, type Places, vacate } from "./places.ts";
+import { occupy, type Places } from "./places.ts";
 import { endProcesses, runVariable } from "./processes.ts";
 import { type Reaped, reap } from "./reap.ts";
 
@@ -163,9 +163,7 @@ async function takeDown(
     const { keepRun } = await import("./keep.ts");
     return keepRun(run, lease, { ledger, drivers: usable, say: event });
   }
-  const totals = await reap(run, { ledger, drivers: usable, say: event });
-  if (totals.error === undefined) vacate(places, run);
-  return totals;
+  return reap(run, { ledger, drivers: usable, places, say: event });
 }
 
 async function collect(

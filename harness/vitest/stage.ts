@@ -12,7 +12,7 @@ import type { EngineAddress } from "../drivers/docker-address.ts";
 import type { Driver, FoundResource } from "../drivers/driver.ts";
 import { enginesOf } from "../engines.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
-import { occupy, vacate } from "../lifecycle/places.ts";
+import { occupy } from "../lifecycle/places.ts";
 import { type Reaped, reap } from "../lifecycle/reap.ts";
 import { standUp } from "../lifecycle/run.ts";
 import type { Environment } from "../model/environment.ts";
@@ -166,8 +166,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     found: async () => (await Promise.all([...used].map((each) => each.find(run)))).flat(),
     close() {
       closing ??= (async () => {
-        const reaped = await reap(run, { ledger, drivers: [...used] });
-        if (reaped.error === undefined) vacate(places, run);
+        const reaped = await reap(run, { ledger, drivers: [...used], places });
         ledger.close();
         await engines.close();
         for (const host of hosts) await host.close();
