@@ -133,8 +133,19 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
   } catch (error) {
     trouble = error;
   }
-  const lease = end === undefined || cancellation.signal() !== undefined ? undefined : supervision.keep?.();
-  const totals = await takeDown(supervision, drivers, lease);
+  let lease: Lease | undefined;
+  try {
+    if (end !== undefined && cancellation.signal() === undefined) lease = supervision.keep?.();
+  } catch (error) {
+    refusal ??= { error };
+  }
+  let totals = await takeDown(supervision, drivers, lease);
+  if (lease !== undefined && cancellation.signal() !== undefined) {
+    // While what was to stay was told from the rest.
+    lease = undefined;
+    ledger.endLease(run);
+    totals = await takeDown(supervision, drivers, lease);
+  }
   if (cancellation.signal() === undefined) await collecting;
   // Without a farewell it takes over when this process ends.
   if (totals.error === undefined && lease === undefined) reaper.dismiss();
