@@ -46,4 +46,7 @@ test.each([
   [1000, "1.0s"],
   [59_900, "59.9s"],
   [93_500, "1m 34s"],
+  [999.6, "1.0s"],
+  [59_960, "1m 0s"],
+  [119_700, "2m 0s"],
 ])("%d ms are said as %s", (ms, said) => expect(sayMs(ms)).toBe(said));

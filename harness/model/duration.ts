@@ -46,9 +46,11 @@ export function sizeBytes(text: string, at?: string): number {
 
 /** A duration for people. @example sayMs(93_500) // "1m 34s" */
 export function sayMs(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)}ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)}s`;
-  return `${Math.floor(ms / 60_000)}m ${Math.round((ms % 60_000) / 1000)}s`;
+  // The limits are those of what is said: what would round up to the next unit is said in that.
+  if (ms < 999.5) return `${Math.round(ms)}ms`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)}s`;
+  const seconds = Math.round(ms / 1000);
+  return `${Math.floor(seconds / 60)}m ${seconds % 60}s`;
 }
 
 /** A size for people, in binary units. @example sayBytes(436_207_616) // "416.0 MiB" */
