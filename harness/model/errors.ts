@@ -113,6 +113,12 @@ export class ReportError extends HarnessError {}
 export function messageOf(thrown: unknown): string {
   const message = (thrown as { message?: unknown } | null | undefined)?.message;
   if (typeof message === "string") return message;
-  // An object without a prototype has no string form.
-  return typeof thrown === "object" && thrown !== null ? JSON.stringify(thrown) : String(thrown);
+  if (typeof thrown !== "object" || thrown === null) return String(thrown);
+  // An object without a prototype has no string form, and one that holds itself no JSON.
+  const plain = Object.prototype.toString.call(thrown);
+  try {
+    return JSON.stringify(thrown) ?? plain;
+  } catch {
+    return plain;
+  }
 }
