@@ -29,6 +29,7 @@ describe("a recipe", () => {
     const soe = recipe("soe", whole);
     expect(inContext(soe, "roles/a")).toBe("/srv/soe/roles/a");
     expect(inContext(soe, ".")).toBe("/srv/soe");
+    expect(inContext(recipe("soe", { ...whole, context: "/srv/soe/" }), "roles/a")).toBe("/srv/soe/roles/a");
     for (const path of ["../other", "a/../../b", "../soe-2/a"])
       expect(refusal(() => inContext(soe, path)).code).toBe("outside-context");
   });
@@ -80,6 +81,12 @@ describe("refused", () => {
     ["a relative target", () => copy("a", "b"), "bad-path", 'copy target "b" is not absolute'],
     ["a mode", () => copy("a", "/a", { mode: 0o10000 }), "bad-option", 'copy: option "mode"'],
     ["a playbook that is none", () => ansible({ playbook: "" }), "bad-option", 'ansible: option "playbook"'],
+    [
+      "a password in the clear",
+      () => ansible({ playbook: "p", vault: "pw" as never }),
+      "bad-option",
+      "expected secret(name, value)",
+    ],
     ["vars misspelt", () => ansible({ playbook: "p", var: {} } as never), "bad-option", 'did you mean "vars"?'],
   ])("%s", (_, declare, code, message) => {
     const error = refusal(declare);

@@ -1,5 +1,5 @@
 // Decides what a recipe is: a base, steps, image metadata. Data only; `store/` makes images of it.
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { z } from "zod";
 import { callSite } from "./call-site.ts";
 import { DeclarationError } from "./errors.ts";
@@ -246,7 +246,7 @@ const ansibleOptions = z.strictObject({
   playbook: word,
   roles: word.optional(),
   vars: z.record(z.string(), z.unknown()).default({}),
-  vault: z.custom<Secret>().optional(),
+  vault: z.custom<Secret>(isSecret, "expected secret(name, value)").optional(),
 });
 
 /**
@@ -304,7 +304,11 @@ const recipeOptions = z.strictObject({
     .default([]),
   image: recipeImage.default({}),
   disk: recipeDisk.optional(),
-  context: z.string().refine(isAbsolute, "not an absolute path; write import.meta.dirname"),
+  // As a directory of a URL ends in a slash.
+  context: z
+    .string()
+    .refine(isAbsolute, "not an absolute path; write import.meta.dirname")
+    .transform((path) => resolve(path)),
 });
 
 /**
