@@ -40,6 +40,22 @@ describe("redaction", () => {
     for (const part of ["wörd", "w%C3%B6rd", Buffer.from(value).toString("base64")]) expect(shown).not.toContain(part);
   });
 
+  test("a value of several lines is hidden line by line, too", () => {
+    const lines = [
+      "-----BEGIN OPENSSH PRIVATE KEY-----",
+      "b3BlbnNzaC1rZXktdjEAAAAA",
+      "AAAEbm9uZQ",
+      "}",
+      "-----END OPENSSH PRIVATE KEY-----",
+    ];
+    secret("deploy key", `${lines.join("\n")}\n`);
+    expect(lines.map(redact)).toEqual([lines[0], "‹deploy key›", "‹deploy key›", "}", lines[4]]);
+    secret("words", "one two\nthree-four");
+    expect(redact(encodeURIComponent("one two\nthree-four"))).toBe("‹words›");
+    secret("read from a file", "sesame\n");
+    expect(redact("open sesame!")).toBe("open ‹read from a file›!");
+  });
+
   test("text without a secret is as it was", () => expect(redact("nothing here")).toBe("nothing here"));
 
   test("the longer of two that begin alike goes first", () => {

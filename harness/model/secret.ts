@@ -55,7 +55,8 @@ export function onSecret(heard: (name: string, value: string) => void): void {
 }
 
 /**
- * The text with every registered value replaced, longest first, also in its base64 and URL-encoded forms.
+ * The text with every registered value replaced, longest first, also in its base64 and URL-encoded forms, and line by line where it
+ * has several: output comes in lines.
  * @example redact("login hunter22") // "login ‹registry password›"
  */
 export function redact(text: string): string {
@@ -80,9 +81,21 @@ function formsOf(all: ReadonlyMap<string, string>): Forms {
     .sort(([a], [b]) => b.length - a.length)
     .flatMap(([value, name]) => {
       const bytes = Buffer.from(value);
-      const json = JSON.stringify(value).slice(1, -1);
-      const written = [value, json, encodeURIComponent(value), bytes.toString("base64"), bytes.toString("base64url")];
+      const asJson = (text: string) => JSON.stringify(text).slice(1, -1);
+      const encoded = [encodeURIComponent(value), bytes.toString("base64"), bytes.toString("base64url")];
+      // The whole in every form before its lines: with one of them gone it would not be recognised.
+      const written = [value, asJson(value), ...encoded, ...linesOf(value).flatMap((line) => [line, asJson(line)])];
       return [...new Set(written)].map((form) => [form, `‹${name}›`] as const);
     });
   return { any: new RegExp(each.map(([form]) => RegExp.escape(form)).join("|")), each };
+}
+
+/** Lines that tell something of a value: not a key's first and last, which all keys have, nor a bracket. */
+function linesOf(value: string): string[] {
+  const lines = value
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  const least = lines.length === 1 ? 4 : 8;
+  return lines.filter((line) => line.length >= least && !line.startsWith("-----"));
 }
