@@ -18,3 +18,11 @@ test("a secret is redacted although it comes in two pieces; lines of a step are 
   expect(readFileSync(log.path, "utf8")).toBe("before\n== step one\nthe word is ‹build password›\nand a rest\n");
   rmSync(directory, { recursive: true });
 });
+
+test("a log that cannot be written hides nothing that went wrong", async () => {
+  const log = new BuildLog("/dev/full");
+  log.line("step one failed");
+  await log.close();
+  await log.close();
+  expect(log.lines).toEqual(["step one failed"]);
+});

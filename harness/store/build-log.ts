@@ -1,6 +1,5 @@
 // Decides what is kept of a build's output: every line, redacted, in a file; the last ones for messages.
 
-import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
 import { redact } from "../model/secret.ts";
 
@@ -49,8 +48,8 @@ export class BuildLog {
   async close(): Promise<void> {
     this.#flushRest();
     if (this.#file.destroyed) return;
-    this.#file.end();
-    await once(this.#file, "close");
+    // `once` of node:events would reject with the file's error, in the place of what went wrong before.
+    await new Promise<void>((resolve) => this.#file.once("close", () => resolve()).end());
   }
 
   #flushRest(): void {
