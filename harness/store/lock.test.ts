@@ -74,3 +74,12 @@ test("waiting ends when it is aborted, and holds nothing afterwards", async () =
 test("a place where no lock can be is an error that names it", async () => {
   await expect(takeLock(join(directory, "missing", "lock"))).rejects.toMatchObject({ code: "lock-failed" });
 });
+
+test("a file that cannot be written to is locked all the same, and given up again", async () => {
+  {
+    await using held = await takeLock("/dev/full");
+    expect(held.waited).toBe(false);
+  }
+  await using again = await takeLock("/dev/full");
+  expect(again.waited).toBe(false);
+});

@@ -77,8 +77,10 @@ async function hold(file: string, how: readonly string[], signal?: AbortSignal):
 }
 
 function lockOf(child: ChildProcess, file: string, waited: boolean): Lock {
-  // For the message of those who wait; the lock itself is the kernel's.
-  writeFileSync(file, identityOf());
+  // For the message of those who wait; the lock itself is the kernel's, also where the disk is full.
+  try {
+    writeFileSync(file, identityOf());
+  } catch {}
   return {
     waited,
     async [Symbol.asyncDispose]() {
