@@ -79,3 +79,8 @@ test("a base of another kind is told whole", () => {
   expect(manifestDifference(before, now)).toContain("base.kind: debian-rootfs → image");
   expect(manifestDifference(before, now)).toContain("base.digest: + sha256:ffffffffffff…");
 });
+
+test("of an archive as base, also which of its images", () => {
+  const archive = (image: string): Manifest => ({ ...before, base: { kind: "archive", sha256: hex("a"), image } });
+  expect(manifestDifference(archive("x:1"), archive("x:2"))).toEqual(["base.image: x:1 → x:2"]);
+});

@@ -88,7 +88,7 @@ function fileDifference(place: string, before: Record<string, unknown>, now: Rec
 }
 
 function isFile(value: Record<string, unknown>): boolean {
-  return typeof value["sha256"] === "string";
+  return typeof value["sha256"] === "string" && typeof value["mode"] === "string";
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
