@@ -1,7 +1,10 @@
 // Why two contents of one file differ.
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { contentDifference, twiceLines } from "./twice-difference.ts";
+import { contentDifference, differencesOf, twiceLines } from "./twice-difference.ts";
 
 const between = (one: string, other: string) => contentDifference(Buffer.from(one), Buffer.from(other));
 
@@ -31,4 +34,22 @@ test("the verdict for people", () => {
     "  ./b: mode 0644 → 0600",
     "  and 1 more; --json has all",
   ]);
+});
+
+test("a file in the one is a link in the other: the link is not followed", async () => {
+  const room = mkdtempSync(join(tmpdir(), "assay-twice-"));
+  const [first, second] = [join(room, "first"), join(room, "second")];
+  mkdirSync(first);
+  mkdirSync(second);
+  writeFileSync(join(first, "a"), "text");
+  symlinkSync("/nowhere", join(second, "a"));
+  const line = (type: string, size: number, sha256: string, link: string) =>
+    JSON.stringify(["./a", type, "0644", 0, 0, size, sha256, link, []]);
+  const listed = (of: string) => new Map([["./a", of]]);
+  const differences = await differencesOf(
+    { tree: first, epochSeconds: 0, listing: listed(line("file", 4, "ab12", "")) },
+    { tree: second, epochSeconds: 0, listing: listed(line("symlink", 0, "", "/nowhere")) },
+  );
+  rmSync(room, { recursive: true });
+  expect(differences).toEqual([{ path: "./a", how: ["type file → symlink", "link  → /nowhere"] }]);
 });

@@ -59,6 +59,8 @@ async function lineDifference(
   for (const [at, field] of fields.entries()) {
     if (field === "name" || field === "size" || JSON.stringify(was[at]) === JSON.stringify(is[at])) continue;
     if (field === "sha256") {
+      // Of another type it is said already; and a link would be followed out of the tree, a pipe waited for.
+      if (![was[1], is[1]].every((type) => type === "file")) continue;
       const [a, b] = await Promise.all([beginning(join(first.tree, path)), beginning(join(second.tree, path))]);
       how.push(`contents: ${contentDifference(a, b)}`);
     } else how.push(`${field} ${String(was[at])} → ${String(is[at])}`);
