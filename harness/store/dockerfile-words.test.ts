@@ -24,6 +24,22 @@ test("arguments before the first FROM are filled in, also with defaults", () => 
   expect(names(text, { NAME: "x/y", TAG: "13" })).toEqual(["3 debian:13", "4 x/y", "5 alpine", "6 debian:13"]);
 });
 
+test("several arguments on one line, and defaults made of others", () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a Dockerfile's own words
+  const text = 'ARG NAME=debian TAG="12"\nARG BASE=${NAME}:$TAG-slim\nFROM $BASE\n';
+  expect(names(text)).toEqual(["3 debian:12-slim"]);
+  expect(names(text, { TAG: "13" })).toEqual(["3 debian:13-slim"]);
+});
+
+test("what only looks like a here-document is none", () => {
+  expect(names("FROM a AS x\nRUN echo $((1<<3))\nFROM b\n")).toEqual(["1 a", "3 b"]);
+  expect(names("FROM a AS x\nRUN cat <<<word\nFROM b\n")).toEqual(["1 a", "3 b"]);
+  expect(names('FROM a AS x\nRUN 3<<"END" cat\nFROM not\nEND\nCOPY <<-E.O.F /x\nFROM not\n\tE.O.F\nFROM b\n')).toEqual([
+    "1 a",
+    "8 b",
+  ]);
+});
+
 test("continued lines, comments between them, here-documents and the escape directive", () => {
   expect(names("FROM \\\n# no\n  base\nRUN <<EOF\nFROM not\nEOF\nFROM other")).toEqual(["1 base", "7 other"]);
   expect(names("# escape=`\nFROM `\r\n base\r\n")).toEqual(["2 base"]);

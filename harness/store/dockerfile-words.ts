@@ -35,11 +35,12 @@ export function imageWords(text: string, args: Readonly<Record<string, string>>)
   };
   for (const instruction of instructions(text)) {
     const { text: said } = instruction;
-    const arg = /^ARG\s+(\w+)(?:=(\S*))?/i.exec(said);
-    if (arg !== null && stage === 0) {
-      const value = args[arg[1] ?? ""] ?? arg[2]?.replace(/^(["'])(.*)\1$/, "$2");
-      if (value !== undefined) known[arg[1] ?? ""] = value;
-    }
+    const declared = /^ARG\s(.*)/is.exec(said)?.[1];
+    if (declared !== undefined && stage === 0)
+      for (const [, key = "", usual] of declared.matchAll(/(?<=^|\s)(\w+)(?:=("[^"]*"|'[^']*'|\S*))?(?=\s|$)/g)) {
+        const value = args[key] ?? (usual === undefined ? undefined : filledIn(usual, known));
+        if (value !== undefined) known[key] = value;
+      }
     const from = /^(FROM\s+(?:--\S+\s+)*)(\S+)(?:\s+AS\s+(\S+))?/i.exec(said);
     if (from !== null) {
       add(instruction, (from[1] ?? "").length, from[2] ?? "");
@@ -88,7 +89,8 @@ function filledIn(word: string, known: Readonly<Record<string, string>>): string
     .replace(/\$\{(\w+)(?::-([^}]*))?\}|\$(\w+)/g, (_, name, fallback, bare) => known[name ?? bare] ?? fallback ?? "");
 }
 
-const hereDocument = /^(?:RUN|COPY|ADD)\s.*<<-?\s*["']?(\w+)["']?/is;
+/** A word of its own, as builders take it: neither `$((1<<3))` nor `<<<word`. */
+const hereDocument = /^(?:RUN|COPY|ADD)\s(?:.*?\s)?\d*<<-?(["']?)([\w.-]+)\1(?=\s|$)/is;
 
 /** Instructions, continued lines kept in their places so that offsets hold; comments and here-documents are blank. */
 function instructions(text: string): Instruction[] {
@@ -116,7 +118,7 @@ function instructions(text: string): Instruction[] {
         ? { text: cut.slice(lead), offset: start + lead, line: at + 1 }
         : { ...open, text: `${open.text} ${cut}` };
     if (continued) continue;
-    until = hereDocument.exec(open.text)?.[1];
+    until = hereDocument.exec(open.text)?.[2];
     if (open.text.trim() !== "") found.push(open);
     open = undefined;
   }
