@@ -35,14 +35,19 @@ async function read(opening: ImageParts | Promise<ImageParts>, wanted: Wanted, h
   try {
     // Newer dockers write both.
     const image = how ?? (parts.has("index.json") && !parts.has("manifest.json") ? ociImage : dockerImage);
-    return { ...(await image(parts, wanted)), close: () => parts.close() };
+    const { platform, ...found } = await image(parts, wanted);
+    checkPlatform(platform ?? platformOf(parse(found.config, parts.where)), wanted);
+    return { ...found, close: () => parts.close() };
   } catch (error) {
     await parts.close();
     throw error;
   }
 }
 
-type Image = Omit<StillFiles, "close">;
+interface Image extends Omit<StillFiles, "close"> {
+  /** As an index has it. */
+  readonly platform?: string | undefined;
+}
 
 /** `manifest.json`, in which each image has a configuration, tags and layers by their names in the archive. */
 async function dockerImage(parts: ImageParts, { path, image, at }: Wanted): Promise<Image> {
@@ -87,6 +92,7 @@ async function ociImage(parts: ImageParts, { path, image, platform, at }: Wanted
       all.map(({ tag, digest }) => tag ?? digest),
       at,
     );
+  let { platform: said } = only;
   let manifest = parse(await blob(only.digest), where);
   if (Array.isArray(manifest["manifests"])) {
     const platforms = readIndex(Buffer.from(JSON.stringify(manifest)), where);
@@ -98,6 +104,7 @@ async function ociImage(parts: ImageParts, { path, image, platform, at }: Wanted
         platforms.flatMap((each) => (each.platform === undefined ? [] : [each.platform])),
         at,
       );
+    said = mine.platform;
     manifest = parse(await blob(mine.digest), where);
   }
   const { config, layers } = readOciManifest(manifest, where);
@@ -109,6 +116,7 @@ async function ociImage(parts: ImageParts, { path, image, platform, at }: Wanted
     layers: await Promise.all(opening),
     config: await blob(config),
     tags: only.tag === undefined ? [] : [only.tag],
+    platform: said,
   };
 }
 
@@ -171,12 +179,31 @@ function readIndex(
   if (!Array.isArray(manifests)) throw badArchive(where, "its index has no manifests");
   return (manifests as readonly Json[]).map((each) => {
     const tag = (each?.["annotations"] as Json | undefined)?.["org.opencontainers.image.ref.name"];
-    const { os, architecture, variant } = (each?.["platform"] ?? {}) as Json;
     return {
       digest: String(each?.["digest"]),
       tag: typeof tag === "string" ? tag : undefined,
-      platform: architecture === undefined ? undefined : [os, architecture, variant].filter(Boolean).join("/"),
+      platform: platformOf((each?.["platform"] ?? {}) as Json),
     };
+  });
+}
+
+/** `linux/arm/v7`, of an index or of an image's configuration; `undefined` where that does not say it. */
+function platformOf({ os, architecture, variant }: Json): string | undefined {
+  return architecture === undefined ? undefined : [os ?? "linux", architecture, variant].filter(Boolean).join("/");
+}
+
+/** Where nobody had to choose among several, the one that there is may still be another than the one that was named. */
+function checkPlatform(there: string | undefined, { path, platform, at }: Wanted): void {
+  if (platform === undefined) return;
+  if (
+    there !== undefined &&
+    (ofPlatform([{ platform: there }], platform).length > 0 || platform.startsWith(`${there}/`))
+  )
+    return;
+  throw new DeclarationError({
+    code: "image-missing",
+    at,
+    seen: `${path} is for ${there ?? "a platform that it does not say"}, and ${platform} was declared`,
   });
 }
 

@@ -208,6 +208,31 @@ describe("layers make one tree", () => {
     }
   });
 
+  test("the only image there is not taken for one of another platform", async () => {
+    const layers = [await tar([{ name: "a" }])];
+    const files = [
+      { still: "oci-layout", path: layout(room, "alone", layers) },
+      { still: "docker-archive", path: await saved(room, "alone", layers) },
+    ] as const;
+    for (const each of files) {
+      const of = (platform: string) => openStill({ ...each, image: undefined, platform, at: "environments/x.ts:1:1" });
+      await (await of("linux/amd64")).close();
+      await expect(of("linux/arm64")).rejects.toMatchObject({
+        code: "image-missing",
+        message: expect.stringContaining("is for linux/amd64, and linux/arm64 was declared"),
+      });
+    }
+  });
+
+  test("an opaque directory keeps what its own layer put below a directory that no entry says", async () => {
+    const { tree, close } = await opened([
+      await tar([{ name: "a/b/lower" }]),
+      await tar([{ name: "a/b/own" }, { name: "a/.wh..wh..opq" }]),
+    ]);
+    await close();
+    expect(await tree.list(["/a", "/a/b"])).toEqual([["b"], ["own"]]);
+  });
+
   test("a directory is walked inside itself alone", async () => {
     const root = join(room, "root");
     mkdirSync(join(root, "etc"), { recursive: true });

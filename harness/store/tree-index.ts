@@ -56,8 +56,9 @@ export class TreeIndex {
       if (isDirectoryMode(entry.mode)) Object.assign(this.#root, attributesOf(entry));
       return;
     }
-    const parent = this.#parent(steps, layer, where, entry.name);
-    if (name.startsWith(".wh.")) {
+    const mark = name.startsWith(".wh.");
+    const parent = this.#parent(steps, layer, where, entry.name, !mark);
+    if (mark) {
       whiteout(parent, name.slice(4), layer, where, entry.name);
       return;
     }
@@ -135,8 +136,11 @@ export class TreeIndex {
     return above.at(-1);
   }
 
-  /** Directories on the way are made where no entry said them, and links among them are followed, as an engine would. */
-  #parent(steps: readonly string[], layer: number, where: string, entry: string): Map<string, Inode> {
+  /**
+   * Directories on the way are made where no entry said them, and links among them are followed, as an engine would. `own`: something of
+   * the layer's comes to lie there, so that a whiteout of the same layer leaves them.
+   */
+  #parent(steps: readonly string[], layer: number, where: string, entry: string, own: boolean): Map<string, Inode> {
     let here = this.#root;
     for (const [index, step] of steps.entries()) {
       let next = here.children?.get(step);
@@ -151,6 +155,7 @@ export class TreeIndex {
         here.children?.set(step, next);
       }
       here = next;
+      if (own) here.layer = layer;
     }
     return here.children as Map<string, Inode>;
   }
