@@ -13,6 +13,7 @@ import { twiceLines } from "../store/twice-difference.ts";
 import { BuildProgress } from "./build-progress.ts";
 import { proxies } from "./proxies.ts";
 import { recipesNamed, startsFromImage } from "./recipes.ts";
+import { engineFacts } from "./surroundings.ts";
 
 /**
  * Builds, or finds, the images of recipes, and loads each into the engine where one can be reached. 0, or it rejects with
@@ -128,13 +129,10 @@ function summary({ image, built, ms }: BuildResult, loadedMs: number | undefined
  * The driver of an engine that answers. Without one a recipe can still be built, unless it starts from an image that only
  * an engine can give.
  */
-async function reachable(
-  { dockerHost, scratch }: Config,
-  recipes: readonly Recipe[],
-): Promise<DockerDriver | undefined> {
+async function reachable(config: Config, recipes: readonly Recipe[]): Promise<DockerDriver | undefined> {
   let driver: DockerDriver | undefined;
   try {
-    driver = await openDockerDriver({ dockerHost, scratch });
+    driver = await openDockerDriver(engineFacts(config));
     await driver.probe();
     return driver;
   } catch (error) {

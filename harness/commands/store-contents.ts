@@ -6,6 +6,7 @@ import { ExitCode, HarnessError } from "../model/errors.ts";
 import { readBudget } from "../store/budget.ts";
 import { labels } from "../store/image-config.ts";
 import { Store, type StoreContents } from "../store/store.ts";
+import { engineFacts } from "./surroundings.ts";
 
 /** `assay list --store`: each entry with its size, its last use and who uses it; the longest unused first. */
 export async function storeListCommand(options: { readonly json?: boolean }): Promise<number> {
@@ -37,10 +38,10 @@ export async function storeGcCommand(budget: string | true, options: { readonly 
  * Removes what the engine has of images that this store has forgotten and whose name a newer one has: copies that nobody finds again.
  * Where no engine answers there is nothing to say.
  */
-export async function sweepEngine({ dockerHost, scratch }: Config, store: Store): Promise<string[]> {
+export async function sweepEngine(config: Config, store: Store): Promise<string[]> {
   const forgotten = new Set(await store.forgotten());
   if (forgotten.size === 0) return [];
-  const driver = await openDockerDriver({ dockerHost, scratch }).catch(() => undefined);
+  const driver = await openDockerDriver(engineFacts(config)).catch(() => undefined);
   try {
     const gone = (await driver?.images.removeNameless(labels.recipeDigest, (digest) => forgotten.has(digest))) ?? [];
     store.forget(gone);

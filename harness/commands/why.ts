@@ -6,6 +6,7 @@ import { redact } from "../model/secret.ts";
 import { Store } from "../store/store.ts";
 import { whyLines } from "../store/why.ts";
 import { recipesNamed, startsFromImage } from "./recipes.ts";
+import { engineFacts } from "./surroundings.ts";
 
 /**
  * Prints the difference, a line each; with `json` `{ recipe, state, digest, builtAt, because }` of `Reasons`. Asks an engine only for a
@@ -15,9 +16,7 @@ export async function whyCommand(name: string, options: { readonly json?: boolea
   const config = readConfig();
   const [recipe] = await recipesNamed(config.project, [name]);
   if (recipe === undefined) return ExitCode.usage;
-  const driver = startsFromImage(recipe)
-    ? await openDockerDriver({ dockerHost: config.dockerHost, scratch: config.scratch })
-    : undefined;
+  const driver = startsFromImage(recipe) ? await openDockerDriver(engineFacts(config)) : undefined;
   try {
     const store = new Store({ directory: config.store, disks: config.disks });
     const reasons = await store.reasons(recipe, { source: driver?.images });
