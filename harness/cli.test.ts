@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { commandLine, verdictOn } from "./cli.ts";
 import { commandTable } from "./commands/table.ts";
-import { DeclarationError, ProvisionError } from "./model/errors.ts";
+import { DeclarationError, ProvisionError, TeardownError } from "./model/errors.ts";
 
 /** Runs the command line in this process and gives what it wrote and threw. */
 async function read(
@@ -75,6 +75,27 @@ describe("what an error becomes", () => {
     expect(verdictOn(error, false)).toEqual({ code: 3, words: "assay: setup: nothing there" });
     expect(verdictOn(error, true).words).toMatch(/ {4}at .*cli\.test\.ts/);
   });
+
+  test("of what could not be removed: 4; 3 where it is not known whether anything is left", () => {
+    const error = (code: string) => new TeardownError({ code, phase: "destroy", seen: "run r1", errors: [] });
+    expect(verdictOn(error("still-there"), false)).toEqual({ code: 4, words: "assay: destroy: run r1" });
+    expect(verdictOn(error("no-inventory"), false).code).toBe(3);
+  });
+
+  test.each(["setImmediate(() => { throw new Error('no space'); })", "void Promise.reject(new Error('no space'))"])(
+    "thrown where nobody waits for it: 3, and not 1, which blames the image: %s",
+    (thrown) => {
+      const cli = JSON.stringify(join(import.meta.dirname, "cli.ts"));
+      const code = `const { endOnFaults } = await import(${cli}); endOnFaults(false); ${thrown}; setTimeout(() => {}, 60_000);`;
+      const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", code], {
+        encoding: "utf8",
+      });
+      expect({ status, stderr }).toEqual({
+        status: 3,
+        stderr: expect.stringMatching(/^assay: Error: no space\n {4}at /),
+      });
+    },
+  );
 
   test("a fault of Assay itself: 3, with its stack", () => {
     expect(verdictOn(new TypeError("x is not a function"), false)).toEqual({

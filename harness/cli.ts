@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { type CommandEntry, commandTable, exitMeanings } from "./commands/table.ts";
-import { DeclarationError, ExitCode, HarnessError, messageOf } from "./model/errors.ts";
+import { DeclarationError, ExitCode, HarnessError, messageOf, TeardownError } from "./model/errors.ts";
 import { home } from "./place.ts";
 
 /** The `assay` command line; `ended` is told the exit code of the command that was run. */
@@ -57,25 +57,41 @@ export function verdictOn(thrown: unknown, debug: boolean): { readonly code: num
   if (thrown instanceof CommanderError)
     return { code: /^commander\.(helpDisplayed|version)$/.test(thrown.code) ? ExitCode.met : ExitCode.usage };
   const stack = thrown instanceof Error ? thrown.stack : undefined;
-  const code = thrown instanceof DeclarationError ? ExitCode.usage : ExitCode.couldNotAsk;
   // An error that is none of ours is a fault of Assay: its stack is what a report of it needs.
   const plain = thrown instanceof HarnessError && !debug;
-  return { code, words: `assay: ${plain ? messageOf(thrown) : (stack ?? messageOf(thrown))}` };
+  return { code: codeOf(thrown), words: `assay: ${plain ? messageOf(thrown) : (stack ?? messageOf(thrown))}` };
+}
+
+function codeOf(thrown: unknown): number {
+  if (thrown instanceof DeclarationError) return ExitCode.usage;
+  // Where nobody could be asked it is not known whether anything is left.
+  return thrown instanceof TeardownError && thrown.code !== "no-inventory" ? ExitCode.leak : ExitCode.couldNotAsk;
+}
+
+/** For what is thrown where nobody waits for it: Node would end with 1, and that blames the image. What stands is the reaper's. */
+export function endOnFaults(debug: boolean): void {
+  process.on("uncaughtException", (thrown) => {
+    const { code, words } = verdictOn(thrown, debug);
+    console.error(words);
+    process.exit(code);
+  });
 }
 
 async function main(): Promise<never> {
   let code: number = ExitCode.met;
-  // A reader that went away (`assay list | head`) is no reason to end before what was begun is torn down.
+  const debug = (process.env["ASSAY_DEBUG"] ?? "") !== "";
+  endOnFaults(debug);
+  // A reader that went away (`assay list | head`), or a terminal, is no reason to end before what was begun is torn down.
   for (const stream of [process.stdout, process.stderr])
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
     });
   try {
     await commandLine((ended) => {
       code = ended;
     }).parseAsync(process.argv);
   } catch (thrown) {
-    const verdict = verdictOn(thrown, (process.env["ASSAY_DEBUG"] ?? "") !== "");
+    const verdict = verdictOn(thrown, debug);
     code = verdict.code;
     if (verdict.words !== undefined) console.error(verdict.words);
   }

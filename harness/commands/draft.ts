@@ -176,8 +176,9 @@ async function looked(config: Config, wanted: Omit<DraftOrder, "answer">, word: 
         return undefined;
       },
     });
-    if (ended.cancelled !== undefined) return cancelledCode(ended.cancelled);
-    if (ended.totals.error !== undefined) throw ended.totals.error;
+    const { cancelled, totals } = ended;
+    if (totals.error !== undefined && (cancelled === undefined || totals.leaked.length > 0)) throw totals.error;
+    if (cancelled !== undefined) return cancelledCode(cancelled);
     if (answer !== undefined) return answer;
     throw new ProvisionError({
       code: "draft-failed",
