@@ -20,7 +20,11 @@ ln -s /proc/self/fd "$tree/dev/fd"
 ln -s fd/0 "$tree/dev/stdin"
 ln -s fd/1 "$tree/dev/stdout"
 ln -s fd/2 "$tree/dev/stderr"
+# A copy: what a command writes there must not reach this machine's own. Mounted, so that no package puts a link in its place.
 if [ -e /etc/resolv.conf ]; then
-  mount --bind "$(readlink -f /etc/resolv.conf)" "$tree/etc/resolv.conf"
+  cat /etc/resolv.conf > "$tree/dev/resolv.conf"
+  chmod 0644 "$tree/dev/resolv.conf"
+  mount --bind "$tree/dev/resolv.conf" "$tree/etc/resolv.conf"
+  rm "$tree/dev/resolv.conf"
 fi
 exec "$@"
