@@ -85,8 +85,8 @@ export async function offers(
 
 const choices: Readonly<Record<string, readonly string[]>> = {
   "--keep": ["on-failure", "always"],
-  "--project": ["specs", "unit", "contract", "crash", "bench"],
-  "--part": ["containers", "peers", "machines", "all"],
+  "--project": ["specs", "unit", "contract", "twins", "enforcing-twins", "crash", "bench"],
+  "--part": ["containers", "peers", "images", "machines", "all"],
 };
 const paths = new Set(["--out"]);
 

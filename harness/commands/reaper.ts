@@ -5,14 +5,13 @@ import { faultStep } from "../lifecycle/fault.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { standBy } from "../lifecycle/reaper.ts";
 import { ExitCode, messageOf } from "../model/errors.ts";
-import { identityOf } from "../model/identity.ts";
 import { placesOf } from "./surroundings.ts";
 
 /**
  * Stands by until the supervisor of `run` closes the pipe on standard input; see `standBy`. Its words go to a log. `parent`
  * is who started this process, as it was then.
  */
-export async function reaperCommand(run: string, parent = identityOf(process.ppid)): Promise<number> {
+export async function reaperCommand(run: string, parent: string): Promise<number> {
   // What ends the supervisor, a closed terminal or an impatient shell, must not end what follows it.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
   const config = readConfig();

@@ -86,7 +86,10 @@ export const commandTable: readonly CommandEntry[] = [
       ],
       ["--shard <i/n>", "run the i-th of n parts of the spec files, each on a machine of its own; see assay merge"],
       ["--with <name=other,...>", "let a recipe, an image or an environment stand in for the one of that name"],
-      ["--project <name>", "a project of tests other than the specs: unit, contract, crash, bench"],
+      [
+        "--project <name>",
+        "a project of tests other than the specs: unit, contract, twins, enforcing-twins, crash, bench",
+      ],
       ["--keep [when]", "leave environments standing for a look: on-failure, which is meant without a word, or always"],
       ["--keep-for <time>", "for how long; 1h unless told otherwise"],
     ],
@@ -199,7 +202,7 @@ export const commandTable: readonly CommandEntry[] = [
       ["--settle <time>", "how long its program is given before it is looked at; 3s unless told otherwise"],
       ["--json", "print { environment, spec, image, mode, note, lines, left } as JSON"],
     ],
-    exits: [0, 2, 3, 130, 143],
+    exits: [0, 2, 3, 4, 130, 143],
     act: async ([image = ""], options) => (await import("./draft.ts")).draftCommand(image, options),
   },
   {
@@ -338,13 +341,6 @@ export const commandTable: readonly CommandEntry[] = [
     exits: [0],
     hidden: true,
     act: async (words, _options, program) => (await import("./completion.ts")).completeCommand(program, words),
-  },
-  {
-    usage: "reaper <run>",
-    does: "remove a run's resources once its supervisor is gone; started by it",
-    exits: [0, 3, 4],
-    hidden: true,
-    act: async ([name = ""]) => (await import("./reaper.ts")).reaperCommand(name),
   },
 ];
 
