@@ -3,7 +3,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
-import type { DeclarationError } from "../model/errors.ts";
+import { type DeclarationError, messageOf } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
 import { hashFile } from "./canonical.ts";
 import type { ContextFiles, FileFact } from "./context-files.ts";
@@ -17,7 +17,7 @@ export type Refused = (code: string, seen: string, hint?: string) => Declaration
 /** What a builder gets of a context. Links are kept as links and never followed, as builders do: where they lead does not count. */
 export async function dockerContext(directory: string, file: string, refused: Refused): Promise<ContextFiles> {
   const found = new Map<string, FileFact>();
-  const isIgnored = ignoring(directory);
+  const isIgnored = ignoring(directory, refused);
   let bytes = 0;
   const visit = async (path: string): Promise<void> => {
     const full = join(directory, path);
@@ -67,12 +67,14 @@ function missing(full: string, refused: Refused): DeclarationError {
 }
 
 /** The rules of a context's `.dockerignore`, read by the library that has docker's own matching. */
-function ignoring(directory: string): (path: string) => boolean {
+function ignoring(directory: string, refused: Refused): (path: string) => boolean {
   let rules: string;
   try {
     rules = readFileSync(join(directory, ".dockerignore"), "utf8");
-  } catch {
-    return () => false;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return () => false;
+    // What it was to keep out may be a secret.
+    throw refused("bad-file", `${join(directory, ".dockerignore")} cannot be read: ${messageOf(error)}`);
   }
   // Its types are of another module system than ours.
   const dockerignore = createRequire(import.meta.url)("@balena/dockerignore") as () => {
