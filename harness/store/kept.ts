@@ -93,13 +93,16 @@ function treeOf(directory: string): string | undefined {
 async function sizeOf(rooms: Rooms, { kind, hex, places }: Unmeasured): Promise<number> {
   const file = join(rooms.sizes, `${kind}-${hex}`);
   try {
-    return Number(readFileSync(file, "utf8"));
+    const known = Number(readFileSync(file, "utf8"));
+    // A power cut may leave an empty file; no entry takes nothing.
+    if (known > 0) return known;
   } catch {}
   // `du` ends with 1 when something vanished while it looked; what it counted counts.
   const { stdout } = await run("du", ["--summarize", "--block-size=1", ...places]).catch(
     (error: { stdout?: string }) => ({ stdout: error.stdout ?? "" }),
   );
   const bytes = stdout.split("\n").reduce((sum, line) => sum + (Number.parseInt(line, 10) || 0), 0);
+  if (bytes === 0) return 0;
   try {
     mkdirSync(rooms.sizes, { recursive: true, mode: 0o700 });
     const own = `${file}.${process.pid}`;
