@@ -68,3 +68,13 @@ test.each([
   await keep();
   expect(await warm.take(key, "QEMU 1", places)).toEqual({ words: { id: 1 } });
 });
+
+test("a store that cannot be made is a reason, and no error", async () => {
+  await keep();
+  rmSync(join(entry(), "entry.json"));
+  rmSync(join(directory, "store", "building"), { recursive: true });
+  writeFileSync(join(directory, "store", "building"), "in the way");
+  expect(await warm.take(key, "QEMU 1", places)).toMatchObject({
+    why: expect.stringContaining("could not be removed"),
+  });
+});

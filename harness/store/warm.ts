@@ -62,10 +62,13 @@ export class WarmMachines {
     const directory = this.#place(key);
     const entry = readWarm(directory);
     if (entry === undefined) return { why: "no machine like it was kept" };
-    if ("damage" in entry) {
-      await this.forget(key);
-      return { why: `what was kept is damaged and was removed: ${entry.damage}` };
-    }
+    if ("damage" in entry)
+      return this.forget(key).then(
+        () => ({ why: `what was kept is damaged and was removed: ${entry.damage}` }),
+        (error: unknown) => ({
+          why: `what was kept is damaged: ${entry.damage}; and could not be removed: ${messageOf(error)}`,
+        }),
+      );
     if (entry.host !== host) return { why: `it was kept by ${entry.host}; this is ${host}` };
     try {
       const now = new Date();
