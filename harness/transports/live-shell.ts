@@ -47,14 +47,7 @@ export class LiveShell {
     this.#opener = opener;
     this.#options = options;
     this.channel = channel;
-    const overflow = () =>
-      void this.kill(
-        this.#error(
-          "output-too-big",
-          `a command printed more than ${outputLimit} bytes`,
-          "write to a file on the node and copy it",
-        ),
-      );
+    const overflow = () => void this.kill(outputTooBig(opener.node));
     const out = new MarkedStream(channel.stdout, this.#token, outputLimit, {
       part: (part) => this.#take("out", part),
       overflow,
@@ -196,6 +189,17 @@ export class LiveShell {
       hint,
     });
   }
+}
+
+/** Of whatever prints more than `outputLimit`; it is killed. */
+export function outputTooBig(node: string): TransportError {
+  return new TransportError({
+    code: "output-too-big",
+    phase: "exec",
+    node,
+    seen: `a command printed more than ${outputLimit} bytes`,
+    hint: "write to a file on the node and copy it",
+  });
 }
 
 /** A node that does not answer does not kill either: whoever waits for a deadline is told all the same. */

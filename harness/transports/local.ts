@@ -11,7 +11,8 @@ export function localTransport(): Transport {
   return new ShellTransport(localOpener);
 }
 
-const localOpener: Opener = {
+/** Starts processes of this machine. */
+export const localOpener: Opener = {
   node: "host",
   administrator: undefined,
   async open(argv, options) {

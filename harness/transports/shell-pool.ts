@@ -88,6 +88,10 @@ export class ShellPool {
       // Whoever asked for it came too late.
       if (this.#closed !== undefined) shell.end();
       return shell;
+    } catch (error) {
+      // There is room for another one: whoever waits tries it, and is told what is wrong.
+      this.#waiting.shift()?.();
+      throw error;
     } finally {
       this.#opening -= 1;
     }

@@ -5,7 +5,7 @@ import { ObservationError, TransportError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import { sayCommand } from "../model/exec.ts";
 import { Deadline } from "./deadline.ts";
-import { type FrameResult, killTreeSoon, outputLimit } from "./live-shell.ts";
+import { type FrameResult, killTreeSoon, outputLimit, outputTooBig } from "./live-shell.ts";
 import { ShellPool } from "./shell-pool.ts";
 import type { Channel, Moment, ObserveOptions, Opener, OpenOptions, Transport } from "./transport.ts";
 
@@ -33,32 +33,33 @@ export class ShellTransport implements Transport {
 
   async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
     this.#refuseWhenClosed();
-    return this.#whileMoving(() => this.#exec(command, options));
-  }
-
-  async #exec(command: Command, options: ExecOptions): Promise<ExecResult> {
-    const argv: readonly [string, ...string[]] = "shell" in command ? ["/bin/sh", "-c", command.shell] : command;
-    const pool = this.#pool("exec", options.user);
     const deadline = this.#deadline(command, options);
     try {
-      const lacksShell = await deadline.before(pool.lacksShell());
-      if (options.stdin !== undefined || lacksShell)
-        return await this.#alone(argv, command, options, deadline, !lacksShell);
-      const lease = await deadline.before(pool.take(), ({ release }) => release());
-      const { shell } = lease;
-      try {
-        deadline.onLate((reason) => shell.kill(reason));
-        const [answer] = shell.send([script(argv, options)]);
-        return resultOf(await (answer as Promise<FrameResult>));
-      } finally {
-        lease.release();
-      }
+      return await this.#whileMoving(deadline, () => this.#exec(command, options, deadline));
     } finally {
       deadline.end();
     }
   }
 
-  observe<Subject, Answer>(
+  async #exec(command: Command, options: ExecOptions, deadline: Deadline): Promise<ExecResult> {
+    this.#refuseWhenClosed();
+    for (const name of Object.keys(options.env ?? {})) mustBeName(name);
+    const argv: readonly [string, ...string[]] = "shell" in command ? ["/bin/sh", "-c", command.shell] : command;
+    const pool = this.#pool("exec", options.user);
+    const lacksShell = await deadline.before(pool.lacksShell());
+    if (options.stdin !== undefined || lacksShell) return this.#alone(argv, command, options, deadline, !lacksShell);
+    const lease = await deadline.before(pool.take(), ({ release }) => release());
+    const { shell } = lease;
+    try {
+      deadline.onLate((reason) => shell.kill(reason));
+      const [answer] = shell.send([script(argv, options)]);
+      return resultOf(await (answer as Promise<FrameResult>));
+    } finally {
+      lease.release();
+    }
+  }
+
+  async observe<Subject, Answer>(
     probe: Probe<Subject, Answer>,
     subject: Subject,
     options: ObserveOptions = {},
@@ -130,8 +131,8 @@ export class ShellTransport implements Transport {
     });
   }
 
-  async #whileMoving<Result>(work: () => Promise<Result>): Promise<Result> {
-    while (this.#held !== undefined) await this.#held;
+  async #whileMoving<Result>(deadline: Deadline, work: () => Promise<Result>): Promise<Result> {
+    while (this.#held !== undefined) await deadline.before(this.#held);
     this.#busy += 1;
     try {
       return await work();
@@ -154,46 +155,48 @@ export class ShellTransport implements Transport {
     for (const [user, byProbe] of batches) void this.#ask(user === "" ? undefined : user, byProbe);
   }
 
-  #ask(user: string | undefined, byProbe: ReadonlyMap<Probe<never, unknown>, Batch>): Promise<void> {
-    return this.#whileMoving(() => this.#askNow(user, byProbe));
-  }
-
-  async #askNow(user: string | undefined, byProbe: ReadonlyMap<Probe<never, unknown>, Batch>): Promise<void> {
-    const rejectAll = (error: unknown) => {
-      for (const batch of byProbe.values())
-        for (const asking of batch.asking.values()) for (const { reject } of asking) reject(error);
-    };
+  async #ask(user: string | undefined, byProbe: ReadonlyMap<Probe<never, unknown>, Batch>): Promise<void> {
     const names = [...byProbe.keys()].map((probe) => probe.name).join(", ");
     const deadline = this.#deadline({ shell: `observe ${names}` });
     try {
-      const pool = this.#pool("observe", user);
-      if (await deadline.before(pool.lacksShell())) {
-        throw new ObservationError({
-          code: "no-shell",
-          phase: "observe",
-          node: this.#opener.node,
-          seen: `there is no usable /bin/sh (${pool.whyNoShell})`,
-          hint: this.#opener.shellHint ?? "check image metadata instead, or add a shell to the image",
-        });
-      }
-      const lease = await deadline.before(pool.take(), ({ release }) => release());
-      try {
-        deadline.onLate((reason) => lease.shell.kill(reason));
-        const probes = [...byProbe];
-        const answers = lease.shell.send(
-          probes.map(([probe, batch]) => probe.script([...batch.subjects.values()] as never[])),
-        );
-        await Promise.allSettled(answers);
-        await Promise.all(
-          probes.map(([probe, batch], index) => settle(probe, batch, answers[index] as Promise<FrameResult>)),
-        );
-      } finally {
-        lease.release();
-      }
+      await this.#whileMoving(deadline, () => this.#askNow(user, byProbe, deadline));
     } catch (error) {
-      rejectAll(error);
+      for (const batch of byProbe.values())
+        for (const asking of batch.asking.values()) for (const { reject } of asking) reject(error);
     } finally {
       deadline.end();
+    }
+  }
+
+  async #askNow(
+    user: string | undefined,
+    byProbe: ReadonlyMap<Probe<never, unknown>, Batch>,
+    deadline: Deadline,
+  ): Promise<void> {
+    this.#refuseWhenClosed();
+    const pool = this.#pool("observe", user);
+    if (await deadline.before(pool.lacksShell())) {
+      throw new ObservationError({
+        code: "no-shell",
+        phase: "observe",
+        node: this.#opener.node,
+        seen: `there is no usable /bin/sh (${pool.whyNoShell})`,
+        hint: this.#opener.shellHint ?? "check image metadata instead, or add a shell to the image",
+      });
+    }
+    const lease = await deadline.before(pool.take(), ({ release }) => release());
+    try {
+      deadline.onLate((reason) => lease.shell.kill(reason));
+      const probes = [...byProbe];
+      const answers = lease.shell.send(
+        probes.map(([probe, batch]) => probe.script([...batch.subjects.values()] as never[])),
+      );
+      await Promise.allSettled(answers);
+      await Promise.all(
+        probes.map(([probe, batch], index) => settle(probe, batch, answers[index] as Promise<FrameResult>)),
+      );
+    } finally {
+      lease.release();
     }
   }
 
@@ -229,15 +232,16 @@ export class ShellTransport implements Transport {
     const channel = await deadline.before(this.#opener.open(wrapped, open), ({ destroy }) => destroy());
     let pid = 0;
     let late: TransportError | undefined;
-    const stopped = new Promise<never>((_, reject) => {
-      deadline.onLate(async (reason) => {
-        late = reason;
-        if (pid > 0) await killTreeSoon(this.#opener, pid, open);
-        channel.destroy();
-        reject(reason);
-      });
-    });
-    const answered = collect(channel, options.stdin, hasShell ? (seen) => (pid = seen) : undefined);
+    const { promise: stopped, reject } = Promise.withResolvers<never>();
+    const stop = async (reason: TransportError) => {
+      late ??= reason;
+      if (pid > 0) await killTreeSoon(this.#opener, pid, open);
+      channel.destroy();
+      reject(late);
+    };
+    deadline.onLate(stop);
+    const flooded = () => void stop(outputTooBig(this.#opener.node));
+    const answered = collect(channel, options.stdin, flooded, hasShell ? (seen) => (pid = seen) : undefined);
     const { status, stdout, stderr } = await Promise.race([answered, stopped]);
     if (late !== undefined) throw late; // it ended because it was killed
     if (status === undefined)
@@ -264,15 +268,15 @@ export class ShellTransport implements Transport {
 }
 
 function script(argv: readonly string[], options: ExecOptions): string {
-  const lines = Object.entries(options.env ?? {}).map(([key, value]) => `export ${variable(key)}=${quoteWord(value)}`);
+  const lines = Object.entries(options.env ?? {}).map(([key, value]) => `export ${key}=${quoteWord(value)}`);
   if (options.cwd !== undefined) lines.push(`cd -- ${quoteWord(options.cwd)} || exit 126`);
   lines.push(`exec ${argv.map(quoteWord).join(" ")}`);
   return lines.join("\n");
 }
 
-function variable(name: string): string {
+/** Names stand in shell text as they are. */
+function mustBeName(name: string): void {
   if (!/^[A-Za-z_]\w*$/.test(name)) throw new RangeError(`"${name}" is not a variable's name`);
-  return name;
 }
 
 /** Lines or records in one answer. A hostile one may have as many as it has bytes, and parsers make a text of each. */
@@ -314,15 +318,17 @@ async function settle(probe: Probe<never, unknown>, batch: Batch, answer: Promis
 async function collect(
   channel: Channel,
   stdin: string | Uint8Array | undefined,
+  flooded: () => void,
   pid?: (seen: number) => void,
 ): Promise<{ status: number | undefined; stdout: Buffer; stderr: Buffer }> {
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   let size = 0;
   const keep = (into: Buffer[]) => (chunk: Buffer) => {
+    const before = size;
     size += chunk.length;
-    if (size > outputLimit) channel.destroy();
-    else into.push(chunk);
+    if (size <= outputLimit) into.push(chunk);
+    else if (before <= outputLimit) flooded();
   };
   channel.stdout.on("data", keep(out));
   channel.stderr.on("data", keep(err));
