@@ -1,6 +1,6 @@
 // Decides how `assay up` stands an environment up outside of any spec: as a run that ends at once and leaves it, under a lease without
 // an end. The same declaration twice is no work; another one is told, and replaced only when that is asked for.
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Config, readConfig } from "../config.ts";
 import { faultStep } from "../lifecycle/fault.ts";
@@ -101,10 +101,15 @@ async function stand(config: Config, name: string, { json }: UpOptions): Promise
     keep: () => leaseOf(config, run, events),
   }).finally(() => progress.close());
   const { cancelled, totals } = ended;
+  const said = redact(readFileSync(log, "utf8"));
+  writeFileSync(log, said);
   if (totals.error !== undefined) console.error(`assay: ${redact(totals.error.message)}`);
   if (totals.leaked.length > 0) return ExitCode.leak;
   if (cancelled !== undefined) {
-    console.error("cancelled; nothing is left");
+    if (totals.error === undefined) {
+      rmSync(report, { recursive: true, force: true });
+      console.error("cancelled; nothing is left");
+    }
     return cancelledCode(cancelled);
   }
   const up = ledger.run(run);
@@ -113,23 +118,21 @@ async function stand(config: Config, name: string, { json }: UpOptions): Promise
     return { ...up, lease: up.lease };
   }
   const trouble = events.find((event) => event.event === "trouble");
-  const words = trouble === undefined ? readFileSync(log, "utf8").trim().split("\n").slice(-10).join("\n") : "";
-  if (trouble === undefined)
-    console.error(`assay: it ended before the environment stood; its last words: ${redact(words)}`);
-  console.error(`nothing is left of it; evidence: ${join(report, "evidence")}`);
+  const words = said.trim().split("\n").slice(-10).join("\n");
+  if (trouble === undefined) console.error(`assay: it ended before the environment stood; its last words: ${words}`);
+  console.error(`${totals.error === undefined ? "nothing is left of it; " : ""}evidence: ${join(report, "evidence")}`);
   return trouble?.event === "trouble" ? trouble.exitCode : ExitCode.couldNotAsk;
 }
 
 function leaseOf(config: Config, run: string, events: readonly RunEvent[]): Lease | undefined {
-  const declaration = declarationOf(config, run);
   const stands = events.flatMap((event): KeptStand[] => {
     if (event.event !== "kept") return [];
     const { event: _, at: __, ...kept } = event;
     return [kept];
   });
-  return declaration === undefined || stands.length === 0
-    ? undefined
-    : { keptAt: Date.now(), digest: declaration.digest, stands };
+  // Written before anything is said to be kept: of a child that was killed before that it may be half a file.
+  const declaration = stands.length === 0 ? undefined : declarationOf(config, run);
+  return declaration === undefined ? undefined : { keptAt: Date.now(), digest: declaration.digest, stands };
 }
 
 /** How each node is reached, and how it ends. */

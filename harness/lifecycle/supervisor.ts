@@ -140,20 +140,21 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
     refusal ??= { error };
   }
   let totals = await takeDown(supervision, drivers, lease);
+  if (cancellation.signal() === undefined) await collecting;
   if (lease !== undefined && cancellation.signal() !== undefined) {
     // While what was to stay was told from the rest.
     lease = undefined;
     ledger.endLease(run);
     totals = await takeDown(supervision, drivers, lease);
   }
-  if (cancellation.signal() === undefined) await collecting;
   // Without a farewell it takes over when this process ends.
   if (totals.error === undefined && lease === undefined) reaper.dismiss();
   await opening?.then((all) => Promise.allSettled(all.map((driver) => driver.close()))).catch(() => {});
   cancellation.stop();
   if (refusal !== undefined) throw refusal.error;
   if (end === undefined) throw trouble;
-  const cancelled = cancellation.signal();
+  // What is kept by now was not cancelled any more.
+  const cancelled = lease === undefined ? cancellation.signal() : undefined;
   return {
     childStatus: end.status,
     ...(end.signal === undefined ? {} : { childSignal: end.signal }),
