@@ -1,7 +1,12 @@
 // Decides every sentence about the kernel and its parameters, both ways.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
+import { ImageNode } from "../drivers/still-node.ts";
 import { DeclarationError, ObservationError } from "../model/errors.ts";
+import { RootfsTree } from "../store/still-rootfs.ts";
 import { probeContract } from "./contract.ts";
 import { hasWord, isAtLeast, kernel, machineName, sysctl, sysctlPath } from "./kernel.ts";
 
@@ -90,6 +95,16 @@ test("this machine's kernel and parameters are seen; what cannot be read is no a
   expect(none).toBeUndefined();
   await expect(sysctl("net.ipv4").is(1).observe(node)).rejects.toThrow(ObservationError);
   await node.close();
+});
+
+test("an image at rest has no kernel: that it lacks a parameter is no answer", async () => {
+  const root = mkdtempSync(join(tmpdir(), "assay-kernel-"));
+  const carrier = hostNode();
+  const contents = { tree: new RootfsTree(root), image: undefined, facts: {}, close: async () => undefined };
+  const still = new ImageNode({ title: "still", name: "still", contents, carrier });
+  await expect(sysctl("net.ipv4.ip_forward").is(1).observe(still)).rejects.toMatchObject({ code: "probe-failed" });
+  await carrier.close();
+  rmSync(root, { recursive: true });
 });
 
 describe("the architecture", () => {

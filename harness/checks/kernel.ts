@@ -16,6 +16,9 @@ const taints = [
   ...["live patched", "distribution's flag", "randomised structures", "in-kernel test run"],
 ];
 
+/** Each kernel has it: where it is not, nothing can be said of other parameters. */
+const surelyThere = "/proc/sys/kernel/osrelease";
+
 /** Subject: anything. Answer: what `uname -m` says. */
 export const machineName: Probe<string, string> = {
   name: "uname -m",
@@ -32,7 +35,7 @@ export const machineName: Probe<string, string> = {
 export function kernel() {
   const ask = (path: string, command: string) =>
     about<Node, string>({ subject: "kernel", command, observe: (node) => readProc(node, path) });
-  const version = ask("/proc/sys/kernel/osrelease", "uname -r");
+  const version = ask(surelyThere, "uname -r");
   const commandLine = ask("/proc/cmdline", "cat /proc/cmdline");
   return {
     /** Text is the version's beginning, at the end of a number: `6.1` is met by `6.1.0-56-cloud-amd64`, not by `6.10`. */
@@ -78,7 +81,9 @@ export function sysctl(name: string) {
     subject: `sysctl ${name}`,
     command: `sysctl ${name}`,
     async observe(node) {
-      const seen = await node.observe(fileContents, path);
+      const [seen, known] = await Promise.all([path, surelyThere].map((each) => node.observe(fileContents, each)));
+      if (seen === undefined || known === undefined || "nothing" in known)
+        throw failedProbe(`cannot read ${path}`, `there is no ${surelyThere}`, "see whether /proc is mounted");
       if (!("nothing" in seen)) return oneLine(seen.bytes);
       if (seen.nothing === "irregular") throw failedProbe(`cannot read ${path}`, "it holds parameters, and is none");
       return undefined;
