@@ -138,6 +138,8 @@ export function readVerification(text: string): readonly ModifiedFile[] | undefi
     const what = flags.startsWith("missing")
       ? ["missing"]
       : marks.filter(([mark]) => flags.includes(mark)).map(([, word]) => word);
+    // A question mark is a test that could not be made: of a file that may not be read, nothing else is told.
+    if (what.length === 0 && flags.includes("?")) return undefined;
     if (what.length > 0) files.push({ path, what, configuration: kind === "c" });
   }
   return files;

@@ -131,6 +131,9 @@ S.5....T.  c /opt/studio/tool.conf
       { path: "/opt/studio/tool.conf", what: ["size", "contents"], configuration: true },
     ]);
     expect(readVerification("error: cannot open Packages database\n")).toBeUndefined();
+    // What rpm prints of a file that it may not read: nothing is known of its contents.
+    expect(readVerification("..?......  c /etc/shadow\n")).toBeUndefined();
+    expect(readVerification(".......T.  c /etc/hosts\n")).toEqual([]);
   });
 
   test("a package without sums is not called unmodified, one that is not installed is told apart", () => {
