@@ -41,7 +41,8 @@ function readAptLines(file: string, text: string): readonly Repository[] {
     const [, options = "", url, suite = "", components = ""] =
       /^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s*([^#]*)/.exec(line) ?? [];
     if (url === undefined) return [];
-    const signed = !/(^|\s)(trusted|allow-insecure)=yes(\s|$)/.test(options);
+    const given = [...options.matchAll(/(?:^|\s)(?:trusted|allow-insecure)=(\S+)/g)];
+    const signed = !given.some(([, word = ""]) => isAptYes(word));
     return [{ file, name: "", url, suite, components: components.split(/\s+/).filter(Boolean), enabled: true, signed }];
   });
 }
@@ -58,8 +59,8 @@ function readStanzas(file: string, text: string): readonly Repository[] {
     );
     const words = (name: string) => fields.get(name) ?? [];
     if (!words("types").includes("deb")) return [];
-    const enabled = words("enabled")[0] !== "no";
-    const signed = words("trusted")[0] !== "yes" && words("allow-insecure")[0] !== "yes";
+    const enabled = !/^(no|false|without|off|disable|0)$/i.test(words("enabled")[0] ?? "");
+    const signed = !isAptYes(words("trusted")[0] ?? "") && !isAptYes(words("allow-insecure")[0] ?? "");
     return words("uris").flatMap((url) =>
       words("suites").map((suite) => ({
         file,
@@ -110,6 +111,11 @@ function readSections(text: string): ReadonlyMap<string, ReadonlyMap<string, str
     } else if (/^\s+[^\s#;]/.test(line)) section?.set(key, `${section.get(key) ?? ""} ${line.trim()}`.trim());
   }
   return sections;
+}
+
+/** StringToBool of apt-pkg/contrib/strutl.cc. */
+function isAptYes(value: string): boolean {
+  return /^(yes|true|with|on|enable|1)$/i.test(value);
 }
 
 function isYes(value: string): boolean {

@@ -23,6 +23,18 @@ deb [arch=amd64 trusted=yes] http://mirror.studio.example/apt ./
     ]);
   });
 
+  test("apt's words for yes and no, of which it has several", () => {
+    const signed = (word: string) =>
+      read(["/etc/apt/sources.list", `deb [trusted=${word}] http://a.example/x ./\n`]).map((each) => each.signed);
+    for (const word of ["yes", "True", "on", "with", "enable", "1"]) expect.soft(signed(word)).toEqual([false]);
+    for (const word of ["no", "false", "0"]) expect.soft(signed(word)).toEqual([true]);
+    const stanza = (fields: string) =>
+      read(["/etc/apt/sources.list.d/a.sources", `Types: deb\nURIs: http://a.example/x\nSuites: ./\n${fields}\n`]);
+    expect(stanza("Enabled: false")).toMatchObject([{ enabled: false, signed: true }]);
+    expect(stanza("Enabled: yes\nTrusted: true")).toMatchObject([{ enabled: true, signed: false }]);
+    expect(stanza("Allow-Insecure: 1")).toMatchObject([{ enabled: true, signed: false }]);
+  });
+
   test("Debian 12 and Ubuntu 24.04, in stanzas", () => {
     const text = `# See http://snapshot.debian.org
 Types: deb deb-src
