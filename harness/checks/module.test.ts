@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { DeclarationError, ObservationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
-import { type ModuleFacts, module, moduleFacts, requireBuiltins } from "./module.ts";
+import { type ModuleFacts, module, moduleFacts, requireAvailability, requireBuiltins } from "./module.ts";
 
 const release = "6.1.0-56-cloud-amd64";
 const tree = `/lib/modules/${release}`;
@@ -78,6 +78,12 @@ test("judges", () => {
     seen: `not loaded, and there is no ${tree}`,
   });
   expect(() => requireBuiltins("a", { ...nowhere, builtIn: undefined })).toThrow(/modules\.builtin/);
+  // Loaded or there, it is available whether it is built in or not; else nobody knows.
+  expect(requireAvailability("a", { ...loaded, builtIn: undefined })).toMatchObject({ loaded: true });
+  expect(requireAvailability("a", nowhere)).toBe(nowhere);
+  expect(() => requireAvailability("a", { ...nowhere, hasModules: false, builtIn: undefined })).toThrow(
+    ObservationError,
+  );
   expect(requireBuiltins("a", builtIn)).toBe(builtIn);
 });
 

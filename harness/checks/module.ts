@@ -73,16 +73,25 @@ export function module(name: string) {
         command: `grep ${name} /lib/modules/$(uname -r)/modules.builtin`,
         observe: async (node) => requireBuiltins(name, await node.observe(moduleFacts, name)),
       })("is built in", (seen) => verdict(seen.builtIn === true, "built in", sayModule(seen))),
-    /** Loaded, built in, or there for the running kernel to be loaded: a tree of another kernel's modules does not count. */
+    /**
+     * Loaded, built in, or there for the running kernel to be loaded: a tree of another kernel's modules does not count. Rejects where
+     * it is neither loaded nor there, and the node has no list of what is built in.
+     */
     isAvailable: () =>
-      ask("is available", (seen) =>
-        verdict(
-          seen.loaded || seen.builtIn === true || seen.file !== undefined,
-          `available to ${seen.release}`,
-          sayModule(seen),
-        ),
-      ),
+      about<Node, ModuleFacts>({
+        subject: `module ${name}`,
+        command: `modinfo ${name}; grep ${name} /proc/modules`,
+        observe: async (node) => requireAvailability(name, await node.observe(moduleFacts, name)),
+      })("is available", (seen) => verdict(isAvailable(seen), `available to ${seen.release}`, sayModule(seen))),
   };
+}
+
+function isAvailable({ loaded, builtIn, file }: ModuleFacts): boolean {
+  return loaded || builtIn === true || file !== undefined;
+}
+
+export function requireAvailability(name: string, seen: ModuleFacts): ModuleFacts {
+  return isAvailable(seen) ? seen : requireBuiltins(name, seen);
 }
 
 export function requireBuiltins(name: string, seen: ModuleFacts): ModuleFacts {
