@@ -4,7 +4,7 @@ import { hostNode } from "../drivers/shell-node.ts";
 import { ObservationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
 import type { JournalLine } from "./journal-lines.ts";
-import { type ManagerFacts, managerFacts, systemd } from "./systemd.ts";
+import { type ManagerFacts, managerFacts, requireOwnLines, systemd } from "./systemd.ts";
 
 const output = (stdout: string, status = 0, stderr = "") => ({ stdout: Buffer.from(stdout), stderr, status });
 
@@ -71,4 +71,12 @@ test("ordering cycles are told as systemd told them", () => {
   expect(check.judge([line("Reached target basic.target")])).toMatchObject({ met: true });
   const cycle = "hen.service: Job egg.service/start deleted to break ordering cycle starting with hen.service/start";
   expect(check.judge([line("a"), line(cycle)])).toMatchObject({ met: false, seen: cycle });
+  // Cycles are told at the beginning of a boot: of a journal whose beginning was not read, nothing is known.
+  expect(requireOwnLines({ lines: [line("a")], whole: true })).toHaveLength(1);
+  expect(requireOwnLines({ lines: [line(cycle)], whole: false })).toHaveLength(1);
+  for (const seen of [
+    { lines: [], whole: true },
+    { lines: [line("a")], whole: false },
+  ])
+    expect(() => requireOwnLines(seen)).toThrow(ObservationError);
 });

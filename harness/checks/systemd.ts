@@ -3,7 +3,8 @@
 import type { Probe } from "../model/check.ts";
 import { type Duration, durationMs, sayMs } from "../model/duration.ts";
 import type { Node } from "../model/node.ts";
-import { type JournalLine, type JournalQuery, journalLines } from "./journal-lines.ts";
+import { requireDecided } from "./journal.ts";
+import { type JournalLine, type JournalLines, type JournalQuery, journalLines } from "./journal-lines.ts";
 import { about, verdict } from "./question.ts";
 import { readProperties } from "./systemctl.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
@@ -95,13 +96,9 @@ export function systemd() {
       about<Node, readonly JournalLine[]>({
         subject: "systemd",
         command: "journalctl -b -t systemd -g 'ordering cycle'",
-        async observe(node) {
-          const { lines } = await node.observe(journalLines, ownLines);
-          if (lines.length > 0) return lines;
-          throw failedProbe("cannot see ordering cycles", "this boot's journal has no line of systemd's own");
-        },
+        observe: async (node) => requireOwnLines(await node.observe(journalLines, ownLines)),
       })("has no ordering cycles", (seen) => {
-        const cycles = seen.filter(({ message }) => /ordering cycle/i.test(message));
+        const cycles = seen.filter(isCycle);
         return verdict(
           cycles.length === 0,
           "none",
@@ -128,6 +125,17 @@ export function systemd() {
       );
     },
   };
+}
+
+/** systemd's lines of this boot from its beginning, where cycles are told; else, and where there is none, an `ObservationError`. */
+export function requireOwnLines(seen: JournalLines): readonly JournalLine[] {
+  if (seen.lines.length === 0)
+    throw failedProbe("cannot see ordering cycles", "this boot's journal has no line of systemd's own");
+  return requireDecided(seen, (lines) => lines.some(isCycle)).lines;
+}
+
+function isCycle({ message }: JournalLine): boolean {
+  return /ordering cycle/i.test(message);
 }
 
 function sayFailed({ failed }: ManagerFacts): string {
