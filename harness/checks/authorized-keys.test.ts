@@ -58,6 +58,12 @@ test("one of them", () => {
   expect(check.judge(files(rsa))).toMatchObject({ met: false, seen: "missing: ssh-ed25519 …yEKXp7xH" });
 });
 
+test("a line made to be read in a million ways is read in one", () => {
+  const [line, quoted] = [`x${'"\\"\\"'.repeat(40)} foo bar`, `command="echo \\"a\\" b",no-pty ${ed}`];
+  expect(readAuthorizedKeys(line)).toMatchObject({ keys: [], unreadable: [line.slice(0, 60)] });
+  expect(readAuthorizedKeys(quoted).keys).toMatchObject([{ options: 'command="echo \\"a\\" b",no-pty' }]);
+});
+
 test("what is no public key is refused, a private one's beginning apart", () => {
   expect(() => authorizedKeys("ops").areExactly(["-----BEGIN OPENSSH PRIVATE KEY-----"])).toThrow(DeclarationError);
   expect(() => authorizedKeys("ops").include("ssh-ed25519")).toThrow(DeclarationError);

@@ -80,7 +80,7 @@ export function authorizedKeys(user: string, { files = defaultFiles }: { readonl
   };
 }
 
-/** A file of keys as sshd(8) describes it: options may hold spaces in double quotes. */
+/** A file of keys as sshd(8) describes it: options may hold spaces in double quotes, and quotes after a backslash. */
 export function readAuthorizedKeys(text: string): Omit<KeysFile, "path"> {
   const lines = text
     .split(/\r?\n/)
@@ -95,7 +95,7 @@ export function readAuthorizedKeys(text: string): Omit<KeysFile, "path"> {
 
 function readKey(line: string): AuthorizedKey | undefined {
   const match =
-    /^(?:((?:[^\s"]|"(?:\\"|[^"])*")+)[ \t]+)?((?:sk-)?(?:ssh|ecdsa)-[\w@.-]+)[ \t]+([A-Za-z0-9+/]{16,}={0,3})(?:[ \t]+(.*))?$/.exec(
+    /^(?:((?:[^\s"]|"(?:\\"|(?!\\")[^"])*")+)[ \t]+)?((?:sk-)?(?:ssh|ecdsa)-[\w@.-]+)[ \t]+([A-Za-z0-9+/]{16,}={0,3})(?:[ \t]+(.*))?$/.exec(
       line,
     );
   if (match === null) return undefined;
