@@ -1,6 +1,7 @@
 // Decides that this machine's transport keeps the contract. Needs a shell and nothing else, so it runs with the unit tests.
 import { describe, expect, test } from "vitest";
 import type { Probe } from "../model/check.ts";
+import { shell } from "../model/exec.ts";
 import { transportContract } from "./contract.ts";
 import { localTransport } from "./local.ts";
 
@@ -12,6 +13,23 @@ describe("local", () => {
     const transport = localTransport();
     expect((await transport.exec(["id", "-u"], { user: "4321:8765" })).stdout.trim()).toBe("4321");
     expect((await transport.exec(["id", "-G"], { user: "4321:8765", stdin: "" })).stdout.trim()).toBe("8765");
+    await transport.close();
+  });
+
+  test("a user without a group has the one of its passwd entry, whatever that is called", async ({ skip }) => {
+    if (process.getuid?.() !== 0) skip("only root may become another user");
+    const transport = localTransport();
+    // Debian's own: games is in a group of another number, nobody in one of another name.
+    for (const [user, ids] of [
+      ["nobody", "65534 65534"],
+      ["5", "5 60"],
+    ] as const)
+      for (const options of [{ user }, { user, stdin: "" }])
+        expect((await transport.exec(shell('echo "$(id -u) $(id -g)"'), options)).stdout.trim()).toBe(ids);
+    await expect(transport.exec(["true"], { user: "nosuch" })).rejects.toMatchObject({
+      code: "cannot-start",
+      seen: expect.stringContaining("nosuch"),
+    });
     await transport.close();
   });
 });

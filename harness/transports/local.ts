@@ -1,7 +1,8 @@
 // Decides how this machine itself is reached: processes of our own, each in its own process group.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
+import { promisify } from "node:util";
 import { messageOf, TransportError } from "../model/errors.ts";
 import { ShellTransport } from "./shell-transport.ts";
 import type { Channel, Opener, OpenOptions, Transport } from "./transport.ts";
@@ -16,7 +17,7 @@ export const localOpener: Opener = {
   node: "host",
   administrator: undefined,
   async open(argv, options) {
-    const [program, ...args] = asUser(withVariables(argv, options.env), options.user);
+    const [program, ...args] = await asUser(withVariables(argv, options.env), options.user);
     const child = spawn(program, args, {
       cwd: options.cwd,
       detached: true,
@@ -63,17 +64,30 @@ function killGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    // Gone, or another user's by now, as with sudo: whoever asked is told of its deadline all the same.
+    if (!["ESRCH", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
   }
 }
 
-function asUser(argv: readonly [string, ...string[]], user: string | undefined): readonly [string, ...string[]] {
+async function asUser(
+  argv: readonly [string, ...string[]],
+  user: string | undefined,
+): Promise<readonly [string, ...string[]]> {
   if (user === undefined) return argv;
   const [uid, gid] = user.split(":");
-  const group = gid === undefined ? ["--init-groups"] : [`--regid=${gid}`, "--clear-groups"];
-  // Without a group the user's own is taken, which needs a passwd entry.
-  const own = gid === undefined ? [`--regid=${uid}`] : [];
-  return ["setpriv", `--reuid=${uid}`, ...own, ...group, "--", ...argv];
+  const groups =
+    gid === undefined ? [`--regid=${await groupOf(user)}`, "--init-groups"] : [`--regid=${gid}`, "--clear-groups"];
+  return ["setpriv", `--reuid=${uid}`, ...groups, "--", ...argv];
+}
+
+/** The number of a user's own group: setpriv knows none but by its name or number. */
+async function groupOf(user: string): Promise<string> {
+  try {
+    return (await promisify(execFile)("id", ["-g", "--", user])).stdout.trim();
+  } catch (error) {
+    const seen = String((error as { stderr?: unknown }).stderr ?? "").trim() || messageOf(error);
+    throw new TransportError({ code: "cannot-start", phase: "exec", node: "host", seen, cause: error });
+  }
 }
 
 function withVariables(argv: readonly [string, ...string[]], env: OpenOptions["env"]): readonly [string, ...string[]] {
