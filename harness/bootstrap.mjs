@@ -73,8 +73,9 @@ function installLocked() {
   if (run.status === 75) {
     say("another process is installing Assay's packages: waiting for it");
     run = locked("--timeout", "900");
+    if (run.status === 75) say("it still is after a quarter of an hour; try again when it has ended");
   }
-  return run.status ?? couldNotAsk;
+  return run.status === 0 ? 0 : couldNotAsk;
 }
 
 /**

@@ -166,6 +166,12 @@ describe("installing", () => {
     expect(existsSync(join(project, "node_modules"))).toBe(false);
   });
 
+  test("what breaks off an install is 3 as well: 1 would blame an image", () => {
+    cli('console.log("ran");');
+    const env = npm(`${finished} symlinkSync("nowhere", "node_modules/.bin/assay");`);
+    expect(run(["start"], env)).toMatchObject({ status: 3, stdout: "", stderr: expect.stringContaining("EEXIST") });
+  });
+
   test("an npm that brings no Node 24 stops it", () => {
     cli("");
     const env = npm(`${finished.replace(/symlinkSync\(.*\n/, "")}
