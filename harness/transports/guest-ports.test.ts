@@ -76,6 +76,20 @@ test("a guest that never greets", async () => {
   ports.close();
 });
 
+test("a greeting is waited for until the signal, and who waits without one goes on", async () => {
+  const ports = new GuestPorts({ node: "env/node", ...(await guest({ silent: true })) });
+  const patient = ports.greeted();
+  await expect(ports.greeted(AbortSignal.timeout(50))).rejects.toMatchObject({
+    name: "TransportError",
+    code: "no-greeting",
+    seen: "the guest's shell has not greeted since the guest started",
+  });
+  await expect(ports.greeted(AbortSignal.abort())).rejects.toMatchObject({ code: "no-greeting" });
+  const closed = expect(patient).rejects.toMatchObject({ code: "closed" });
+  ports.close();
+  await closed;
+});
+
 test("a command's own deadline says the same", async () => {
   const ports = new GuestPorts({ node: "env/node", ...(await guest({})) });
   const transport = new ShellTransport(ports);

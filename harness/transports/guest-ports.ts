@@ -76,14 +76,23 @@ export class GuestPorts implements Opener {
   }
 
   /**
-   * The greeting of the guest that runs now; waits for as long as it does not come. Rejects with a `TransportError`:
-   * `machine-gone` when nothing listens on the sockets, `closed` after `close`.
+   * The greeting of the guest that runs now; waits for as long as it does not come, and no longer than `signal`. Rejects with a
+   * `TransportError`: `no-greeting` then, `machine-gone` when nothing listens on the sockets, `closed` after `close`.
    */
-  greeted(): Promise<Greeting> {
+  greeted(signal?: AbortSignal): Promise<Greeting> {
     if (this.#closed) return Promise.reject(this.#error("closed", "the node has been torn down"));
     if (this.#greeting !== undefined) return Promise.resolve(this.#greeting);
     if (this.#socket === undefined) this.#connect();
-    return new Promise((resolve, reject) => this.#greeted.push({ resolve, reject }));
+    return new Promise((resolve, reject) => {
+      const waiting = { resolve, reject };
+      this.#greeted.push(waiting);
+      const late = () => {
+        this.#greeted = this.#greeted.filter((each) => each !== waiting);
+        reject(this.#error("no-greeting", this.obstacle(), "the guest's console may say what keeps it"));
+      };
+      signal?.addEventListener("abort", late, { once: true });
+      if (signal?.aborted === true) late();
+    });
   }
 
   async open(argv: readonly [string, ...string[]], options: OpenOptions): Promise<Channel> {
