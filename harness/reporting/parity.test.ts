@@ -74,6 +74,28 @@ describe("parity", () => {
     expect(isParity({ ...table, idle: [] })).toBe(true);
   });
 
+  test("a pattern for several checks is one for each of them, whatever its flags", () => {
+    const asked = (seen: string): [string, string][] => [
+      ["gid of a", seen],
+      ["gid of b", seen],
+    ];
+    const table = parityTable(parity([{ check: /gid/g, why: "on purpose" }]), report(asked("1"), asked("2")));
+    expect(table.lines.map(({ verdict }) => verdict)).toEqual(["intended", "intended"]);
+  });
+
+  test("two tests of one name are two", () => {
+    const asked = (name: string, seen: readonly string[]) => {
+      const file = `specs/${name}-bash.spec.ts`;
+      return seen.flatMap((each) =>
+        ranTest(file, "is there", "passed", {
+          checks: [{ ...check(file, "is there"), title: "uid", seen: each } as never],
+        }),
+      );
+    };
+    const events = [runStarted(), ...asked("left", ["1", "3"]), ...asked("right", ["2", "3"]), runEnded()];
+    expect(parityTable(parity(), reportOf(events)).lines.map(({ verdict }) => verdict)).toEqual(["different", "same"]);
+  });
+
   test("nothing that was compared is no parity", () => {
     expect(isParity(parityTable(parity(), reportOf([runStarted(), runEnded()])))).toBe(false);
   });

@@ -42,7 +42,8 @@ export function parityTable(parity: Parity, report: Report): ParityTable {
     if (one !== undefined && other !== undefined && one.outcome === other.outcome)
       if (one.check !== other.check || one.seen === other.seen) return { ...line, verdict: "same" };
     const meant = parity.intended.find(({ check: wanted }) =>
-      typeof wanted === "string" ? check.includes(wanted) : wanted.test(check),
+      // `search` begins anew each time, `test` goes on where a pattern with the flag g was last met.
+      typeof wanted === "string" ? check.includes(wanted) : check.search(wanted) !== -1,
     );
     if (meant === undefined) return { ...line, verdict: "different" };
     used.add(meant);
@@ -81,18 +82,21 @@ export function parityLines(table: ParityTable): readonly string[] {
   ];
 }
 
-/** By test and the check's place in it. */
+/** By test and the check's place in it; of several tests of one name, by their order. */
 function sideOf(report: Report, environment: string, behaviours: readonly string[]): ReadonlyMap<string, Side> {
   const found = new Map<string, Side>();
+  const several = new Map<string, number>();
   for (const behaviour of behaviours) {
     for (const { file, name, checks, outcome, reason, errors } of report.tests) {
       if (!`/${file}`.endsWith(`/${environment}-${behaviour}.spec.ts`)) continue;
       const test = `${behaviour} > ${name}`;
+      const nth = several.get(test) ?? 0;
+      several.set(test, nth + 1);
       for (const [place, { title, seen, reason: why, ...check }] of checks.entries())
-        found.set(`${test}\0${place}`, { test, check: title, outcome: check.outcome, seen: seen ?? why ?? "" });
+        found.set(`${test}\0${nth}\0${place}`, { test, check: title, outcome: check.outcome, seen: seen ?? why ?? "" });
       // A test may fail without a check, or be skipped before its first.
       const said = errors.map(({ message }) => message).join("; ") || (reason ?? "");
-      if (checks.length === 0) found.set(`${test}\0`, { test, check: "the test itself", outcome, seen: said });
+      if (checks.length === 0) found.set(`${test}\0${nth}\0`, { test, check: "the test itself", outcome, seen: said });
     }
   }
   return found;
