@@ -127,7 +127,7 @@ ${
 }</section>`;
 }
 
-function teardownSection({ teardown, resources, startedAt }: Report): Markup {
+function teardownSection({ run, teardown, resources, startedAt }: Report): Markup {
   const from = Date.parse(startedAt);
   const at = (time: string | undefined) => (time === undefined ? "" : sayMs(Math.max(0, Date.parse(time) - from)));
   return markup`<section id="teardown"><h2>Teardown</h2>
@@ -137,6 +137,15 @@ function teardownSection({ teardown, resources, startedAt }: Report): Markup {
       : "No inventory was taken: the run never said its end."
   }</p>
 ${teardown.leaked.length > 0 && markup`<div class="account tone-failed"><b>Still there</b><ul class="plain">${teardown.leaked.map((each) => markup`<li><code>${oneLine(each)}</code></li>`)}</ul></div>`}
+${
+  teardown.kept !== undefined &&
+  markup`<div class="card"><b>Left standing</b> until ${teardown.kept.until ?? "it is taken down"}; <code>assay down ${oneLine(run)}</code> ends it now.<ul class="plain">${teardown.kept.stands.flatMap(
+    ({ environment, nodes }) =>
+      nodes.map(
+        ({ node, name }) => markup`<li>${oneLine(`${environment}/${node}`)} <code>${oneLine(name)}</code></li>`,
+      ),
+  )}</ul></div>`
+}
 ${
   resources.length > 0 &&
   markup`<details class="card"><summary>${said(resources.length, "resource")}, each with its end</summary><div class="scroll"><table><thead><tr><th>kind</th><th>name</th><th>environment</th><th>last said to be</th><th class="n">created at</th><th class="n">gone at</th></tr></thead><tbody>${resources.map(

@@ -7,7 +7,7 @@ type Trouble = Report["troubles"][number];
 
 /**
  * `junit.xml` of a report. Troubles outside any test are test cases of their own, so that a reader of JUnit alone does
- * not take the run for a good one; so is a leak.
+ * not take the run for a good one; so is a leak, and the verdict of a run that is not good although no test is wrong.
  */
 export function junitOf(report: Report): string {
   const files = [...new Set([...report.tests, ...report.troubles].map(({ file }) => file ?? outside))];
@@ -20,7 +20,9 @@ export function junitOf(report: Report): string {
     ),
   );
   const { leaked } = report.teardown;
-  const all = sum([...suites, ...(leaked.length === 0 ? [] : [leakSuite(report)])]);
+  const seen = [...suites, ...(leaked.length === 0 ? [] : [leakSuite(report)])];
+  const good = report.exitCode === 0 || seen.some(({ failures, errors }) => failures + errors > 0);
+  const all = sum([...seen, ...(good ? [] : [verdictSuite(report)])]);
   const xml = markup`<testsuites name="assay" tests="${all.tests}" failures="${all.failures}" errors="${all.errors}" skipped="${all.skipped}" time="${seconds(report.ms)}">
 ${all.xml}</testsuites>
 `;
@@ -68,6 +70,16 @@ function leakSuite(report: Report): Suite {
   </testcase>
 `;
   return suite(report, "teardown", { tests: 1, failures: 0, errors: 1, skipped: 0, ms: 0, cases: [body] });
+}
+
+/** Cancelled, nothing ran, or nobody said its end: no test tells of it. */
+function verdictSuite(report: Report): Suite {
+  const { verdict, reason } = report;
+  const body = markup`  <testcase classname="run" name="the run came to a verdict on its tests" time="0">
+    <error type="${verdict}" message="${oneLine(reason)}">${reason}</error>
+  </testcase>
+`;
+  return suite(report, "run", { tests: 1, failures: 0, errors: 1, skipped: 0, ms: 0, cases: [body] });
 }
 
 function suite(

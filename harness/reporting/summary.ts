@@ -44,8 +44,18 @@ export function summaryOf(report: Report): string {
     "",
     `${teardown.created} created, ${teardown.destroyed} destroyed, ${teardown.leaked.length} leaked${teardown.inventoried ? "" : " (no inventory was taken)"}.`,
     ...(teardown.leaked.length === 0 ? [] : ["", ...cut(teardown.leaked.map((each) => `- ${codeSpan(each)}`))]),
+    ...keptOf(report),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function keptOf({ run, teardown: { kept } }: Report): string[] {
+  if (kept === undefined) return [];
+  const until = kept.until ?? "it is taken down";
+  const nodes = kept.stands.flatMap(({ environment, nodes }) =>
+    nodes.map(({ node, name }) => `- ${codeSpan(`${environment}/${node}`)}: ${codeSpan(name)}`),
+  );
+  return ["", `Left standing until ${until}; ${codeSpan(`assay down ${run}`)} ends it now.`, "", ...cut(nodes)];
 }
 
 function symbol({ verdict }: Report): string {

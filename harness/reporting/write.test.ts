@@ -46,7 +46,19 @@ function saying(text: string): RunEvent[] {
     ...ranTest(text, `${text}3`, "skipped", { ended: { reason: text } }),
     { event: "evidence", at: began, environment: text, scope: text, node: text, title: text, path: text },
     { event: "trouble", at: began, file: text, outcome: "errored", exitCode: 3, error },
-    runEnded({ leaked: [text] }),
+    runEnded({
+      leaked: [text],
+      kept: {
+        stands: [
+          {
+            environment: text,
+            scope: text,
+            nodes: [{ node: text, kind: "container", name: text, reach: [text] }],
+            resources: [text],
+          },
+        ],
+      },
+    }),
   ];
 }
 
@@ -137,6 +149,37 @@ describe("junit", () => {
       ]),
     );
     expect(xml).toContain('tests="3" failures="0" errors="2"');
+  });
+});
+
+describe("who reads one format alone", () => {
+  test.each([
+    ["whose end nobody said", [runStarted(), ...ranTest("a", "a", "passed")]],
+    ["in which all is skipped", [runStarted(), ...ranTest("a", "a", "skipped", { checks: [] }), runEnded()]],
+    ["that was cancelled", [runStarted(), ...ranTest("a", "a", "passed"), runEnded({}, { cancelled: "SIGINT" })]],
+  ])("of JUnit does not take a run for a good one %s", (_, events) => {
+    const report = reportOf(events);
+    const xml = junitOf(report);
+    expect(report.exitCode).not.toBe(0);
+    expect(xml).toContain('tests="2" failures="0" errors="1"');
+    expect(xml.match(/<testcase /g)).toHaveLength(2);
+    expect(xml).toContain(`<error type="${report.verdict}" message="${report.reason.replaceAll('"', "&quot;")}"`);
+  });
+
+  test("finds what was left standing", () => {
+    const nodes = [{ node: "soe", kind: "container" as const, name: "assay-k3f9x2-1-soe" }];
+    const stands = [{ environment: "docker-soe", scope: "1", nodes, resources: ["container assay-k3f9x2-1-soe"] }];
+    const report = reportOf([
+      runStarted(),
+      ...ranTest("a", "a", "passed"),
+      runEnded({ destroyed: 4, kept: { until: began + 3_600_000, stands } }),
+    ]);
+    for (const text of [summaryOf(report), htmlOf(report)]) {
+      expect(text).toContain("2026-11-03T10:30:00.000Z");
+      expect(text).toContain("assay down k3f9x2");
+      expect(text).toContain("docker-soe/soe");
+      expect(text).toContain("assay-k3f9x2-1-soe");
+    }
   });
 });
 
