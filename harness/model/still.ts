@@ -46,7 +46,7 @@ const chosen = place.extend({
 
 /**
  * An image in a file, as `docker save` and `podman save` write it, or an OCI layout in a tar. Layers may be gzip or zstd; the file itself
- * is no compressed one.
+ * is no compressed one. One of another platform than `platform` names is refused.
  * No engine is asked. @example fromDockerArchive("soe.tar", { in: import.meta.dirname, image: "soe:0.1.0" })
  */
 export function fromDockerArchive(path: string, options: z.input<typeof chosen> = {}): FromFiles {
@@ -119,8 +119,8 @@ export interface StillDeclaration {
 
 /**
  * Declares an image that is judged at rest: nothing is started, nothing is written, and but for `name:tag` no engine is asked. Checks
- * of files, contents, users, groups, Debian packages and the image's metadata are answered; every other is errored, as it needs a
- * running container. Whiteouts of layers are applied. An image of an engine is read by its export, in which the engine has added
+ * of files, contents, users, groups, packages of dpkg and apk, repositories, cron, licences and the image's metadata are answered; every
+ * other is errored, as it needs a running container. Whiteouts of layers are applied. An image of an engine is read by its export, in which the engine has added
  * `/.dockerenv`, `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`.
  *
  * Programs of the image have no part in the answers: where an image's own `stat` lies, this tells.
