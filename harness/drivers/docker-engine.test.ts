@@ -1,7 +1,7 @@
 // Decides how an engine's refusals read. The texts are those of docker 20.10 and newer, as they came.
 import { describe, expect, test } from "vitest";
 import { ProvisionError } from "../model/errors.ts";
-import { engineError, isGone, statusOf, wordsOf } from "./docker-engine.ts";
+import { engineError, findEngine, isGone, statusOf, wordsOf } from "./docker-engine.ts";
 
 /** An error as the engine's client gives it: its own words around the engine's. */
 const refused = (statusCode: number, message: string) =>
@@ -78,4 +78,19 @@ test("gone is what the engine calls 404, and nothing else", () => {
   expect(isGone(refused(409, "removal in progress"))).toBe(false);
   expect(isGone(new Error("No such container"))).toBe(false);
   expect(statusOf(undefined)).toBeUndefined();
+});
+
+describe("an engine that is named", () => {
+  test.each([
+    ["unix:///run/own.sock", { socketPath: "/run/own.sock" }],
+    ["/run/own.sock", { socketPath: "/run/own.sock" }],
+    ["tcp://far:2377", { host: "far", port: 2377 }],
+    ["tcp://far", { host: "far", port: 2375 }],
+    ["tcp://[::1]:2377/", { host: "::1", port: 2377 }],
+    ["https://far", { host: "far", port: 2376, protocol: "https" }],
+  ])("%s", async (address, modem) => expect((await findEngine(address)).modem).toMatchObject(modem));
+
+  test.each(["far:2375", "unix://", "tcp://", "tcp://far:2375/path"])("%s is none, and no other is taken", (address) =>
+    expect(findEngine(address)).rejects.toMatchObject({ name: "DeclarationError", code: "unknown-address" }),
+  );
 });

@@ -1,7 +1,7 @@
 // Decides which docker engine is spoken to, whether it will do, and how its errors read.
 import { existsSync } from "node:fs";
 import type Docker from "dockerode";
-import { HarnessError, messageOf, type Phase, ProvisionError } from "../model/errors.ts";
+import { DeclarationError, HarnessError, messageOf, type Phase, ProvisionError } from "../model/errors.ts";
 import { dockerClient } from "./docker-client.ts";
 import { dialectOf } from "./docker-dialect.ts";
 
@@ -11,18 +11,25 @@ const usualSocket = "/var/run/docker.sock";
 
 /**
  * The engine that `DOCKER_HOST` names, else the usual socket, else what testcontainers finds (contexts, rootless
- * engines, Docker Desktop). Rejects with `engine-down` when there is none. No request is sent yet.
+ * engines, Docker Desktop). Rejects with `engine-down` when there is none, `unknown-address` for what names none. No request is sent yet.
  */
 export async function findEngine(dockerHost: string | undefined): Promise<Docker> {
-  if (dockerHost?.startsWith("unix://")) return dockerClient({ socketPath: dockerHost.slice("unix://".length) });
-  const address = /^(tcp|https?):\/\/([^/:]+):(\d+)$/.exec(dockerHost ?? "");
+  const [, socketPath] = /^(?:unix:\/\/)?(\/.+)$/.exec(dockerHost ?? "") ?? [];
+  if (socketPath !== undefined) return dockerClient({ socketPath });
+  const address = /^(tcp|https?):\/\/(\[[^\]]+\]|[^/:]+)(?::(\d+))?\/?$/.exec(dockerHost ?? "");
   if (address !== null) {
-    const [, protocol, host = "", port] = address;
+    const [, protocol, host = "", port = protocol === "https" ? "2376" : "2375"] = address;
     // Whether it speaks TLS, and with which keys, docker-modem reads from the TLS variables.
     const spoken = protocol === "tcp" ? {} : { protocol: protocol as "http" | "https" };
-    return dockerClient({ host, port: Number(port), ...spoken });
+    return dockerClient({ host: host.replace(/^\[|\]$/g, ""), port: Number(port), ...spoken });
   }
-  if (dockerHost !== undefined) return dockerClient(); // ssh, say: docker-modem reads DOCKER_HOST itself
+  // The client left to itself would take the engine of DOCKER_HOST, which may be another one.
+  if (dockerHost !== undefined)
+    throw new DeclarationError({
+      code: "unknown-address",
+      seen: `${dockerHost} is no address of an engine`,
+      hint: "write unix:///run/docker.sock, tcp://host:2375 or ssh://user@host",
+    });
   if (existsSync(usualSocket)) return dockerClient({ socketPath: usualSocket });
   const { getContainerRuntimeClient } = await import("testcontainers");
   try {
