@@ -11,7 +11,7 @@ import {
   releaseOf,
   whereIs,
 } from "./boot-config.ts";
-import { type FileStat, fileStat } from "./file-stat.ts";
+import { type FileStat, lookThrough } from "./file-stat.ts";
 import { endFrame, readFrames } from "./frames.ts";
 import { hasWord, isAtLeast } from "./kernel.ts";
 import { about, verdict } from "./question.ts";
@@ -121,23 +121,13 @@ async function locate(node: Node): Promise<BootFiles> {
   const found = await Promise.all(
     [config.entry.kernel, ...config.entry.initrds].map(async (named) => {
       for (const path of whereIs(named, config)) {
-        const { path: real, stat } = await follow(node, path);
+        const { path: real, stat } = await lookThrough(node, path);
         if (stat !== undefined) return { named, path: real, stat };
       }
       return { named, path: undefined, stat: undefined };
     }),
   );
   return { ...facts, found };
-}
-
-async function follow(
-  node: Node,
-  path: string,
-  links = 0,
-): Promise<{ readonly path: string; readonly stat: FileStat | undefined }> {
-  const stat = await node.observe(fileStat, path);
-  if (stat?.target === undefined || links === 8) return { path, stat };
-  return follow(node, new URL(stat.target, `file://${path}`).pathname, links + 1);
 }
 
 /** What is said of the kernel that would be booted, given what is installed. */

@@ -51,8 +51,9 @@ export async function readElf(head: Buffer, read: ReadPart): Promise<ElfFacts | 
   const table = at.word(head, wide ? 32 : 28);
   const size = at.half(head, wide ? 54 : 42);
   const count = at.half(head, wide ? 56 : 44);
-  const least = wide ? 56 : 32;
-  if (count > limits.headers || (count > 0 && size < least)) return { flaw: "its program headers cannot be read" };
+  // The kernel refuses any other size, too.
+  if (count > limits.headers || (count > 0 && size !== (wide ? 56 : 32)))
+    return { flaw: "its program headers cannot be read" };
   const part = async (from: number, length: number) =>
     from + length <= head.length ? head.subarray(from, from + length) : read(from, length);
   const headers = await part(table, size * count);

@@ -47,6 +47,42 @@ afterAll(async () => {
   await node.close();
 });
 
+/** A library of two segments, all of it and its dynamic section, which names what it needs and where to look for it. */
+function elfWith({ needed = "", runPath = "" }: { readonly needed?: string; readonly runPath?: string }): Buffer {
+  const strings = Buffer.from(`\0${needed}\0${runPath}\0`);
+  const bytes = Buffer.concat([Buffer.alloc(256), strings]);
+  Buffer.from("7f454c46020101", "hex").copy(bytes);
+  for (const [offset, value] of [
+    [16, 3],
+    [18, process.arch === "arm64" ? 183 : 62],
+    [54, 56],
+    [56, 2],
+  ] as const)
+    bytes.writeUInt16LE(value, offset);
+  const word = (offset: number, value: number) => bytes.writeBigUInt64LE(BigInt(value), offset);
+  word(32, 64);
+  const tags = [
+    ...(needed === "" ? [] : [[1, 1]]),
+    ...(runPath === "" ? [] : [[29, needed.length + 2]]),
+    [5, 256],
+    [10, strings.length],
+  ];
+  for (const [index, [type = 0, offset = 0, size = 0]] of [
+    [1, 0, bytes.length],
+    [2, 176, tags.length * 16],
+  ].entries()) {
+    const from = 64 + index * 56;
+    bytes.writeUInt32LE(type, from);
+    for (const place of [8, 16]) word(from + place, offset);
+    word(from + 32, size);
+  }
+  for (const [index, [name = 0, value = 0]] of tags.entries()) {
+    word(176 + index * 16, name);
+    word(184 + index * 16, value);
+  }
+  return bytes;
+}
+
 const isMet = async (check: Check) => {
   const judgement = check.judge(await check.observe(node));
   return "met" in judgement && judgement.met;
@@ -111,6 +147,23 @@ test("facts are those that readelf says, of many programs", async (context) => {
 test("what is missing is named, with who asks for it", async () => {
   const check = elf(at("lacking")).hasAllLibraries();
   expect(check.judge(await check.observe(node))).toMatchObject({ seen: `libnone!.so.6 of ${at("lacking")}` });
+});
+
+test("libraries beside a program are looked for from where it lies, not from a link to it", async () => {
+  for (const name of ["own", "own/bin", "own/lib", "links"]) mkdirSync(at(name));
+  writeFileSync(at("own/bin/program"), elfWith({ needed: "libown.so.1", runPath: "$ORIGIN/../lib" }));
+  writeFileSync(at("own/lib/libown.so.1"), elfWith({}));
+  symlinkSync("../own/bin/program", at("links/program"));
+  for (const name of ["own/bin/program", "links/program"])
+    expect.soft(await isMet(elf(at(name)).hasAllLibraries())).toBe(true);
+});
+
+test("program headers of another size than theirs are not asked for", async () => {
+  const head = Buffer.from(elfWith({}));
+  head.writeUInt16LE(0xffff, 54);
+  head.writeUInt16LE(4096, 56);
+  const read = () => Promise.reject(new Error("it was asked for 256 MiB"));
+  expect(await readElf(head, read)).toMatchObject({ flaw: expect.stringContaining("program headers") });
 });
 
 test("any bytes after the magic are judged, and soon", async () => {

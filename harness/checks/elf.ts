@@ -7,6 +7,7 @@ import type { Judgement } from "../model/outcome.ts";
 import { type ElfFacts, headLength, readElf } from "./elf-read.ts";
 import { fileContents } from "./file-bytes.ts";
 import { fileSlice } from "./file-slice.ts";
+import { lookThrough } from "./file-stat.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import { directoriesIn, loaderDirectoriesFromTree } from "./tree-parts.ts";
 import { denied, failedProbe, unreadable } from "./unanswered.ts";
@@ -93,6 +94,13 @@ async function elfOf(node: Node, path: string): Promise<ElfSeen> {
 const mostLibraries = 500;
 const usual = ["/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib"];
 
+/** Who asks for libraries, and the directory that is `$ORIGIN` to it. */
+interface Wanting {
+  readonly path: string;
+  readonly origin: string;
+  readonly facts: ElfFacts;
+}
+
 /** `libx.so.1 of /usr/bin/a`, one each, in the order in which they are come by. */
 async function missingLibraries(node: Node, program: string): Promise<readonly string[] | { readonly flaw: string }> {
   const first = await elfOf(node, program);
@@ -102,16 +110,20 @@ async function missingLibraries(node: Node, program: string): Promise<readonly s
   if (first.interpreter !== undefined && "flaw" in (await elfOf(node, first.interpreter)))
     missing.push(`interpreter ${first.interpreter}`);
   const known = new Set<string>();
-  let round: readonly { readonly path: string; readonly facts: ElfFacts }[] = [{ path: program, facts: first }];
+  // The kernel tells the loader where the program itself lies, whichever link to it was called.
+  const { path: real } = await lookThrough(node, program);
+  let round: readonly Wanting[] = [{ path: program, origin: posix.dirname(real), facts: first }];
   while (round.length > 0) {
-    const wanted = round.flatMap(({ path, facts }) =>
-      facts.needed.filter((name) => !known.has(name) && known.add(name)).map((name) => ({ name, by: path, facts })),
+    const wanted = round.flatMap(({ path, origin, facts }) =>
+      facts.needed
+        .filter((name) => !known.has(name) && known.add(name))
+        .map((name) => ({ name, by: path, origin, facts })),
     );
     if (known.size > mostLibraries)
       throw failedProbe(`cannot follow the libraries of ${program}`, `there are more than ${mostLibraries}`);
     const found = await Promise.all(
-      wanted.map(async ({ name, by, facts }) => {
-        const own = facts.runPath.map((each) => each.replace(/\$(ORIGIN|\{ORIGIN\})/g, posix.dirname(by)));
+      wanted.map(async ({ name, by, origin, facts }) => {
+        const own = facts.runPath.map((each) => each.replace(/\$(ORIGIN|\{ORIGIN\})/g, origin));
         const places = name.startsWith("/")
           ? [name]
           : [...own, ...directories].map((directory) => posix.join(directory, name));
@@ -120,7 +132,7 @@ async function missingLibraries(node: Node, program: string): Promise<readonly s
           (each) => !("flaw" in each.facts) && each.facts.machine === first.machine && each.facts.bits === first.bits,
         );
         if (fit === undefined) missing.push(`${name} of ${by}`);
-        return fit as { readonly path: string; readonly facts: ElfFacts } | undefined;
+        return fit && { path: fit.path, origin: posix.dirname(fit.path), facts: fit.facts as ElfFacts };
       }),
     );
     round = found.filter((each) => each !== undefined);

@@ -1,12 +1,12 @@
 // Decides that any file name survives stat, and that absence and denial are told apart.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { ObservationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
-import { fileStat } from "./file-stat.ts";
+import { fileStat, lookThrough } from "./file-stat.ts";
 
 // Recorded in a Debian 12 container (coreutils 9.1).
 const recorded = {
@@ -97,6 +97,17 @@ describe("on this machine", () => {
     for (const [index, name] of names.entries()) writeFileSync(join(directory, name), "x".repeat(index));
     const seen = await Promise.all(names.map((name) => node.observe(fileStat, join(directory, name))));
     expect(seen.map((each) => each?.size)).toEqual(names.map((_, index) => index));
+  });
+
+  test("a link leads to what it names, whatever that is called; one that leads to itself ends", async () => {
+    writeFileSync(join(directory, "image#1 100%41"), "four");
+    symlinkSync("image#1 100%41", join(directory, "middle?"));
+    symlinkSync(join(directory, "middle?"), join(directory, "link"));
+    symlinkSync("circle", join(directory, "circle"));
+    const look = (name: string) => lookThrough(node, join(directory, name));
+    expect(await look("link")).toMatchObject({ path: join(directory, "image#1 100%41"), stat: { size: 4 } });
+    expect(await look("circle")).toMatchObject({ stat: { type: "symbolic link" } });
+    expect(await look("nothing")).toEqual({ path: join(directory, "nothing"), stat: undefined });
   });
 
   test("more files than one command line holds, every second of them missing, are told apart", async () => {

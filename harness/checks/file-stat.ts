@@ -1,7 +1,9 @@
 // Decides how files are seen: any number of them with one `stat`, a symbolic link as the link itself.
 // Tells "does not exist" from "may not be seen" by the order of stat's complaints. GNU stat; busybox's is asked file by file.
+import { posix } from "node:path";
 import { type Probe, type ProbeOutput, quoteWord } from "../model/check.ts";
 import type { ObservationError } from "../model/errors.ts";
+import type { Node } from "../model/node.ts";
 import { endFrame, readFrames } from "./frames.ts";
 import { statsFromTree } from "./tree-stat.ts";
 import { missingTool, pathFailure, requireTool, unreadable } from "./unanswered.ts";
@@ -109,6 +111,20 @@ function readBusybox(
       target: type === "symbolic link" ? target : undefined,
     };
   });
+}
+
+/**
+ * What a path leads to, through at most eight links at its end: where it lies, and what is there. Links on the way are the system's to
+ * follow.
+ */
+export async function lookThrough(
+  node: Node,
+  path: string,
+  links = 0,
+): Promise<{ readonly path: string; readonly stat: FileStat | undefined }> {
+  const stat = await node.observe(fileStat, path);
+  if (stat?.target === undefined || links === 8) return { path, stat };
+  return lookThrough(node, posix.resolve(posix.dirname(path), stat.target), links + 1);
 }
 
 /** `stat` for all paths, in as few processes as the kernel's limit on arguments allows: up to some thousand paths, one. */
