@@ -16,7 +16,8 @@ export async function packagesFromTree(
   names: readonly string[],
 ): Promise<readonly (PackageFacts | undefined | Error)[]> {
   const [texts, ofApk] = await Promise.all([dpkgTexts(tree), apkPackages(tree)]);
-  const ofDpkg = texts.length === 0 ? undefined : packagesIn(texts);
+  const read = packagesIn(texts);
+  const ofDpkg = read.size === 0 ? undefined : read;
   return names.map((subject) => {
     const { by, name } = readSubject(subject);
     const found = by === "dpkg" ? ofDpkg : by === "apk" ? ofApk : by === "any" ? (ofDpkg ?? ofApk) : undefined;

@@ -63,6 +63,12 @@ test("packages of apk; of a tree without any database nothing is said", async ()
     [fedora, "musl"],
   ] as const)
     expect.soft((await packageFacts.fromTree?.(tree, [subject]))?.[0]).toMatchObject({ code: "probe-failed" });
+  // A database of dpkg without a package in it knows of none that it does not have them.
+  const hollow = treeOf("hollow", { "/var/lib/dpkg/status": "\n" });
+  expect((await packageFacts.fromTree?.(hollow, ["musl"]))?.[0]).toMatchObject({ code: "probe-failed" });
+  expect((await modifiedFiles.fromTree?.(hollow, ["musl"]))?.[0]).toMatchObject({ code: "probe-failed" });
+  const both = treeOf("both", { "/var/lib/dpkg/status": "\n", "/lib/apk/db/installed": "P:musl\nV:1\nA:x86_64\n\n" });
+  expect((await packageFacts.fromTree?.(both, ["musl"]))?.[0]).toMatchObject({ manager: "apk" });
 });
 
 test("repositories", async () => {
@@ -182,6 +188,12 @@ Version: 1
       { path: "/usr/bin/other", what: ["contents"], configuration: false },
       { path: "/etc/gone", what: ["missing"], configuration: true },
     ]);
+    const sha256 = `Q2${createHash("sha256").update("program").digest("base64")}`;
+    const newer = treeOf("apk3", {
+      "/lib/apk/db/installed": `P:tool\nV:1-r0\nF:usr/bin\nR:tool\nZ:${sha256}\n\n`,
+      "/usr/bin/tool*": "changed",
+    });
+    expect(await verify(newer, "tool")).toMatchObject({ code: "probe-failed", seen: expect.stringContaining("SHA-1") });
     expect(await verify(tree, "apk nosuch")).toBeUndefined();
     expect(await verify(tree, "dpkg tool")).toMatchObject({ code: "probe-failed" });
     expect(await verify(treeOf("empty", { "/a": "" }), "tool")).toMatchObject({ code: "probe-failed" });

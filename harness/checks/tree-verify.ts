@@ -55,8 +55,9 @@ async function verifyDpkg(
   names: readonly string[],
   leftOut: (rules: string) => (path: string) => boolean,
 ): Promise<Verified | undefined> {
-  if (texts.length === 0) return names.length === 0 ? new Map() : undefined;
   const packages = packagesIn(texts);
+  // An empty database would call every package unknown: that is not an answer.
+  if (packages.size === 0) return names.length === 0 ? new Map() : undefined;
   const known = names.filter((name) => packages.get(name)?.state === "installed");
   const stems = known.map((name) => {
     const [bare = ""] = name.split(":");
@@ -107,9 +108,12 @@ async function verifyApk(
   );
   const files = [...brought.values()].flat().map(ofApk);
   const seen = await look(tree, files, "sha1");
-  return new Map(
+  return new Map<string, readonly ModifiedFile[] | undefined | Error>(
     names.map((name) => {
       const own = brought.get(name)?.map(ofApk);
+      const unsummed = own?.find(({ path, sum }) => sum === undefined && typeof seen.get(path) === "string");
+      if (unsummed !== undefined)
+        return [name, failedProbe(`cannot verify ${unsummed.path}`, "apk's database has no SHA-1 of it")] as const;
       return [name, own === undefined ? undefined : judged(own, seen, () => false)] as const;
     }),
   );
