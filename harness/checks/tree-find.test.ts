@@ -1,5 +1,15 @@
 // Decides that what is found in files alone is what find, the tools and the shell say of the same files.
-import { chmodSync, chownSync, lchownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -131,6 +141,11 @@ test("of a tree where each reading is costly, parts of a file are one reading; e
     writeFileSync(at("plain"), "other");
     expect(await part("plain", 0)).toBe(keepWhatIsRead ? "pla" : "oth");
     writeFileSync(at("plain"), "plain");
+    // Beyond what is read at all, after its beginning was.
+    writeFileSync(at("huge"), "");
+    truncateSync(at("huge"), 300 * 1024 ** 2);
+    expect(await part("huge", 0)).toBe("\0\0\0");
+    expect(await part("huge", 290 * 1024 ** 2)).toMatch(/it lies beyond/);
   }
 });
 

@@ -56,8 +56,8 @@ export async function slicesFromTree(
     for (const [index, [path]] of paths.entries()) held.set(path, { end, read: seen[index] as Read });
   }
   const answers = queries.map(({ path, at, length }) => {
-    const read = held.get(path)?.read as Read | undefined;
-    if (read === undefined)
+    const { end = 0, read } = (held.get(path) ?? {}) as { readonly end?: number; readonly read?: Read };
+    if (read === undefined || (end < at + length && "bytes" in read && !read.whole))
       return failedProbe(`cannot read a part of ${path}`, `it lies beyond the first ${mostBytes} bytes`);
     if (read instanceof Error) return read;
     return "nothing" in read ? read : read.bytes.subarray(at, at + length);
