@@ -46,6 +46,11 @@ done`,
     const rest = { ...output, stdout: output.stdout.subarray(end + 1) };
     if (tool === "getfattr") return readDump(readFrames("getfattr", rest, 1)[0] as Frame, output.stderr, paths);
     if (tool !== "tar") throw unreadable("getfattr", output);
+    // Such a tar writes the file all the same, without a word of its attributes.
+    if (/XATTR support is not available/i.test(output.stderr))
+      throw missingTool("getfattr (attr) or GNU tar that was built with attributes", "extended attributes");
+    const blind = /^.*: Warning: Cannot \w*xattr.*$/m.exec(output.stderr)?.[0];
+    if (blind !== undefined) throw failedProbe("cannot see extended attributes", blind);
     const frames = readFrames("tar", rest, paths.length);
     return paths.map((path, index) => {
       const { bytes, words } = frames[index] as Frame;
@@ -76,7 +81,8 @@ function readDump({ bytes, words }: Frame, stderr: string, paths: readonly strin
     );
   }
   const failures = stderr.split(/^getfattr: /m).slice(1);
-  if (Number(words) !== 0 && failures.length === 0)
+  const ofNone = failures.some((line) => !paths.some((path) => line.startsWith(`${path}: `)));
+  if (ofNone || (Number(words) !== 0 && failures.length === 0))
     throw unreadable("getfattr", { stdout: bytes, stderr, status: Number(words) });
   return paths.map((path) => {
     const attributes = blocks.get(path);

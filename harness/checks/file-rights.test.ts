@@ -45,6 +45,26 @@ test("what getfattr printed is read: names with line breaks, files without, and 
   expect([none, missing, proc]).toEqual([new Map(), undefined, new Map()]);
 });
 
+test("what is said of no file that was asked for, and a tar that cannot see attributes, are no answer", () => {
+  const odd = {
+    stdout: Buffer.concat([Buffer.from("getfattr\0"), framed([["", "1"]])]),
+    stderr: "getfattr: /t/line\\012break: No such file or directory\n",
+    status: 0,
+  };
+  expect(() => fileAttributes.parse(odd, ["/t/line\nbreak", "/t/none"])).toThrow(/cannot be read/);
+  const header = Buffer.alloc(1024);
+  header.write("ustar", 257, "latin1");
+  const packed = (stderr: string) => ({
+    stdout: Buffer.concat([Buffer.from("tar\0"), header, framed([["", "seen"]])]),
+    stderr,
+    status: 0,
+  });
+  expect(fileAttributes.parse(packed(""), ["/t/a"])).toEqual([new Map()]);
+  expect(() => fileAttributes.parse(packed("tar: XATTR support is not available\n"), ["/t/a"])).toThrow(/getfattr/);
+  const warned = "tar: /t/a: Warning: Cannot llistxattrat: Permission denied\n";
+  expect(() => fileAttributes.parse(packed(warned), ["/t/a"])).toThrow(/llistxattrat/);
+});
+
 test("capabilities are decoded, of each version of the format, and said as getcap does", () => {
   expect(sayCapabilities(decodeCapabilities(hex("0100000200300000000000000000000000000000")) ?? never())).toBe(
     "cap_net_admin,cap_net_raw=ep",
