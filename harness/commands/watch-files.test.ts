@@ -1,5 +1,6 @@
 // Decides that every way in which an editor or a tool changes a file is told once, and that what leaves it the same is not.
-import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -86,6 +87,16 @@ test("a directory of which a file is followed as well is followed as a whole", a
   const next = watched.next(never);
   write(at("specs/b.spec.ts"), "b");
   expect(await next).toEqual([at("specs/b.spec.ts")]);
+});
+
+test("links to a directory above or to themselves and a pipe end nothing", async () => {
+  symlinkSync("..", at("roles/web/above"));
+  symlinkSync("itself", at("roles/web/itself"));
+  execFileSync("mkfifo", [at("roles/web/pipe")]);
+  watched.follow([at("roles")], Date.now() + 60_000);
+  const next = watched.next(never);
+  write(at("roles/web/tasks/main.yml"), "T");
+  expect(await next).toEqual([at("roles/web/tasks/main.yml")]);
 });
 
 test("whoever does not want to wait any more is answered", async () => {

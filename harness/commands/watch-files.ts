@@ -1,7 +1,7 @@
 // Decides when files have changed: told by the kernel, and believed when their contents are others than before. Directories are watched,
 // not files, as editors put a new file in the old one's place. Refuses to poll.
 import { createHash } from "node:crypto";
-import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from "node:fs";
+import { type FSWatcher, readdirSync, readFileSync, realpathSync, statSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { messageOf, ProvisionError } from "../model/errors.ts";
@@ -118,18 +118,20 @@ function walk(paths: readonly string[]): { readonly files: Set<string>; readonly
   const files = new Set<string>();
   const directories = new Set<string>();
   const entered = new Set<string>();
-  const enter = (directory: string) => {
-    if (entered.has(directory)) return;
+  // `above`: real paths of the directories in which it lies. A link to one of them has no end.
+  const enter = (directory: string, above: readonly string[]) => {
+    const real = realpathSync(directory);
+    if (entered.has(directory) || above.includes(real)) return;
     entered.add(directory);
     directories.add(directory);
-    for (const name of readdirSync(directory)) if (!aside.test(name)) visit(join(directory, name));
+    for (const name of readdirSync(directory)) if (!aside.test(name)) visit(join(directory, name), [...above, real]);
   };
-  const visit = (path: string) => {
+  const visit = (path: string, above: readonly string[] = []) => {
     try {
-      if (statSync(path).isDirectory()) return enter(path);
+      if (statSync(path).isDirectory()) return enter(path, above);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
+      if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "ELOOP") throw error;
     }
     files.add(path);
   };
@@ -149,14 +151,21 @@ function inodeOf(directory: string): number {
   return statSync(directory, { throwIfNoEntry: false })?.ino ?? 0;
 }
 
+/** 0 for what cannot be looked at: `signOf` says the same of that each time. */
 function writtenAt(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    return 0;
+  }
 }
 
 function signOf(file: string): string {
   try {
-    const { size, mtimeMs, mode } = statSync(file);
-    if (size > mostRead) return `${size} ${mtimeMs} ${mode}`;
+    const stats = statSync(file);
+    const { size, mtimeMs, mode } = stats;
+    // A pipe would be waited for.
+    if (size > mostRead || !stats.isFile()) return `${size} ${mtimeMs} ${mode}`;
     return `${createHash("sha256").update(readFileSync(file)).digest("hex")} ${mode}`;
   } catch {
     return "not there";
