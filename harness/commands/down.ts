@@ -64,13 +64,15 @@ async function runsMeant(
   const row = ledger.run(word);
   if (row !== undefined) {
     if (row.endedAt !== undefined) return [];
-    if (ownership(row) === "leased") return [word];
-    const command = `run ${word} (${row.command})`;
-    throw new DeclarationError({
-      code: "not-kept",
-      seen: ownership(row) === "dead" ? `${command} was not kept, and its owner is dead` : `${command} goes on`,
-      hint: ownership(row) === "dead" ? "assay gc removes what it left" : "end the process that it belongs to",
-    });
+    const owner = ownership(row);
+    if (owner === "leased") return [word];
+    const whose = {
+      alive: ["goes on", "end the process that it belongs to"],
+      dead: ["was not kept, and its owner is dead", "assay gc removes what it left"],
+      foreign: ["has an owner of whom nobody here can tell whether it lives", "ask where that was started: assay list"],
+    } as const;
+    const [seen, hint] = whose[owner];
+    throw new DeclarationError({ code: "not-kept", seen: `run ${word} (${row.command}) ${seen}`, hint });
   }
   // What another checkout has up under the name is for that one to take down, or by its run.
   const kept = keptRuns(ledger).filter(

@@ -23,14 +23,20 @@ export async function gcCommand(options: { readonly json?: boolean; readonly kep
     const { Store } = await import("../store/store.ts");
     const { sweepEngine } = await import("./store-contents.ts");
     const store = new Store({ directory: config.store, disks: config.disks, budget: config.storeBudget });
-    const swept = [
+    const sweeping = async () => [
       ...(await store.sweep()).map((what) => `${what} from the store`),
       ...(await sweepEngine(config, store)),
     ];
+    // What was removed of runs is told all the same.
+    const unswept: string[] = [];
+    const swept = await sweeping().catch((error: unknown) => {
+      unswept.push(`the store could not be swept: ${messageOf(error)}`);
+      return [];
+    });
     const told = {
       ...collected,
       swept,
-      troubles: [...(ledger instanceof Ledger ? [] : [ledger]), ...collected.troubles],
+      troubles: [...(ledger instanceof Ledger ? [] : [ledger]), ...collected.troubles, ...unswept],
     };
     process.stdout.write(
       options.json === true ? `${JSON.stringify(told, null, 2)}\n` : `${gcLines(told).join("\n")}\n`,
