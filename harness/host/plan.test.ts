@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { machineTools } from "./machine-tools.ts";
 import { planSetup, type SetupFacts, sayStep } from "./plan.ts";
@@ -222,4 +223,12 @@ test("a podman that setup does not own is left alone, with the reason", () => {
   ]);
   expect(podmanSteps({ engine: { state: "answers", at, version: "3.0", api: "1.40" } })[0]).toContain("API 1.40");
   expect(podmanSteps({ cgroups: "none" })[0]).toContain("no cgroups");
+});
+
+test("a step that starts a daemon by hand can be typed as it is said, whatever the paths have in them", () => {
+  const commands = [["env", "CONTAINERS_CONF=/my state/podman.conf", "podman"]] as const;
+  const said = sayStep({ kind: "daemon", daemon: "podman", title: "", commands }, "/my state/podman.log");
+  const heard = execFileSync("sh", ["-c", `printf '%s|' ${said}`], { encoding: "utf8" });
+  const inner = "setsid env 'CONTAINERS_CONF=/my state/podman.conf' podman >>'/my state/podman.log' 2>&1 &";
+  expect(heard).toBe(`sh|-c|${inner}|`);
 });

@@ -1,4 +1,5 @@
 // Decides what has to be done so that this machine can run containers and virtual machines: a pure function of what was found.
+import { quoteWord } from "../model/check.ts";
 import { sayCommand } from "../model/exec.ts";
 import { type DockerFacts, planDocker } from "./plan-docker.ts";
 import { type LibvirtSetupFacts, planLibvirt } from "./plan-libvirt.ts";
@@ -103,6 +104,6 @@ export function sayStep(step: Step, log: string): string {
       return sayCommand(step.command);
     case "daemon":
       if (step.daemon === "libvirt") return step.commands.map(sayCommand).join(" && ");
-      return `sh -c 'setsid ${step.commands.map(sayCommand).join("; ")} >>${log} 2>&1 &'`;
+      return `sh -c ${quoteWord(`setsid ${step.commands.map(sayCommand).join("; ")} >>${sayCommand([log])} 2>&1 &`)}`;
   }
 }
