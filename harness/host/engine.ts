@@ -87,6 +87,12 @@ export function apiAtLeast(have: string, want: string): boolean {
   return major > wantMajor || (major === wantMajor && minor >= wantMinor);
 }
 
+/** What lets a user at an engine's socket. */
+export const letIn = {
+  docker: "become root, or: sudo usermod -aG docker $USER, then log in again",
+  podman: "become root, or start a service of your own: systemctl --user start podman.socket",
+} as const;
+
 /** The line of `assay doctor` about the engine that runs the host's containers. */
 export function engineFinding(answer: EngineAnswer, engine: "docker" | "podman" = "docker"): Finding {
   const about = { what: `${engine} engine`, needed: true } as const;
@@ -110,10 +116,7 @@ export function engineFinding(answer: EngineAnswer, engine: "docker" | "podman" 
       can: "no",
       detail,
       cause: "this user may not open the engine's socket",
-      remedy:
-        engine === "docker"
-          ? "become root, or: sudo usermod -aG docker $USER, then log in again"
-          : "become root, or start a service of your own: systemctl --user start podman.socket",
+      remedy: letIn[engine],
     };
   return {
     ...about,

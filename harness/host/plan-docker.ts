@@ -1,7 +1,7 @@
 // Decides what the docker engine needs so that containers can be run, and when setup keeps its hands off.
 import { join } from "node:path";
 import { mountCgroups } from "./cgroups.ts";
-import { apiAtLeast, type EngineAnswer, oldestApi } from "./engine.ts";
+import { apiAtLeast, type EngineAnswer, letIn, oldestApi } from "./engine.ts";
 import type { Blocked, Part, Step } from "./plan.ts";
 
 export interface DockerFacts {
@@ -24,7 +24,7 @@ export function planDocker(facts: DockerFacts, systemd: boolean): Part | Blocked
   if (engine.state === "denied")
     return {
       seen: `${engine.at}: permission denied`,
-      hint: "become root, or: sudo usermod -aG docker $USER, then log in again",
+      hint: letIn.docker,
     };
   if (engine.state === "unclear")
     return {

@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, readFileSync, realpathSync, type Sta
 import { basename } from "node:path";
 import type { Finding } from "../model/capabilities.ts";
 import { messageOf } from "../model/errors.ts";
-import { defaultSocket, engineAddress } from "./engine.ts";
+import { defaultSocket, engineAddress, letIn } from "./engine.ts";
 
 /**
  * Whether somebody listens at a unix socket, without asking: a service that was killed leaves its file. Listeners in another network
@@ -51,7 +51,6 @@ export function socketFindings(
     accessSync(path, constants.R_OK | constants.W_OK);
     return [{ ...about, can: "yes", detail }];
   } catch {
-    const remedy = "become root, or: sudo usermod -aG docker $USER, then log in again";
-    return [{ ...about, can: "no", detail, cause: "this user may not write to it", remedy }];
+    return [{ ...about, can: "no", detail, cause: "this user may not write to it", remedy: letIn[engine] }];
   }
 }
