@@ -38,9 +38,12 @@ export class Engines {
     this.#options = options;
   }
 
-  /** Rejects with `engine-down` when no engine can be found. */
+  /** Rejects with `engine-down` when no engine can be found; the next call looks again. */
   docker(): Promise<DockerDriver> {
-    this.#docker ??= openDockerDriver(this.#options);
+    this.#docker ??= openDockerDriver(this.#options).catch((error: unknown) => {
+      this.#docker = undefined;
+      throw error;
+    });
     return this.#docker;
   }
 
