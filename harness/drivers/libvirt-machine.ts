@@ -60,7 +60,7 @@ export class Machine {
   readonly life: MachineLife;
   readonly transport: RelayTransport<GuestTransport>;
   /** Disks that were plugged in since the machine was powered on, by name. */
-  readonly plugged = new Map<string, { readonly serial: string; readonly xml: string }>();
+  readonly plugged = new Map<string, { readonly index: number; readonly xml: string }>();
   /** The snapshots that the overlay holds, by name, with what the guest's shell was at each. */
   readonly snapshots = new Map<string, KeptMoment>();
   start: VmFacts["start"] = "booted";

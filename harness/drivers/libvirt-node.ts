@@ -174,9 +174,12 @@ export class LibvirtNode extends ShellNode implements VmNode {
     const file = machine.facts.files.disk(`hot-${name}`);
     await makeDisk(file, sizeBytes(size));
     await giveTo(await machine.facts.client.qemuUser(), [file]);
-    const xml = hotDiskXml({ file, serial, index: machine.plugged.size });
+    const taken = [...machine.plugged.values()].map((disk) => disk.index);
+    let index = 0;
+    while (taken.includes(index)) index += 1;
+    const xml = hotDiskXml({ file, serial, index });
     await machine.facts.client.attachDevice(machine.facts.domain, xml);
-    machine.plugged.set(name, { serial, xml });
+    machine.plugged.set(name, { index, xml });
     // The guest's udev makes the link a little after the device is there.
     await this.#settled();
   }
@@ -188,6 +191,8 @@ export class LibvirtNode extends ShellNode implements VmNode {
       throw new DeclarationError({ code: "no-disk", node: this.title, seen: `no disk "${name}" was plugged in` });
     const over = new AbortController();
     const out = machine.qmp.nextEvent(({ event }) => event === "DEVICE_DELETED", over.signal);
+    // It is waited for below; where libvirt refuses, nobody does.
+    out.catch(() => undefined);
     try {
       await machine.facts.client.detachDevice(machine.facts.domain, disk.xml);
       await this.#within(out, 30_000, `the guest has not let disk "${name}" go`);

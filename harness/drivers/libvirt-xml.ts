@@ -150,7 +150,7 @@ export function writeDisk(parent: XMLBuilder, disk: DiskFacts, target: string): 
   if (disk.serial !== undefined) element.ele("serial").txt(disk.serial);
 }
 
-/** A disk to plug in while the machine runs, for `attachDevice` and again for `detachDevice`. `index` counts those plugged in. */
+/** A disk to plug in while the machine runs, for `attachDevice` and again for `detachDevice`. `index`: one that no other has which is in. */
 export function hotDiskXml(disk: { readonly file: string; readonly serial: string; readonly index: number }): string {
   const root = element("devices");
   const { file, serial, index } = disk;
