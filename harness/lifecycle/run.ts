@@ -1,7 +1,6 @@
 // Decides how one environment is stood up and taken down: images, admission, creation in order, evidence, release.
 // Every step is in the ledger before it is done. Refuses to know what an engine is.
 import { mkdir, writeFile } from "node:fs/promises";
-import { totalmem } from "node:os";
 import { join } from "node:path";
 import type { Driver, ImageOrigin, Owner, PlannedResource, Standing } from "../drivers/driver.ts";
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
@@ -12,9 +11,11 @@ import type { ContainerNode, Node, StillNode, VmNode } from "../model/node.ts";
 import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
+import { inOrder } from "./create-order.ts";
 import { keptNode } from "./keep.ts";
-import type { Claim, Ledger } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
 import { release } from "./release.ts";
+import { takesOf } from "./takes.ts";
 
 /** What makes images of recipes: the store. */
 export interface ImageBuilder {
@@ -90,38 +91,6 @@ export async function adopt(wanted: StandingUp): Promise<LiveEnvironment> {
     await stand.down().catch(() => undefined); // the ledger still has what is left; the owner takes it
     throw error;
   }
-}
-
-/** What only one environment on this machine can have at a time: fixed host ports and subnets. */
-export function exclusiveNames(environment: Environment): readonly string[] {
-  const ports = Object.values<NodeDeclaration>(environment.nodes).flatMap((node) =>
-    // A container on a machine publishes on that machine.
-    (node.kind === "container" && node.on === undefined ? node.ports : []).flatMap((port) =>
-      typeof port === "object" && port.host !== undefined ? [`port:${port.address}:${port.host}/${port.protocol}`] : [],
-    ),
-  );
-  const subnets = Object.values(environment.networks).flatMap(({ subnet }) =>
-    subnet === undefined ? [] : [`subnet:${subnet}`],
-  );
-  return [...new Set([...ports, ...subnets])];
-}
-
-/** What QEMU takes beside the guest's memory: its own, and translated code where it emulates. Bytes. */
-const machineOverhead = 128 * 1024 ** 2;
-
-/** Several drivers' plans as one, such that each resource comes after those it needs. */
-function inOrder(planned: readonly PlannedResource[]): readonly PlannedResource[] {
-  const byName = new Map(planned.map((each) => [each.name, each]));
-  const ordered = new Set<PlannedResource>();
-  const visit = (each: PlannedResource) => {
-    for (const name of each.needs) {
-      const need = byName.get(name);
-      if (need !== undefined && !ordered.has(need)) visit(need);
-    }
-    ordered.add(each);
-  };
-  for (const each of planned) visit(each);
-  return [...ordered];
 }
 
 class Stand {
@@ -299,32 +268,14 @@ class Stand {
   }
 
   async #admit(standing: Standing): Promise<void> {
-    const { environment, owner, scope, ledger, drivers, signal } = this.#wanted;
-    const taken = await Promise.all(
-      drivers.map(async (driver) => Object.entries((await driver.takes?.(standing)) ?? {})),
-    );
-    const shared = taken.flat();
-    // A container on a machine has its memory from that machine's.
-    const memory = Object.values<NodeDeclaration>(environment.nodes)
-      .filter((node) => node.kind !== "container" || node.on === undefined)
-      .reduce((sum, node) => sum + (node.memory ?? 0) + (node.kind === "vm" ? machineOverhead : 0), 0);
-    const claims: Claim[] = [
-      ...exclusiveNames(environment).map((name) => ({ name })),
-      ...(memory === 0 ? [] : [{ name: "memory", amount: memory }]),
-      ...shared.map(([name, { amount }]) => ({ name, amount })),
-    ];
-    if (claims.length === 0) return;
-    const onWait = (reason: string) => this.#say("create", "started", undefined, `waiting: ${reason}`);
+    const { owner, scope, ledger, drivers, signal } = this.#wanted;
+    const takes = await takesOf(standing, drivers);
+    if (takes.claims.length === 0) return;
     await admit(ledger, {
+      ...takes,
       run: owner.run,
       scope,
-      claims,
-      capacity: {
-        memory: totalmem(),
-        ...Object.fromEntries(shared.map(([name, { capacity }]) => [name, capacity])),
-      },
-      elastic: shared.map(([name]) => name),
-      onWait,
+      onWait: (reason) => this.#say("create", "started", undefined, `waiting: ${reason}`),
       ...(signal === undefined ? {} : { signal }),
     });
   }
@@ -365,12 +316,8 @@ class Stand {
     const { node } = resource;
     const live = await this.#phase("ready", node, () => driver.connect(resource, standing));
     this.#nodes.set(node, live);
-    if (live.kind === "vm") this.#tellFacts(live as VmNode);
+    if (live.kind === "vm") this.#tell(live.name, { ...(live as VmNode).facts, image: (live as VmNode).imageDigest });
     else if ("facts" in live) this.#tell(live.name, (live as StillNode | ContainerNode).facts);
-  }
-
-  #tellFacts({ name, facts, imageDigest }: VmNode): void {
-    this.#tell(name, { ...facts, image: imageDigest });
   }
 
   #tell(node: string, facts: Readonly<Record<string, string>>): void {
@@ -387,18 +334,14 @@ class Stand {
       .filter(({ entry }) => this.#entries.has(entry))
       .map((entry) => ({ ...entry, entries: [entry], owner }));
     await this.#phase("destroy", undefined, async () => {
-      await this.#letGoOfCarried();
+      // What lies in a machine is let go of, and goes with that: removing it there first takes an emulated engine a minute.
+      const carried = this.#created.filter((each) => each.carriedBy !== undefined && each.kind === "container");
+      await Promise.allSettled(carried.map(async (each) => this.#driverOf(each).letGo?.(each)));
       const failures = await release(items, { ledger, drivers, say: (event) => events.say(event) });
       ledger.release(owner.run, scope);
       const [first] = failures;
       if (first !== undefined) throw first.error;
     });
-  }
-
-  /** What lies in a machine is let go of before that goes, and goes with it: removing it there first takes an emulated engine a minute. */
-  async #letGoOfCarried(): Promise<void> {
-    const carried = this.#created.filter((each) => each.carriedBy !== undefined && each.kind === "container");
-    await Promise.allSettled(carried.map(async (each) => this.#driverOf(each).letGo?.(each)));
   }
 
   /** Never stands in the way of removal: what could not be kept is said. */

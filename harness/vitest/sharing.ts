@@ -1,5 +1,5 @@
 // Decides that no spec file waits for itself: two environments that are up at the same time want nothing of which there is one.
-import { exclusiveNames } from "../lifecycle/run.ts";
+import { exclusiveNames } from "../lifecycle/takes.ts";
 import type { Environment } from "../model/environment.ts";
 import { DeclarationError } from "../model/errors.ts";
 

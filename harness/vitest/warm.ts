@@ -6,7 +6,8 @@ import type { Owner } from "../drivers/driver.ts";
 import { declaredNow } from "../lifecycle/declared.ts";
 import { take } from "../lifecycle/idle.ts";
 import { release } from "../lifecycle/release.ts";
-import { adopt, exclusiveNames, type LiveEnvironment, type StandingUp } from "../lifecycle/run.ts";
+import { adopt, type LiveEnvironment, type StandingUp } from "../lifecycle/run.ts";
+import { exclusiveNames } from "../lifecycle/takes.ts";
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import type { Session } from "./session.ts";
 
