@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { identityOf } from "../model/identity.ts";
+import { takeLock } from "./lock.ts";
 import { Rooms } from "./rooms.ts";
 
 let directory: string;
@@ -50,4 +51,16 @@ test("the newest digest of a name is remembered", () => {
 test("the salt is made once, and is the same for all", () => {
   expect(rooms.salt()).toMatch(/^[0-9a-f]{64}$/);
   expect(new Rooms(directory).salt()).toBe(rooms.salt());
+});
+
+test("a disk without an image is swept, and not while its image is being built", async () => {
+  const [built, left] = ["a", "b"].map((letter) => letter.repeat(64)) as [string, string];
+  for (const hex of [built, left]) mkdirSync(join(rooms.disks, hex));
+  {
+    await using _building = await takeLock(rooms.lock(`sha256:${built}`));
+    expect(await rooms.sweepDisks()).toBe(1);
+    expect(readdirSync(rooms.disks)).toEqual([built]);
+  }
+  expect(await rooms.sweepDisks()).toBe(1);
+  expect(readdirSync(rooms.disks)).toEqual([]);
 });

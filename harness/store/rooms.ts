@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { identityOf, liveness } from "../model/identity.ts";
 import type { Digest } from "./canonical.ts";
 import { hexOf } from "./canonical.ts";
+import { tryLock } from "./lock.ts";
 import { Names, namesIn } from "./names.ts";
 import { Room } from "./room.ts";
 
@@ -135,14 +136,20 @@ export class Rooms {
     return swept;
   }
 
-  /** Removes disks of which no image is known. Resolves with how many. */
+  /** Removes disks of which no image is known, nor is being built. Resolves with how many. */
   async sweepDisks(): Promise<number> {
-    const images = join(this.directory, "images");
-    const alone = namesIn(this.disks).filter(
-      (hex) => /^[0-9a-f]{64}$/.test(hex) && lstatSync(join(images, hex), { throwIfNoEntry: false }) === undefined,
-    );
-    for (const hex of alone) await rm(join(this.disks, hex), { recursive: true, force: true });
-    return alone.length;
+    const isAlone = (hex: string) =>
+      lstatSync(join(this.directory, "images", hex), { throwIfNoEntry: false }) === undefined;
+    let swept = 0;
+    for (const hex of namesIn(this.disks)) {
+      if (!/^[0-9a-f]{64}$/.test(hex) || !isAlone(hex)) continue;
+      // An entry that replaces a damaged one is away for a moment; whoever puts it there has the lock.
+      await using lock = await tryLock(this.lock(`sha256:${hex}`));
+      if (lock === undefined || !isAlone(hex)) continue;
+      await rm(join(this.disks, hex), { recursive: true, force: true });
+      swept += 1;
+    }
+    return swept;
   }
 
   /** The digest that a recipe's name last had when it was built or asked for. */
