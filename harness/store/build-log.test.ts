@@ -26,3 +26,18 @@ test("a log that cannot be written hides nothing that went wrong", async () => {
   await log.close();
   expect(log.lines).toEqual(["step one failed"]);
 });
+
+test("output without an end of a line is not collected for ever, and hides no secret where it is cut", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "assay-log-"));
+  secret("endless word", "battery-staple");
+  const log = new BuildLog(join(directory, "log"));
+  log.write(`${"x".repeat(2 << 20)}battery-`);
+  log.write(`staple${"y".repeat(2 << 20)}`);
+  const longest = Math.max(...log.lines.map(({ length }) => length));
+  expect(longest).toBeLessThan(4 << 20);
+  expect(log.lines.length).toBeGreaterThan(2);
+  await log.close();
+  const text = readFileSync(log.path, "utf8").replaceAll("\n", "");
+  expect(text).toBe(`${"x".repeat(2 << 20)}‹endless word›${"y".repeat(2 << 20)}`);
+  rmSync(directory, { recursive: true });
+});

@@ -3,6 +3,9 @@
 import { createWriteStream, type WriteStream } from "node:fs";
 import { redact } from "../model/secret.ts";
 
+/** Output without an end of a line is taken for one when it is longer; so much of it is held back. */
+const endless = { length: 1 << 20, held: 1 << 16 };
+
 /** The log of one build. */
 export class BuildLog {
   readonly path: string;
@@ -22,6 +25,11 @@ export class BuildLog {
     const lines = (this.#rest + chunk).split(/\r?\n/);
     this.#rest = lines.pop() ?? "";
     for (const line of lines) this.line(line);
+    if (this.#rest.length <= endless.length) return;
+    // Redacted before it is cut, and cut before its last part, in which a secret may have begun.
+    const safe = redact(this.#rest);
+    this.#rest = safe.slice(-endless.held);
+    this.line(safe.slice(0, -endless.held));
   }
 
   line(text: string): void {
