@@ -7,7 +7,7 @@ import { getCallSites } from "node:util";
  * Works because Node's type stripping keeps positions; test files load natively too.
  */
 export function callSite(): string | undefined {
-  const harness = new URL("..", import.meta.url).pathname;
+  const harness = fileURLToPath(new URL("..", import.meta.url));
   const named = getCallSites(24).filter((site) => site.scriptName !== "" && !site.scriptName.startsWith("node:"));
   const sites = named.map((site) => {
     const path = site.scriptName.startsWith("file:")
