@@ -151,7 +151,7 @@ const shard = z
   .refine(({ index, count: of }) => index <= of, "the index is above the count")
   .meta({ id: "Shard", description: "which part of the spec files a run ran: the index-th of count" });
 
-/** The published shape of `report.json`. Foreign texts in it are redacted and at most 16,384 characters long. */
+/** The published shape of `report.json`. Foreign texts in it are redacted, and cut off after 16,384 characters with a word of how many more there were. */
 export const reportSchema = z
   .strictObject({
     schemaVersion: z.literal(1),
