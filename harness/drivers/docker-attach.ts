@@ -1,6 +1,6 @@
 // Decides how one works by hand in a container that is there: an engine exec, with a terminal of the engine's or with pipes.
 import type Docker from "dockerode";
-import { ExecOpener } from "../transports/docker-exec.ts";
+import { ExecOpener, statusIn } from "../transports/docker-exec.ts";
 import { type Attached, type Attaching, bestShell } from "./attach.ts";
 import type { EngineAddress } from "./docker-address.ts";
 import { engineError } from "./docker-engine.ts";
@@ -57,7 +57,7 @@ async function withTerminal(
   const ended = new Promise<number | undefined>((resolve) => {
     const finish = () =>
       exec.inspect().then(
-        ({ ExitCode }) => resolve(ExitCode ?? undefined),
+        (facts) => resolve(statusIn(facts)),
         () => resolve(undefined),
       );
     for (const end of ["end", "close", "error"] as const) stream.once(end, finish);

@@ -84,7 +84,7 @@ export class ExecOpener implements Opener {
         stdout.end();
         stderr.end();
         exec.inspect().then(
-          (facts) => resolve(facts.ExitCode ?? undefined),
+          (facts) => resolve(statusIn(facts)),
           () => resolve(undefined),
         );
       };
@@ -124,4 +124,9 @@ export class ExecOpener implements Opener {
       // The container is gone or stopped, and the process with it.
     }
   }
+}
+
+/** Of a program that has ended; podman calls the status of one that still runs 0. */
+export function statusIn({ Running, ExitCode }: Docker.ExecInspectInfo): number | undefined {
+  return Running ? undefined : (ExitCode ?? undefined);
 }
