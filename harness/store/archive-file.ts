@@ -1,7 +1,7 @@
 // Decides which file a recipe's archive is, and that it is what was declared.
 import { statSync } from "node:fs";
 import { isAbsolute } from "node:path";
-import { DeclarationError, messageOf } from "../model/errors.ts";
+import { DeclarationError, messageOf, ProvisionError } from "../model/errors.ts";
 import type { FileStamp } from "../model/image.ts";
 import { type FromArchive, inContext, type Recipe } from "../model/recipe.ts";
 import { hashFile } from "./canonical.ts";
@@ -32,4 +32,26 @@ export async function archiveFile(recipe: Recipe, from: FromArchive): Promise<{ 
   if (from.sha256 !== undefined && from.sha256 !== found.sha256)
     throw refused("wrong-sha256", `has sha256 ${found.sha256}, and ${from.sha256} was declared`);
   return { path, sha256: found.sha256 };
+}
+
+/**
+ * What `read` gives of the archive, whose digest was taken before, and which is the same still when it was read: what is built is what
+ * the recipe's digest covers. A `ProvisionError` (code `archive-changed`) where somebody wrote to it.
+ */
+export async function readArchive<Read>(
+  recipe: Recipe,
+  from: FromArchive,
+  sha256: string,
+  read: (path: string) => Promise<Read>,
+): Promise<Read> {
+  const before = await archiveFile(recipe, from);
+  const found = before.sha256 === sha256 ? await read(before.path) : undefined;
+  if (found !== undefined && (await archiveFile(recipe, from)).sha256 === sha256) return found;
+  throw new ProvisionError({
+    code: "archive-changed",
+    phase: "build",
+    node: recipe.name,
+    seen: `${before.path} changed while the recipe was being built`,
+    hint: "build again",
+  });
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ProvisionError } from "../model/errors.ts";
 import type { BuiltImage, ImageConfig } from "../model/image.ts";
 import type { DebianRootfs } from "../model/recipe.ts";
-import { archiveFile } from "./archive-file.ts";
+import { readArchive } from "./archive-file.ts";
 import { baseTitle } from "./build-parts.ts";
 import { digestOf, hexOf } from "./canonical.ts";
 import { cleanDebian } from "./clean.ts";
@@ -12,7 +12,7 @@ import { listingText } from "./entry-listing.ts";
 import type { ImageSource } from "./image-source.ts";
 import { scanTree } from "./layer.ts";
 import { contextEpoch, epochOf, makeDockerfile } from "./make-dockerfile.ts";
-import type { Described } from "./manifest.ts";
+import type { BaseManifest, Described } from "./manifest.ts";
 import { archiveDate, bootstrapDebian } from "./steps-debian.ts";
 import type { Workplace } from "./steps-tool.ts";
 import { unpackArchive } from "./unpack-archive.ts";
@@ -59,8 +59,11 @@ async function treeOf({ described, place, source, bases }: BaseMaking): Promise<
     return { epochSeconds, config: await makeDockerfile({ described, place, source, bases, epochSeconds }, from) };
   }
   if (from.base === "archive") {
-    const { path } = await archiveFile(described.recipe, from);
-    const { config, created } = await unpackArchive(place, path, { image: from.image, at: described.recipe.at });
+    const { recipe, manifest } = described;
+    const { sha256 } = manifest.base as Extract<BaseManifest, { kind: "archive" }>;
+    const { config, created } = await readArchive(recipe, from, sha256, (path) =>
+      unpackArchive(place, path, { image: from.image, at: recipe.at }),
+    );
     return { epochSeconds: Math.floor((Date.parse(created ?? "") || contextEpoch * 1000) / 1000), config };
   }
   const reference = from.base === "image" ? from.reference : "";
