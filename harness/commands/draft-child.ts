@@ -19,6 +19,7 @@ import { type Drafted, factsOf } from "./draft-facts.ts";
 import { judged, type Left } from "./draft-judge.ts";
 import { type Chapter, chapters } from "./draft-sentences.ts";
 import type { DraftMode, DraftSource } from "./draft-text.ts";
+import { proxies } from "./proxies.ts";
 
 /** What the child is asked for, in `ASSAY_DRAFT`. */
 export interface DraftOrder {
@@ -50,7 +51,12 @@ const ledger = Ledger.open(settings.ledger, {
   step: faultStep(settings.fault, "worker", settings.run, settings.ledger),
 });
 const engines = enginesOf(settings.engines);
-const store = new Store({ directory: settings.store, disks: settings.disks, budget: settings.storeBudget });
+const store = new Store({
+  directory: settings.store,
+  disks: settings.disks,
+  budget: settings.storeBudget,
+  environment: proxies(),
+});
 let stands = 0;
 
 async function declaration(mode: DraftMode) {

@@ -74,7 +74,7 @@ export class StandsAhead {
       idle: this.settings.directory,
     };
     mkdirSync(directory, { recursive: true });
-    const log = openSync(join(directory, ".ahead.log"), "a");
+    const log = openSync(join(directory, ".ahead.log"), "a", 0o600);
     try {
       const child = spawn(process.execPath, [ownModule("commands/stand-child")], {
         cwd: project,

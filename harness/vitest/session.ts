@@ -1,6 +1,7 @@
 // Decides what a test process shares with its supervisor: the run it belongs to, the ledger, the engine, the events.
 import { join, relative } from "node:path";
 import { inject } from "vitest";
+import { proxies } from "../commands/proxies.ts";
 import type { Engines } from "../drivers/by-kind.ts";
 import { type EngineFacts, enginesOf } from "../engines.ts";
 import { connectEvents } from "../lifecycle/event-socket.ts";
@@ -86,7 +87,12 @@ function open(): Session {
     ledger: Ledger.open(settings.ledger, {
       step: faultStep(settings.fault, "worker", settings.run, settings.ledger),
     }),
-    store: new Store({ directory: settings.store, disks: settings.disks, budget: settings.storeBudget }),
+    store: new Store({
+      directory: settings.store,
+      disks: settings.disks,
+      budget: settings.storeBudget,
+      environment: proxies(),
+    }),
     engines: enginesOf(settings.engines),
     scope: () => {
       stands += 1;
