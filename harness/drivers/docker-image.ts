@@ -1,5 +1,5 @@
 // Decides how images reach the engine and leave it: load, pull, export, push, and what the engine says of them.
-import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import type Docker from "dockerode";
 import { messageOf, ProvisionError } from "../model/errors.ts";
@@ -51,9 +51,23 @@ export async function loadImage(docker: Docker, image: BuiltImage): Promise<void
   let known = await imageFacts(docker, image.imageId);
   if (known === undefined) {
     if (image.archive === undefined) throw new TypeError(`${image.tag} gives no archive`);
-    const stream = await docker
-      .loadImage(createReadStream(image.archive), { quiet: true })
-      .catch((error: unknown) => Promise.reject(engineError(error, "build", image.tag)));
+    // Opened first: what is wrong with our own file would be told as the engine's loss.
+    const file = await open(image.archive).catch((cause: unknown) => {
+      const seen = `its archive cannot be read: ${messageOf(cause)}`;
+      throw new ProvisionError({
+        code: "image-missing",
+        phase: "build",
+        node: image.tag,
+        seen,
+        hint: "build it again: assay build",
+        cause,
+      });
+    });
+    const archive = file.createReadStream();
+    const stream = await docker.loadImage(archive, { quiet: true }).catch((error: unknown) => {
+      archive.destroy();
+      throw engineError(error, "build", image.tag);
+    });
     await followed(docker, stream as Readable, image.tag, "build");
     known = await imageFacts(docker, image.imageId);
   }
@@ -68,7 +82,10 @@ export async function loadImage(docker: Docker, image: BuiltImage): Promise<void
   }
   if (known.tags.includes(image.tag)) return;
   const colon = image.tag.lastIndexOf(":");
-  await docker.getImage(image.imageId).tag({ repo: image.tag.slice(0, colon), tag: image.tag.slice(colon + 1) });
+  await docker
+    .getImage(image.imageId)
+    .tag({ repo: image.tag.slice(0, colon), tag: image.tag.slice(colon + 1) })
+    .catch((error: unknown) => Promise.reject(engineError(error, "build", image.tag)));
 }
 
 /** Fetches an image the engine lacks, with the credentials of the user's docker configuration. */
@@ -192,7 +209,10 @@ export interface PushTarget {
   readonly password?: string | Secret;
 }
 
-/** Tags an image for a registry and pushes it; the digest the registry knows its manifest by. Rejects with `push-denied` or `push-failed`. */
+/**
+ * Tags an image for a registry and pushes it; the digest the registry knows its manifest by. Rejects with `push-denied`, `push-failed` where
+ * no digest is told, or the engine's own error.
+ */
 export async function pushImage(docker: Docker, reference: string, target: PushTarget): Promise<{ digest: string }> {
   const colon = target.to.lastIndexOf(":");
   const [repo, tag] =
