@@ -98,7 +98,7 @@ export class DockerNode extends ShellNode implements ContainerNode {
     this.#facts.life.begin();
     await this.#verb(() => this.#facts.container.start(), [304]);
     // A free port and an address may be others in the new life.
-    this.#facts.inspected.facts = await this.#facts.container.inspect();
+    this.#facts.inspected.facts = await this.#verb(() => this.#facts.container.inspect());
     await this.#facts.ready(this);
   }
 

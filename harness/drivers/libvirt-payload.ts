@@ -2,6 +2,7 @@
 // loaded before the machine counts as ready. Nothing travels over a network, and no registry is asked.
 import { constants, copyFile, link, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { quoteWord } from "../model/check.ts";
 import { ProvisionError } from "../model/errors.ts";
 import { shell } from "../model/exec.ts";
 import type { Transport } from "../transports/transport.ts";
@@ -56,7 +57,7 @@ export async function loadPayload(
     const script = [
       "engine=$(command -v docker || command -v podman) || exit 70",
       "has() {",
-      `  id=$("$engine" image inspect --format '{{.Id}}' '${tag}' 2>/dev/null) && [ "sha256:\${id#sha256:}" = '${imageId}' ]`,
+      `  id=$("$engine" image inspect --format '{{.Id}}' ${quoteWord(tag)} 2>/dev/null) && [ "sha256:\${id#sha256:}" = '${imageId}' ]`,
       "}",
       "has && exit 0",
       `disk=/dev/disk/by-id/virtio-${serial}`,
