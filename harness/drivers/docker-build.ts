@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type Docker from "dockerode";
 import { ProvisionError } from "../model/errors.ts";
 import type { ImageBuilds } from "../model/image-build.ts";
+import { dialectOf } from "./docker-dialect.ts";
 import { engineError, isGone, wordsOf } from "./docker-engine.ts";
 import { loadImage } from "./docker-image.ts";
 
@@ -20,10 +21,10 @@ interface Said {
 export function engineBuilds(docker: Docker): ImageBuilds {
   return {
     async version() {
-      const { Version, Components } = await docker
+      const version = await docker
         .version()
         .catch((error: unknown) => Promise.reject(engineError(error, "build", "the engine's builder")));
-      return `${/podman/i.test(Components?.[0]?.Name ?? "") ? "podman" : "docker"} ${Version}`;
+      return `${dialectOf(version).name} ${version.Version}`;
     },
     load: (image) => loadImage(docker, image),
     async build({ context, file, target, args, say, signal }) {

@@ -16,7 +16,7 @@ export const guestSlots = 9;
  *
  * - A port's write waits until the host is connected and a read gives EOF until then: so each wait for the host is a write.
  * - Lines on `.in` before a command must begin with the secret: what an earlier command left unread there is no command.
- * - Who connects to the control port owns all slots; \`clear\` ends what a former connection left in them.
+ * - Who connects to the control port owns all slots; `clear` ends what a former connection left in them.
  * - A slot's ports are opened anew for each command. While something in the background still holds them, the slot says nothing.
  */
 export const guestShell = `#!/bin/sh
