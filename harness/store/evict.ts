@@ -37,7 +37,7 @@ export function chooseEvicted(
 }
 
 /** The entry and everything that is made of it, or of what is made of it. */
-function standingOn(entry: Kept, kept: readonly Kept[]): Kept[] {
+export function standingOn(entry: Kept, kept: readonly Kept[]): Kept[] {
   const standing = new Set([entry]);
   for (const below of standing) for (const each of kept) if (each.needs.includes(below.hex)) standing.add(each);
   return [...standing];
@@ -90,7 +90,7 @@ export async function removeEntry(rooms: Rooms, uses: Uses, { kind, hex, places 
 }
 
 /** Entries in whose places some process has a file open: a machine's disk, whoever started it. Without the right to look: none. */
-function openBelow(places: readonly string[]): ReadonlySet<string> {
+export function openBelow(places: readonly string[]): ReadonlySet<string> {
   const roots = new Map(places.map((place) => [place, /([0-9a-f]{64})$/.exec(place)?.[1] ?? ""]));
   const found = new Set<string>();
   for (const pid of list("/proc").filter((name) => /^\d+$/.test(name)))

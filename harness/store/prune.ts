@@ -1,6 +1,6 @@
 // Decides which images the store forgets: all but the two of a recipe's name that were used last, and never one used lately.
 import { utimesSync } from "node:fs";
-import { removeEntry } from "./evict.ts";
+import { openBelow, removeEntry, standingOn } from "./evict.ts";
 import type { Kept } from "./kept.ts";
 import type { Rooms } from "./rooms.ts";
 import { Uses } from "./uses.ts";
@@ -22,12 +22,18 @@ export function markUsed(directory: string): void {
 export async function pruneImages(rooms: Rooms, kept: readonly Kept[], nowMs: number = Date.now()): Promise<Kept[]> {
   const stale = kept.filter((each) => each.kind === "image" && isReplaced(each, kept, nowMs));
   if (stale.length === 0) return [];
-  // What a staying entry is made of stays with it.
-  const needed = new Set(kept.filter((each) => !stale.includes(each)).flatMap(({ needs }) => needs));
   const uses = new Uses(rooms.uses);
-  const pruned: Kept[] = [];
-  for (const each of stale) if (!needed.has(each.hex) && (await removeEntry(rooms, uses, each))) pruned.push(each);
-  return pruned;
+  // A machine that stands by hand outlives the process that said it uses the image.
+  const open = openBelow(stale.flatMap(({ places }) => places));
+  const pruned = new Set<Kept>();
+  // What a staying entry is made of stays with it; so each goes after all that is made of it, or not.
+  for (const { each, standing } of stale
+    .map((each) => ({ each, standing: standingOn(each, kept) }))
+    .sort((a, b) => a.standing.length - b.standing.length)) {
+    if (open.has(each.hex) || standing.some((other) => other !== each && !pruned.has(other))) continue;
+    if (await removeEntry(rooms, uses, each)) pruned.add(each);
+  }
+  return [...pruned];
 }
 
 function isReplaced(image: Kept, kept: readonly Kept[], nowMs: number): boolean {
