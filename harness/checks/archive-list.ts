@@ -33,26 +33,32 @@ export function listArchive(bytes: Buffer): ArchiveSeen {
 }
 
 const block = 512;
+const nothing = Buffer.alloc(block);
 
 /**
  * Walks from header to header up to the first that is empty: contents are skipped, so that a gigabyte of nothing costs nothing. Long
- * names are those of pax (`path`, `linkpath`) and of GNU tar (types L and K).
+ * names are those of pax (`path`, `linkpath`) and of GNU tar (types L and K). Where programs that unpack it would find the next header in
+ * different places, it throws: what one of them sees, another would hide.
  */
 function listTar(bytes: Buffer): readonly ArchiveEntry[] {
   const entries: ArchiveEntry[] = [];
-  let next: { readonly path?: string | undefined; readonly linkpath?: string | undefined } = {};
+  let next: Extended = {};
   for (let at = 0; at < bytes.length; ) {
     const header = bytes.subarray(at, at + block);
     if (header.length < block) throw new Error("it ends within a header");
-    if (header[0] === 0) return entries;
-    const size = numberIn(header.subarray(124, 136));
+    if (header.equals(nothing)) return entries;
     const type = header.toString("latin1", 156, 157);
+    const size = next.size !== undefined && !"xgLK".includes(type) ? next.size : numberIn(header.subarray(124, 136));
     const contents = bytes.subarray(at + block, at + block + size);
     if (header.toString("latin1", 257, 262) !== "ustar" || !Number.isSafeInteger(size) || contents.length < size)
       throw new Error(`the header at byte ${at} is damaged, or the archive is cut off`);
+    if ((size > 0 && (type === "1" || type === "2")) || (type === "S" && header[482] !== 0))
+      throw new Error(`the header at byte ${at} is of a link with contents, or of a file with holes`);
     at += block + Math.ceil(size / block) * block;
+    if (type === "g" && Object.keys(paxRecords(contents)).length > 0)
+      throw new Error("it has names or sizes for all of its entries at once");
     if (type === "g") continue;
-    if (type === "x") next = { ...next, ...paxNames(contents) };
+    if (type === "x") next = { ...next, ...paxRecords(contents) };
     else if (type === "L") next = { ...next, path: textIn(contents) };
     else if (type === "K") next = { ...next, linkpath: textIn(contents) };
     else {
@@ -82,15 +88,24 @@ function textIn(bytes: Buffer): string {
   return bytes.toString("utf8", 0, end === -1 ? bytes.length : end);
 }
 
+/** What an extended header says in the place of the header after it. */
+interface Extended {
+  path?: string | undefined;
+  linkpath?: string | undefined;
+  size?: number;
+}
+
 /** Records `LENGTH KEY=VALUE\n`. */
-function paxNames(bytes: Buffer): { path?: string; linkpath?: string } {
-  const found: { path?: string; linkpath?: string } = {};
+function paxRecords(bytes: Buffer): Extended {
+  const found: Extended = {};
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(0x20, at);
     const length = Number(bytes.toString("latin1", at, space));
     if (space === -1 || !Number.isSafeInteger(length) || length <= 0) throw new Error("an extended header is damaged");
-    const [, key, value] = /^(path|linkpath)=(.*)\n$/s.exec(bytes.toString("utf8", space + 1, at + length)) ?? [];
-    if (key !== undefined) found[key as "path" | "linkpath"] = value ?? "";
+    const [, key, value = ""] =
+      /^(path|linkpath|size)=(.*)\n$/s.exec(bytes.toString("utf8", space + 1, at + length)) ?? [];
+    if (key === "size") found.size = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+    else if (key !== undefined) found[key as "path" | "linkpath"] = value;
     at += length;
   }
   return found;

@@ -2,7 +2,7 @@
 // Nothing is unpacked, on the node or here. An archive that cannot be read whole is not met; one bigger than 16 MiB is an error.
 import { isAbsolute } from "node:path";
 import type { Node } from "../model/node.ts";
-import { type ArchiveSeen, listArchive } from "./archive-list.ts";
+import { type ArchiveEntry, type ArchiveSeen, listArchive } from "./archive-list.ts";
 import { fileContents } from "./file-bytes.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import { failedProbe } from "./unanswered.ts";
@@ -53,19 +53,21 @@ export function archive(path: string) {
         const found = unwanted.filter((name) => names.includes(plain(name)));
         return [found.length === 0, found.join(", ") || "none of them"];
       }),
-    /** These and no others. */
+    /** These and no others; the directory that was packed, `./`, does not count. */
     hasExactly: (...wanted: readonly string[]) =>
       say(`has exactly the ${wanted.length} entries listed`, sayNames(wanted), (names) => {
-        const met = [...new Set(names)].sort().join("\0") === wanted.map(plain).sort().join("\0");
+        const counted = (all: readonly string[]) =>
+          [...new Set(all.filter((name) => name !== "" && name !== "."))].sort().join("\0");
+        const met = counted(names) === counted(wanted.map(plain));
         return [met, sayNames(names)];
       }),
-    /** No entry, and no target of a link in it, leads out of the directory that it is unpacked in. */
+    /** No entry, and no target of a link in it, leads out of the directory that it is unpacked in, also not through other links of it. */
     staysInside: () =>
       ask("stays inside", (seen) => {
         if ("flaw" in seen) return verdict(false, "nothing that leads out", seen.flaw);
-        const out = seen.entries
-          .filter(leadsOut)
-          .map(({ name, target }) => (target === undefined ? name : `${name} -> ${target}`));
+        const out = leavingEntries(seen.entries).map(({ name, target }) =>
+          target === undefined ? name : `${name} -> ${target}`,
+        );
         return verdict(
           out.length === 0,
           "nothing that leads out",
@@ -79,30 +81,53 @@ function plain(name: string): string {
   return name.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
 }
 
-function leadsOut({
-  name,
-  target,
-  hard,
-}: {
-  readonly name: string;
-  readonly target?: string | undefined;
-  readonly hard: boolean;
-}): boolean {
-  const escapes = (path: string) => {
-    if (path.startsWith("/")) return true;
-    let depth = 0;
-    for (const part of path.split("/")) {
-      depth += part === ".." ? -1 : part === "" || part === "." ? 0 : 1;
-      if (depth < 0) return true;
-    }
-    return false;
-  };
-  if (escapes(name)) return true;
-  if (target === undefined) return false;
-  // A hard link names an entry of the archive; a symbolic one starts where it lies.
-  return escapes(
-    hard || target.startsWith("/") ? target : `${name.split("/").slice(0, -1).join("/")}/${target}`.replace(/^\//, ""),
+/** Paths are walked as the system walks them, through links that the archive itself brings. Work is bounded: beyond it, it does. */
+function leavingEntries(entries: readonly ArchiveEntry[]): readonly ArchiveEntry[] {
+  const links = new Map(
+    entries.flatMap(({ name, target, hard }) =>
+      target === undefined || hard ? [] : [[parts(name).join("/"), target]],
+    ),
   );
+  let left = mostCharacters;
+  /** Where a path leads from a directory, `undefined` for out of the archive. A link that leads to itself leads nowhere. */
+  const walk = (path: string, start: string): string | undefined => {
+    if (left < 0 || path.startsWith("/")) return undefined;
+    const ahead = parts(path).toReversed();
+    let at = start;
+    for (let followed = 0; ahead.length > 0; ) {
+      const part = ahead.pop() ?? "";
+      const next = at === "" ? part : `${at}/${part}`;
+      left -= next.length;
+      if (left < 0 || (part === ".." && at === "")) return undefined;
+      const target = part === ".." ? undefined : links.get(next);
+      if (target?.startsWith("/")) return undefined;
+      if (part === "..") at = at.slice(0, Math.max(at.lastIndexOf("/"), 0));
+      else if (target === undefined) at = next;
+      else if (followed++ < mostLinks) ahead.push(...parts(target).toReversed());
+      else return at;
+    }
+    return at;
+  };
+  const directories = new Map<string, string | undefined>();
+  return entries.filter(({ name, target, hard }) => {
+    if (name.startsWith("/")) return true;
+    const [last = "", ...above] = parts(name).toReversed();
+    const within = above.toReversed().join("/");
+    const directory = directories.has(within) ? directories.get(within) : walk(within, "");
+    directories.set(within, directory);
+    if (directory === undefined || (last === ".." && directory === "")) return true;
+    // A hard link names an entry of the archive; a symbolic one starts where it lies.
+    return target !== undefined && walk(target, hard ? "" : directory) === undefined;
+  });
+}
+
+/** As many links as the kernel follows in one path. */
+const mostLinks = 40;
+/** Of all paths that are looked up, together. */
+const mostCharacters = 100_000_000;
+
+function parts(path: string): readonly string[] {
+  return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
 function sayNames(names: readonly string[]): string {

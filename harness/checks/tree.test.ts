@@ -87,6 +87,11 @@ describe("a tree", () => {
 describe.each(["a.tar", "a.tgz", "a.zst", "a.zip"])("%s", (name) => {
   test.each<[string, (of: ReturnType<typeof archive>) => Check, boolean]>([
     ["has", (of) => of.has("a", "./sub/link"), true],
+    [
+      "has exactly",
+      (of) => of.hasExactly("a", ...(name === "a.zip" ? [] : ["sub"]), "sub/link", "sub/new\nline"),
+      true,
+    ],
     ["has not", (of) => of.has("a", "b"), false],
     ["lacks", (of) => of.lacks("b"), true],
     ["lacks not", (of) => of.lacks("a"), false],
@@ -115,6 +120,53 @@ test("a link that leads out is told", async () => {
     Array(4).fill({ met: false }),
   );
   expect([of("d/a", "../b"), of("a", "b"), of("d/a", "d/b", true)]).toMatchObject(Array(3).fill({ met: true }));
+});
+
+test("links in an archive are followed by those who unpack it: what leads out through one is told", async () => {
+  const link = (name: string, target: string) => ({ name, target, hard: false });
+  const entry = (name: string) => ({ name, target: undefined, hard: false });
+  const out = (...entries: readonly ReturnType<typeof link | typeof entry>[]) =>
+    archive("/a").staysInside().judge({ entries });
+  // d/l is the top: from there, `..` is outside, though the words alone count to d.
+  expect(out(link("d/l", ".."), link("s", "d/l/.."))).toMatchObject({ met: false, seen: '"s -> d/l/.."' });
+  expect(out(link("d/l", ".."), entry("d/l/../x"))).toMatchObject({ met: false });
+  expect(out(link("d/l", "e/f"), link("d/l/up", "../../../../x"))).toMatchObject({ met: false });
+  expect(out(link("d/l", ".."), link("s", "d/l/d"), entry("d/l/x"))).toMatchObject({ met: true });
+  expect(out(link("a", "b"), link("b", "a"), entry("a/x"))).toMatchObject({ met: true });
+});
+
+test("what two readers of an archive would read apart is not believed", () => {
+  const header = (name: string, size: number, type: string, more: (bytes: Buffer) => void = () => undefined) => {
+    const bytes = Buffer.alloc(512);
+    bytes.write(name, "latin1");
+    bytes.write(`${size.toString(8).padStart(11, "0")}\0`, 124, "latin1");
+    bytes.write(`${type}`, 156, "latin1");
+    bytes.write("ustar\x0000", 257, "latin1");
+    more(bytes);
+    return bytes;
+  };
+  const pax = (type: string, record: string) => {
+    const contents = Buffer.alloc(512);
+    contents.write(`${record.length + 3} ${record}`, "latin1");
+    return Buffer.concat([header("pax", record.length + 3, type), contents]);
+  };
+  const list = (...parts: readonly Buffer[]) => listArchive(Buffer.concat([...parts, Buffer.alloc(1024)]));
+  const hidden = header("../hidden", 0, "0");
+  // The size that counts is the extended header's.
+  expect(list(pax("x", "size=0\n"), header("a", 512, "0"), hidden)).toMatchObject({
+    entries: [{ name: "a" }, { name: "../hidden" }],
+  });
+  // A name may stand in the extended header alone; the end is a block of nothing.
+  expect(list(pax("x", "path=../b\n"), header("", 0, "0"))).toMatchObject({ entries: [{ name: "../b" }] });
+  expect(list(pax("g", "path=../all\n"), header("a", 0, "0"))).toHaveProperty("flaw");
+  expect(list(pax("g", "comment=x\n"), header("a", 0, "0"))).toMatchObject({ entries: [{ name: "a" }] });
+  for (const type of ["1", "2"]) expect(list(header("a", 512, type), hidden)).toHaveProperty("flaw");
+  expect(
+    list(
+      header("a", 512, "S", (bytes) => bytes.writeUInt8(1, 482)),
+      hidden,
+    ),
+  ).toHaveProperty("flaw");
 });
 
 test("an archive that grows beyond measure is not unpacked", () => {
