@@ -64,7 +64,7 @@ async function treeOf({ described, place, source, bases }: BaseMaking): Promise<
     const { config, created } = await readArchive(recipe, from, sha256, (path) =>
       unpackArchive(place, path, { image: from.image, at: recipe.at }),
     );
-    return { epochSeconds: Math.floor((Date.parse(created ?? "") || contextEpoch * 1000) / 1000), config };
+    return { epochSeconds: imageEpoch(created) ?? contextEpoch, config };
   }
   const reference = from.base === "image" ? from.reference : "";
   return { epochSeconds: await imported(described, place, reference, source), config: described.image?.config ?? {} };
@@ -94,6 +94,15 @@ async function imported(
 ): Promise<number> {
   if (source === undefined || described.image === undefined) throw new TypeError("an image that nobody resolved");
   await unpackTree(place, reference, await source.export(reference));
-  const created = Date.parse(described.image.created ?? "");
-  return Math.floor((Number.isNaN(created) ? Date.now() : created) / 1000);
+  return imageEpoch(described.image.created) ?? Math.floor(Date.now() / 1000);
+}
+
+/**
+ * When an image was made, in seconds: newer files are dated back to that. `undefined` where nothing says it. The beginning of a
+ * calendar is no such time: every file would be dated back to it.
+ */
+export function imageEpoch(created: string | undefined): number | undefined {
+  const ms = Date.parse(created ?? "");
+  if (Number.isNaN(ms)) return undefined;
+  return ms <= 0 ? contextEpoch : Math.floor(ms / 1000);
 }
