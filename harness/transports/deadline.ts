@@ -3,6 +3,8 @@ import { TransportError } from "../model/errors.ts";
 import { type Command, type ExecOptions, sayCommand } from "../model/exec.ts";
 
 const defaultTimeoutMs = 60_000;
+/** 25 days: what is longer, a timer takes for no time at all. */
+const mostTimerMs = 2 ** 31 - 1;
 
 /** The deadline and the abort signal of one command. End it in `finally`. */
 export class Deadline {
@@ -21,10 +23,13 @@ export class Deadline {
     this.#obstacle = obstacle;
     this.#said = sayCommand(command).slice(0, 200);
     const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
-    this.#timer = setTimeout(() => {
-      const seen = `"${this.#said}" had not ended after ${timeoutMs} ms and was killed`;
-      this.#pass("deadline", seen, "give it a longer timeoutMs, or find what it waits for");
-    }, timeoutMs);
+    this.#timer = setTimeout(
+      () => {
+        const seen = `"${this.#said}" had not ended after ${timeoutMs} ms and was killed`;
+        this.#pass("deadline", seen, "give it a longer timeoutMs, or find what it waits for");
+      },
+      Math.min(timeoutMs, mostTimerMs),
+    );
     this.#signal = options.signal;
     if (this.#signal?.aborted === true) this.#aborted();
     this.#signal?.addEventListener("abort", this.#aborted, { once: true });

@@ -28,6 +28,13 @@ test("too much output is an error, also of a command with standard input, which 
   await transport.close();
 });
 
+test("a deadline that no timer can count to is far away, and not at once", async () => {
+  const transport = new ShellTransport(localOpener);
+  const { status } = await transport.exec(["sleep", "0.05"], { timeoutMs: Number.POSITIVE_INFINITY });
+  expect(status).toBe(0);
+  await transport.close();
+});
+
 test("a variable's name is no place for shell text, with standard input either", async () => {
   const transport = new ShellTransport(localOpener);
   for (const options of [{}, { stdin: "" }])
@@ -47,6 +54,14 @@ describe("a node that stands still", () => {
     await expect(transport.exec(["true"], { timeoutMs: 50 })).rejects.toMatchObject({ code: "deadline" });
     const aborted = transport.exec(["true"], { signal: AbortSignal.abort() });
     await expect(aborted).rejects.toMatchObject({ code: "aborted" });
+    await transport.close();
+  });
+
+  test("goes on when it could not be brought to rest", async () => {
+    const gone = new TransportError({ code: "cannot-start", phase: "exec", node: "n", seen: "the node has gone" });
+    const transport = new ShellTransport({ ...localOpener, open: () => Promise.reject(gone) });
+    await expect(transport.quiesce()).rejects.toMatchObject({ code: "cannot-start" });
+    await expect(transport.exec(["true"], { timeoutMs: 1_000 })).rejects.toMatchObject({ code: "cannot-start" });
     await transport.close();
   });
 

@@ -93,10 +93,15 @@ export class ShellTransport implements Transport {
   async quiesce(): Promise<Moment> {
     while (this.#busy > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     this.#hold();
-    await Promise.all([
-      this.#pool("exec", undefined).lacksShell(),
-      this.#pool("observe", this.#opener.administrator).lacksShell(),
-    ]);
+    try {
+      await Promise.all([
+        this.#pool("exec", undefined).lacksShell(),
+        this.#pool("observe", this.#opener.administrator).lacksShell(),
+      ]);
+    } catch (error) {
+      this.#goOn();
+      throw error;
+    }
     const channels = new Set([...this.#pools.values()].flatMap(({ open }) => open.map(({ channel }) => channel)));
     return { channels, opener: this.#opener.moments?.quiesce() };
   }
@@ -121,14 +126,18 @@ export class ShellTransport implements Transport {
   async resume({ opener }: Moment): Promise<void> {
     this.#opener.moments?.resume(opener);
     await Promise.all([...this.#pools.values()].flatMap(({ open }) => open.map((shell) => shell.fence())));
-    this.#held = undefined;
-    this.#release();
+    this.#goOn();
   }
 
   #hold(): void {
     this.#held ??= new Promise((resolve) => {
       this.#release = resolve;
     });
+  }
+
+  #goOn(): void {
+    this.#held = undefined;
+    this.#release();
   }
 
   async #whileMoving<Result>(deadline: Deadline, work: () => Promise<Result>): Promise<Result> {
@@ -144,8 +153,7 @@ export class ShellTransport implements Transport {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#release();
-    this.#held = undefined;
+    this.#goOn();
     await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
   }
 
