@@ -27,7 +27,7 @@ export async function saveAll(
   still: (machine: Machine) => Promise<void> = async () => undefined,
 ): Promise<void> {
   await Promise.all(machines.map((machine) => machine.transport.exec(placeFresh())));
-  const moments = await Promise.all(machines.map((machine) => machine.quiesce()));
+  const moments = await allAtRest(machines);
   try {
     await Promise.all(machines.map((machine) => machine.qmp.stop()));
     await Promise.all(
@@ -47,6 +47,16 @@ export async function saveAll(
     await Promise.all(moments.map(({ transport, moment }) => transport.resume(moment)));
   }
   await Promise.all(machines.map((machine) => machine.transport.exec(removeFresh)));
+}
+
+/** Where one cannot be brought to rest, the others go on. */
+async function allAtRest(machines: readonly Machine[]): Promise<readonly KeptMoment[]> {
+  const came = await Promise.allSettled(machines.map((machine) => machine.quiesce()));
+  const moments = came.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  const refused = came.find((each) => each.status === "rejected");
+  if (refused === undefined) return moments;
+  await Promise.all(moments.map(({ transport, moment }) => transport.resume(moment)));
+  throw refused.reason;
 }
 
 /**
