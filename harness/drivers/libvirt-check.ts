@@ -24,7 +24,7 @@ export interface Checked {
 }
 
 /** What QEMU takes beside the guest's memory. */
-export const overheadBytes = 96 * 1024 ** 2;
+const overheadBytes = 96 * 1024 ** 2;
 
 /** Rejects with the first thing that cannot be, in the order of what costs least to find out. */
 export async function checkMachine(checked: Checked): Promise<void> {

@@ -64,7 +64,7 @@ export async function giveTo(owner: QemuUser | undefined, paths: readonly string
 }
 
 /** An overlay over an image; the image's format is stated, so that QEMU never guesses it. */
-export async function makeOverlay(path: string, base: string): Promise<void> {
+async function makeOverlay(path: string, base: string): Promise<void> {
   await run("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, path]);
 }
 

@@ -3,15 +3,14 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { XMLBuilder } from "xmlbuilder2/lib/interfaces.js";
 import { DeclarationError } from "../model/errors.ts";
+import { longestSocketPath } from "./libvirt-names.ts";
 import type { BootFacts, ChannelFacts, DiskFacts, DomainFacts, FirmwareFacts } from "./libvirt-xml-facts.ts";
 
 /** Namespace of what we write into `<metadata>`. */
 export const labelsNamespace = "https://assay.dev/xmlns/domain/1";
 const qemuNamespace = "http://libvirt.org/schemas/domain/qemu/1.0";
 /** Of the guest agent's channel: images look for this very name. */
-export const agentPort = "org.qemu.guest_agent.0";
-/** What sun_path of unix(7) holds, without the zero at its end. */
-const longestSocket = 107;
+const agentPort = "org.qemu.guest_agent.0";
 
 const letters = "abcdefghijklmnopqrstuvwxyz";
 
@@ -33,7 +32,7 @@ export function writeLabels(parent: XMLBuilder, labels: Readonly<Record<string, 
  */
 export function domainXml(facts: DomainFacts): string {
   const sockets = [facts.qmp, facts.console.socket, agentSocket(facts), ...facts.channels.map(({ path }) => path)];
-  for (const path of sockets) if (Buffer.byteLength(path) > longestSocket) throw tooLong(path, facts.name);
+  for (const path of sockets) if (Buffer.byteLength(path) > longestSocketPath) throw tooLong(path, facts.name);
   const root = element("domain", { type: facts.accelerator });
   root.ele("name").txt(facts.name);
   root.ele("uuid").txt(facts.uuid);
@@ -140,7 +139,7 @@ function agentSocket({ qmp }: DomainFacts): string {
 }
 
 /** A disk as a device; also what `attachDevice` takes. */
-export function writeDisk(parent: XMLBuilder, disk: DiskFacts, target: string): void {
+function writeDisk(parent: XMLBuilder, disk: DiskFacts, target: string): void {
   const element = parent.ele("disk", { type: "file", device: "disk" });
   const cache = disk.readOnly === true || disk.cacheUnsafe === false ? {} : { cache: "unsafe", discard: "unmap" };
   element.ele("driver", { name: "qemu", type: disk.format, ...cache });
@@ -181,7 +180,7 @@ function tooLong(path: string, node: string): DeclarationError {
   return new DeclarationError({
     code: "socket-path-too-long",
     node,
-    seen: `the socket ${path} would have a path of ${Buffer.byteLength(path)} bytes, ${longestSocket} are possible`,
+    seen: `the socket ${path} would have a path of ${Buffer.byteLength(path)} bytes, ${longestSocketPath} are possible`,
     hint: "set ASSAY_STATE to a directory with a shorter path",
   });
 }

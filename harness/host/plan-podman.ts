@@ -96,7 +96,7 @@ export function mayRaiseLimits(status: string): boolean {
 }
 
 /** The settings of a podman that setup started. */
-export function podmanSettings(state: string): string {
+function podmanSettings(state: string): string {
   return join(state, "podman.conf");
 }
 

@@ -83,7 +83,7 @@ export interface TrialSurroundings {
 }
 
 /** Looks at CPU and device, and boots a guest where both promise something. Rejects when it cannot read or try. */
-export async function learnVirtualisation(surroundings: TrialSurroundings): Promise<VirtualisationFacts> {
+async function learnVirtualisation(surroundings: TrialSurroundings): Promise<VirtualisationFacts> {
   const { arch } = process;
   const flag = flagIn(await readFile("/proc/cpuinfo", "utf8"));
   const device = openKvm();

@@ -17,7 +17,7 @@ const endOfFile = "ASSAY_END_OF_FILE";
  * POSIX shell that writes the files and links the units to what wants them. Needs no other program than `mkdir`, `cat` and
  * `ln`, which the smallest of initrds have.
  */
-export function installText({ ssh }: AccessOptions = {}): string {
+function installText({ ssh }: AccessOptions = {}): string {
   const { files, wanted } = guestFiles(ssh);
   const directories = new Set(files.map(({ path }) => dirname(path)));
   for (const target of wanted.values()) directories.add(`/run/systemd/system/${target}.wants`);

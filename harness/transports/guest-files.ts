@@ -29,7 +29,7 @@ export const scriptPath = `${directory}/guest-shell`;
 /** Of the harness's own ssh daemon. */
 export const hostKeyPath = `${directory}/ssh_host_key`;
 export const authorizedKeysPath = `${directory}/authorized_keys`;
-export const shellUnit = "assay-guest-shell.service";
+const shellUnit = "assay-guest-shell.service";
 export const sshUnit = "assay-ssh.service";
 
 /**
