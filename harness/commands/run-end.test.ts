@@ -31,7 +31,10 @@ test("each end without a word of its own gets one", () => {
     "3 vitest ended before any test did; its last words: one\ntwo",
   ]);
   // A failed test is said by its own event.
-  expect(troubles({ ...met, childStatus: 1 }, { events: [tested] })).toEqual([]);
+  expect(troubles({ ...met, childStatus: 1 }, { events: [tested, { ...tested, outcome: "failed" }] })).toEqual([]);
+  expect(troubles({ ...met, childStatus: 1 }, { events: [tested], log: "TypeError: x\n" })).toEqual([
+    "3 vitest ended with status 1 and says of no test that it failed: not all that was planned may have been asked; its last words: TypeError: x",
+  ]);
   expect(troubles({ ...met, childStatus: 137, childSignal: "SIGKILL" }, { events: [tested] })).toEqual([
     "3 vitest was killed by SIGKILL before it was done: not all that was planned was asked",
   ]);

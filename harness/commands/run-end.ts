@@ -49,13 +49,24 @@ function ofChild({ cancelled, childStatus, childSignal }: Supervised, { events, 
   if (childStatus !== 0 && !events.some(({ event }) => event === "test-ended" || event === "trouble")) {
     // Vitest says so where a reporter of its own prints; with ours alone it ends without a word.
     const nothing = childStatus === 1 && (log.trim() === "" || /No test files found/.test(log));
-    const message = redact(nothing ? sayNothing(patterns) : lastWords(log));
-    return [trouble(nothing ? 2 : 3, { name: "Error", message })];
+    const message = nothing
+      ? sayNothing(patterns)
+      : `vitest ended before any test did; its last words: ${lastWords(log)}`;
+    return [trouble(nothing ? 2 : 3, { name: "Error", message: redact(message) })];
   }
-  if (childSignal === undefined) return [];
+  if (childSignal === undefined) {
+    if (childStatus === 0 || events.some(isBad)) return [];
+    const message = `vitest ended with status ${childStatus} and says of no test that it failed: not all that was planned may have been asked; its last words: ${lastWords(log)}`;
+    return [trouble(3, { name: "Error", message: redact(message) })];
+  }
   // What it had not come to is in no event.
   const message = `vitest was killed by ${childSignal} before it was done: not all that was planned was asked`;
   return [trouble(3, { name: "Error", message })];
+}
+
+/** It accounts for a status that is not 0. */
+function isBad(event: RunEvent): boolean {
+  return event.event === "trouble" || (event.event === "test-ended" && /^(failed|errored)$/.test(event.outcome));
 }
 
 function trouble(exitCode: 2 | 3, error: ToldError): RunEvent {
@@ -68,5 +79,5 @@ function sayNothing(patterns: readonly string[]): string {
 }
 
 function lastWords(log: string): string {
-  return `vitest ended before any test did; its last words: ${log.trim().split("\n").slice(-10).join("\n")}`;
+  return log.trim().split("\n").slice(-10).join("\n");
 }
