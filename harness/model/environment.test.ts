@@ -47,6 +47,18 @@ describe("an environment", () => {
       },
     });
   });
+
+  test("a host port is one of the machine whose engine runs the container", () => {
+    const ports = [{ container: 80, host: 8080 }];
+    const nodes = { dev: machine([]), test: machine([]), here: node({ ports }) };
+    const one = defineEnvironment("one", {
+      nodes: { ...nodes, a: node({ on: "dev", ports }), b: node({ on: "test", ports }) },
+    });
+    expect(Object.keys(one.nodes)).toEqual(["dev", "test", "here", "a", "b"]);
+    const twice = () =>
+      defineEnvironment("two", { nodes: { ...nodes, a: node({ on: "dev", ports }), b: node({ on: "dev", ports }) } });
+    expect(refusal(twice).message).toContain("two/b: host port 127.0.0.1:8080/tcp is a's already");
+  });
 });
 
 describe("refused", () => {
@@ -164,6 +176,18 @@ describe("refused", () => {
         }),
       "claimed-twice",
       "host port 127.0.0.1:8080/tcp is a's already",
+    ],
+    [
+      "a host port at one address and at all",
+      () =>
+        defineEnvironment("e", {
+          nodes: {
+            a: node({ ports: [{ container: 80, host: 8080 }] }),
+            b: node({ ports: [{ container: 80, host: 8080, address: "0.0.0.0" }] }),
+          },
+        }),
+      "claimed-twice",
+      "host port 0.0.0.0:8080/tcp is a's already",
     ],
     [
       "a subnet that is none",

@@ -254,6 +254,7 @@ export function volumeCarrier(volume: string, nodes: Readonly<Record<string, Nod
 /** Fixed addresses and fixed host ports: each is one node's alone, and an address lies in its network. */
 function claimOnce(environment: string, known: Known): void {
   const claimed = new Map<string, string>();
+  const published: { readonly port: string; readonly address: string; readonly by: string }[] = [];
   for (const [nodeName, node] of Object.entries(known.nodes)) {
     const title = `${environment}/${nodeName}`;
     const refuse = (code: string, seen: string, hint?: string) => {
@@ -288,7 +289,14 @@ function claimOnce(environment: string, known: Known): void {
     }
     for (const port of node.ports) {
       if (typeof port === "number" || port.host === undefined) continue;
-      claim(`${port.address}:${port.host}/${port.protocol}`, `host port ${port.address}:${port.host}/${port.protocol}`);
+      const { address } = port;
+      // Of the machine whose engine runs it.
+      const own = `${node.on ?? ""} ${port.host}/${port.protocol}`;
+      const meets = (other: string) => other === address || other === "0.0.0.0" || address === "0.0.0.0";
+      const other = published.find((each) => each.port === own && meets(each.address));
+      if (other !== undefined)
+        refuse("claimed-twice", `host port ${address}:${port.host}/${port.protocol} is ${other.by}'s already`);
+      published.push({ port: own, address, by: nodeName });
     }
   }
 }
