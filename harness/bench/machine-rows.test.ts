@@ -22,7 +22,7 @@ const rowOf = (start: string, from = told) => {
   return row;
 };
 
-test("boot and reset have the issue's targets, and say whether they were emulated", () => {
+test("boot and reset are held to their targets, and say whether they were emulated", () => {
   expect(verdictOf(rowOf("boot to the first command, emulated"))).toBe("met");
   expect(verdictOf(rowOf("boot of a carrier"))).toBe("not met");
   expect(verdictOf(rowOf("reset to the first command, clock right, emulated"))).toBe("met");

@@ -24,6 +24,7 @@ describe("a sample", () => {
 
   test("of nothing is refused", () => {
     expect(() => sampleOf([])).toThrow(RangeError);
+    expect(() => sampleOf([5, Number.NaN])).toThrow("no timing is NaN");
   });
 
   test("a ratio is of medians, and a peer that took no time is refused", () => {

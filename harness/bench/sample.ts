@@ -10,9 +10,14 @@ export interface Sample {
   readonly upper: number;
 }
 
-/** Median and quartiles. A `RangeError` for no timings: there is no such thing as a sample of nothing. */
+/**
+ * Median and quartiles. A `RangeError` for no timings, as there is no such thing as a sample of nothing, and for one that is no number:
+ * it would be within every limit.
+ */
 export function sampleOf(timings: readonly number[]): Sample {
   if (timings.length === 0) throw new RangeError("no timings were taken");
+  const wrong = timings.find((each) => !Number.isFinite(each));
+  if (wrong !== undefined) throw new RangeError(`no timing is ${wrong}`);
   const sorted = [...timings].sort((a, b) => a - b);
   return {
     rounds: sorted.length,
