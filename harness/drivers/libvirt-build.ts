@@ -1,6 +1,7 @@
 // Decides how a declaration becomes a machine that can be powered on: its files are made, and its domain is written down.
 import { writeFile } from "node:fs/promises";
 import { networkNames } from "../model/environment.ts";
+import { findUefi } from "../model/firmware.ts";
 import type { BuiltDisk } from "../model/image.ts";
 import type { VmDeclaration } from "../model/vm.ts";
 import type { Standing } from "./driver.ts";
@@ -15,7 +16,6 @@ import { hostWords, type KeptMachines, type WarmFacts } from "./libvirt-warm.ts"
 import { likenessOf, onlyBoots } from "./libvirt-warm-key.ts";
 import { domainXml } from "./libvirt-xml.ts";
 import type { BootFacts, FirmwareFacts } from "./libvirt-xml-facts.ts";
-import { findUefi } from "./libvirt-xml-firmware.ts";
 import { labelsOf, resourceName } from "./names.ts";
 
 export interface BuildOptions {

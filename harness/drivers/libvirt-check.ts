@@ -4,11 +4,11 @@ import { totalmem } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { networkNames } from "../model/environment.ts";
 import { DeclarationError, ProvisionError } from "../model/errors.ts";
+import { findUefi } from "../model/firmware.ts";
 import type { BuiltDisk } from "../model/image.ts";
 import type { VmDeclaration } from "../model/vm.ts";
 import { wayIn } from "./libvirt-access.ts";
 import type { QemuUser } from "./libvirt-client.ts";
-import { findUefi } from "./libvirt-xml-firmware.ts";
 
 export interface Checked {
   /** `environment/node` */

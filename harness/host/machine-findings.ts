@@ -1,17 +1,13 @@
 // Decides what `assay doctor` tells of what machines are made of: QEMU, its firmware for UEFI, the TPM's emulator, where disks lie.
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Finding } from "../model/capabilities.ts";
 import { messageOf } from "../model/errors.ts";
+import { findUefi, type Uefi } from "../model/firmware.ts";
 import { daemonOf } from "./libvirt.ts";
 import { machineTools } from "./machine-tools.ts";
 import type { MachineSurroundings } from "./machines.ts";
 import { barrier } from "./passage.ts";
 import { findTool, missingTools, toolFindings } from "./tools.ts";
-
-/** Where QEMU's packages describe the firmware they bring, for libvirt to choose from. */
-const descriptions = "/usr/share/qemu/firmware";
 
 /** Told in lines of their own. */
 const ownLine = ["qemu-system-x86_64", "/usr/share/OVMF/OVMF_CODE_4M.fd", "swtpm"];
@@ -23,7 +19,7 @@ export async function machineFindings(surroundings: MachineSurroundings): Promis
   return [
     await qemuFinding(findTool("qemu-system-x86_64", path)),
     ...toolFindings(missingTools(path, list), { list, what: "machine programs", needed: false }),
-    uefiFinding(firmwareIn(descriptions)),
+    uefiFinding(findUefi()),
     tpmFinding(findTool("swtpm", path)),
     ...(daemonOf(libvirtUri) === "system" ? [disksFinding(disks, barrier(disks))] : []),
   ];
@@ -55,44 +51,15 @@ async function qemuFinding(qemu: string | undefined): Promise<Finding> {
   return { ...about, can: "unknown", detail: `${qemu}: ${seen}`, cause: "it does not tell its version", remedy };
 }
 
-/**
- * Firmware files for x86_64 that the descriptions name, for machine q35, without those that insist on signed boot loaders; `why`
- * when there is no description.
- */
-export function firmwareIn(directory: string): { readonly files: readonly string[]; readonly why?: string } {
-  try {
-    const all = readdirSync(directory).filter((name) => name.endsWith(".json"));
-    return { files: all.flatMap((name) => firmwareOf(readFileSync(join(directory, name), "utf8"))) };
-  } catch (error) {
-    return { files: [], why: messageOf(error) };
-  }
-}
-
-interface Description {
-  readonly "interface-types"?: readonly string[];
-  readonly mapping?: { readonly executable?: { readonly filename?: string } };
-  readonly targets?: readonly { readonly architecture?: string; readonly machines?: readonly string[] }[];
-  readonly features?: readonly string[];
-}
-
-function firmwareOf(text: string): readonly string[] {
-  const { mapping, targets = [], features = [], "interface-types": kinds = [] } = JSON.parse(text) as Description;
-  const fits = targets.some(
-    ({ architecture, machines = [] }) =>
-      architecture === "x86_64" && machines.some((machine) => machine.startsWith("pc-q35")),
-  );
-  const file = mapping?.executable?.filename;
-  return kinds.includes("uefi") && fits && !features.includes("enrolled-keys") && file !== undefined ? [file] : [];
-}
-
-function uefiFinding({ files, why }: ReturnType<typeof firmwareIn>): Finding {
+/** What a machine would be given. */
+function uefiFinding(found: Uefi | undefined): Finding {
   const about = { what: "UEFI firmware", needed: false } as const;
-  if (files.length > 0) return { ...about, can: "yes", detail: files.join(", ") };
+  if (found !== undefined) return { ...about, can: "yes", detail: found.code };
   return {
     ...about,
     can: "no",
     detail: "machines boot by BIOS only",
-    cause: why ?? `no firmware for x86_64 and q35 is described in ${descriptions}`,
+    cause: "no firmware for x86_64 without Secure Boot is described or lies at its usual places",
     remedy: "npx assay setup --yes, or: apt-get install ovmf",
   };
 }

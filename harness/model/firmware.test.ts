@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { findUefi, uefiIn } from "./libvirt-xml-firmware.ts";
+import { findUefi, uefiIn } from "./firmware.ts";
 
 const here = mkdtempSync(join(tmpdir(), "assay-firmware-"));
 afterAll(() => rmSync(here, { recursive: true, force: true }));
@@ -54,6 +54,7 @@ test("by name, the first whose files are there", () => {
   describe(one, "50-gone.json", join(here, "GONE.fd"));
   describe(two, "10-c.json", join(here, "C.fd"));
   writeFileSync(join(one, "README"), "no descriptor");
+  mkdirSync(join(one, "00-nobody-can-read.json"));
   expect(findUefi([join(here, "none"), one, two])?.code).toBe(join(here, "B.fd"));
   expect(findUefi([two, one])?.code).toBe(join(here, "C.fd"));
 });

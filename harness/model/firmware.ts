@@ -25,7 +25,7 @@ export function findUefi(places: readonly string[] = descriptorPlaces): Uefi | u
       .filter((name) => name.endsWith(".json"))
       // By their names, as QEMU's specification of the descriptors orders them; a place's before the next place's.
       .sort()
-      .flatMap((name) => uefiIn(readFileSync(join(place, name), "utf8"))),
+      .flatMap((name) => uefiIn(textOf(join(place, name)))),
   );
   return [...described, ...usualPlaces].find(({ code, vars }) => existsSync(code) && existsSync(vars));
 }
@@ -38,6 +38,15 @@ interface Descriptor {
     readonly executable?: { readonly filename: string; readonly format: string };
     readonly "nvram-template"?: { readonly filename: string; readonly format: string };
   };
+}
+
+/** Empty for what cannot be read. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 /** The firmware of one descriptor, where it is one that a machine can boot with. Unreadable ones are others' to mend. */
