@@ -43,7 +43,10 @@ try:
         place = answer.getheader("Location")
         if asked["follow"] == 0 or place is None or answer.status not in (301, 302, 303, 307, 308): break
         if left == 0: end(47, "too many redirects")
-        url = urllib.parse.urljoin(url, place)
+        there = urllib.parse.urljoin(url, place)
+        if urllib.parse.urlsplit(there)[:2] != urllib.parse.urlsplit(url)[:2]:
+            asked["headers"] = {name: value for name, value in asked["headers"].items() if name.lower() not in ("authorization", "cookie")}
+        url = there
     head = "HTTP/1.1 %d %s\\r\\n" % (answer.status, answer.reason)
     head += "".join("%s: %s\\r\\n" % pair for pair in answer.getheaders()) + "\\r\\n"
     sys.stdout.buffer.write(head.encode("latin1") + answer.read())
@@ -126,15 +129,28 @@ export async function exchangeFromHere(subject: string | HttpRequest): Promise<E
           throw failedProbe(`cannot ask ${request.url}`, error.message);
         });
   const [ca, cert, key] = await Promise.all([read(request.ca), read(request.certificate), read(request.key)]);
-  let { url } = request;
+  let { url, headers } = request;
   for (let left = request.follow; ; left--) {
-    const seen = await exchangeOnce({ ...request, url }, { ca, cert, key }, signal);
+    const seen = await exchangeOnce({ ...request, url, headers }, { ca, cert, key }, signal);
     const place = "headers" in seen && redirects.has(seen.status) ? seen.headers["location"] : undefined;
     if (request.follow === 0 || place === undefined) return seen;
     if (left === 0) return { refused: "too many redirects" };
-    url = new URL(place, url).href;
+    if (!URL.canParse(place, url)) return { refused: `it redirects to ${JSON.stringify(place)}, which is no URL` };
+    const there = new URL(place, url);
+    if (there.origin !== new URL(url).origin) headers = withoutLogin(headers);
+    url = there.href;
   }
 }
+
+/** What a login is for is no other server's business: as curl has it. */
+function withoutLogin(headers: HttpRequest["headers"]): HttpRequest["headers"] {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !/^(authorization|cookie)$/i.test(name)));
+}
+
+/** Most bytes of a body that are read by this process. */
+const mostBody = 64 * 1024 * 1024;
+/** What this process lacks says nothing of who is asked. */
+const ownWant = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]);
 
 const redirects = new Set([301, 302, 303, 307, 308]);
 
@@ -148,7 +164,8 @@ function exchangeOnce(
     const { request } = process.getBuiltinModule(url.startsWith("https:") ? "node:https" : "node:http");
     const failed = (error: NodeJS.ErrnoException) => {
       if (signal.aborted) resolve({ refused: `no answer within ${timeoutMs} ms` });
-      else if (noName.has(error.code ?? "")) reject(failedProbe(`cannot ask ${url}`, error.message));
+      else if (noName.has(error.code ?? "") || ownWant.has(error.code ?? ""))
+        reject(failedProbe(`cannot ask ${url}`, error.message));
       else resolve({ refused: error.message || (error.code ?? "no reason was given") });
     };
     const given = Object.fromEntries(Object.entries(identity).filter(([, bytes]) => bytes !== undefined));
@@ -156,7 +173,14 @@ function exchangeOnce(
     const options = { agent: false, signal, method, headers: { accept: "*/*", ...length, ...headers } } as const;
     const receive = (response: IncomingMessage) => {
       const parts: Buffer[] = [];
-      response.on("data", (part: Buffer) => parts.push(part));
+      let bytes = 0;
+      response.on("data", (part: Buffer) => {
+        parts.push(part);
+        bytes += part.length;
+        if (bytes <= mostBody) return;
+        reject(failedProbe(`cannot read what ${url} answers`, `it is longer than ${mostBody} bytes`));
+        response.destroy();
+      });
       response.once("error", failed);
       response.once("end", () => {
         const held: Record<string, string> = {};

@@ -97,6 +97,19 @@ describe("each way to ask gives the same answers", () => {
         });
         return;
       }
+      if (request.url === "/away") {
+        const { port } = web.address() as AddressInfo;
+        response.writeHead(302, { location: `http://localhost:${port}/echo` }).end();
+        return;
+      }
+      if (request.url === "/endless") {
+        const more = () => {
+          while (!response.destroyed && response.write(Buffer.alloc(1 << 20)));
+        };
+        response.on("drain", more);
+        more();
+        return;
+      }
       if (request.url === "/round") {
         response.writeHead(302, { location: "/round" }).end();
         return;
@@ -175,6 +188,21 @@ describe("each way to ask gives the same answers", () => {
       body: "asked for /elsewhere\n",
     });
     expect(await ask(httpRequest(at(web, "/round"), { follow: 2 }))).toHaveProperty("refused");
+  });
+
+  test.each(echoed.slice(0, 3))("%s: who a redirect leads to is not told the login for another", async (_, ask) => {
+    const options = { user: "ops", password: "secret", headers: { "X-Mine": "kept" }, follow: 1 };
+    const seen = await ask(httpRequest(at(web, "/away"), options));
+    expect(JSON.parse("body" in seen ? seen.body : "null")).toEqual({
+      method: "GET",
+      mine: "kept",
+      type: null,
+      body: "",
+    });
+  });
+
+  test("an answer without end is given up", async () => {
+    await expect(exchangeFromHere(httpRequest(at(web, "/endless"), { timeout: "1m" }))).rejects.toThrow(/longer than/);
   });
 
   test("bash follows none: that takes another tool", async () => {
