@@ -40,9 +40,10 @@ export function chainFlaw(chain: Certificates, authorities: Certificates, nowMs:
     const fingerprint = at.fingerprint256;
     if (authorities.some((each) => each.fingerprint256 === fingerprint)) return undefined;
     const issued = (by: X509Certificate) => by.ca && at.checkIssued(by) && at.verify(by.publicKey);
-    const authority = authorities.find(issued);
-    if (authority !== undefined)
-      return +authority.validToDate < nowMs ? `${sayCertificate(authority)} has expired` : undefined;
+    // One key may have several certificates, older and newer ones: each is an authority.
+    const issuers = authorities.filter(issued);
+    if (issuers.some(({ validToDate }) => +validToDate >= nowMs)) return undefined;
+    if (issuers[0] !== undefined) return `${sayCertificate(issuers[0])} has expired`;
     const next = [...rest].find(issued);
     if (next === undefined)
       return `nothing there issued ${sayCertificate(at)}; its issuer is ${at.issuer.replaceAll("\n", ", ")}`;

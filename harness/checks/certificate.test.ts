@@ -115,6 +115,14 @@ describe("a chain at another time", () => {
   ])("%i days from now it is not valid", (days, flaw) => {
     expect(chainFlaw(certificates("chain.pem"), certificates("ca.pem"), Date.now() + days * 86_400_000)).toMatch(flaw);
   });
+  test("of several authorities by one key, one that is valid is enough", () => {
+    openssl("req", "-x509", "-key", "ca.key", "-subj", "/CN=Studio CA", "-days", "10", "-out", "short.pem");
+    const [short, long] = [certificates("short.pem")[0], certificates("ca.pem")[0]];
+    const later = Date.now() + 20 * 86_400_000;
+    for (const both of [[short, long] as const, [long, short] as const])
+      expect.soft(chainFlaw(certificates("chain.pem"), both, later)).toBeUndefined();
+    expect(chainFlaw(certificates("chain.pem"), [short], later)).toMatch(/Studio CA has expired/);
+  });
   test("a leaf is no authority, though its key signed", () => {
     expect(chainFlaw(certificates("leaf.pem"), certificates("other.pem"), Date.now())).toMatch(/nothing there issued/);
   });

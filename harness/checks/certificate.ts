@@ -102,8 +102,8 @@ export function certificate(path: string) {
       })(`has the key ${sayWord(keyPath)}`, ({ key }) => verdict(key === "is its", "its key", key));
     },
     /**
-     * Each certificate of the file issued the one before it, and the last one's issuer is in a bundle of authorities (its own, for a
-     * self-signed one); all are valid now.
+     * From the first certificate of the file others of it, in whichever order, lead to an authority in a bundle (itself, for a self-signed
+     * one); all on the way are valid now.
      * @example certificate("/etc/ssl/web.pem").chainsTo("/etc/studio/ca.pem")
      */
     chainsTo(bundle: string) {
