@@ -100,7 +100,11 @@ export function noDirectories(address: string): Directories {
 /** In a virtual machine, by its shell. They go with the machine's disk, so nobody need remove them. */
 export function carriedDirectories(carrier: Node): Directories {
   return {
-    has: async (path) => (await carrier.exec(["test", "-e", path])).status === 0,
+    async has(path) {
+      const { status, stderr } = await carrier.exec(["test", "-e", path]);
+      if (status <= 1) return status === 0;
+      throw new Error(`${path} on ${carrier.title}: test ended with status ${status}: ${stderr.trim()}`);
+    },
     async make(path, { owner, mode }, created) {
       await carrier.succeed(["mkdir", "-p", "--", path]);
       created();
