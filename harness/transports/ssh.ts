@@ -148,14 +148,21 @@ export class SshGuest implements Opener {
     for (const go of this.#waiting.splice(0)) go();
   }
 
+  /** What a program printed that ended with 0; anything else is no answer. */
   async #answer(argv: readonly [string, ...string[]], user?: string): Promise<string> {
     const channel = await this.open(argv, { user });
     channel.stdin.end();
     channel.stderr.resume();
     let said = "";
     for await (const chunk of channel.stdout) said += String(chunk);
-    await channel.ended;
-    return said;
+    const status = await channel.ended;
+    if (status === 0) return said;
+    throw new TransportError({
+      code: "shell-closed",
+      phase: "exec",
+      node: this.node,
+      seen: `"${argv[0]}" ${status === undefined ? "was lost with the connection" : `ended with status ${status}`}`,
+    });
   }
 
   /** A connection that has room for one more channel. */
