@@ -6,7 +6,7 @@ import type { ContainerNode, Node, VmNode } from "../model/node.ts";
 import { takeInventory } from "./inventory.ts";
 import type { Lease } from "./lease.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Reaped } from "./reap.ts";
+import { concerning, joined, type Reaped, silence } from "./reap.ts";
 import { type Releasing, release } from "./release.ts";
 
 /**
@@ -18,16 +18,21 @@ export async function keepRun(run: string, lease: Lease, options: Releasing & { 
   ledger.lease(run, lease);
   ledger.closing(run);
   const stays = new Set(lease.stands.flatMap(({ resources }) => resources));
-  const others = async () =>
-    (await takeInventory(options, run)).items.filter(({ kind, name }) => !stays.has(`${kind} ${name}`));
-  const failures = await release(await others(), options);
-  const left = (await others()).filter(({ found }) => found !== undefined);
+  const others = async () => {
+    const { items, unasked } = concerning(run, ledger, await takeInventory(options, run));
+    return { items: items.filter(({ kind, name }) => !stays.has(`${kind} ${name}`)), unasked };
+  };
+  const failures = await release((await others()).items, options);
+  const { items, unasked } = await others();
+  const left = items.filter(({ found }) => found !== undefined);
+  const errors = [...failures.map(({ error }) => error), ...unasked.map(silence)];
   const { until, stands } = lease;
   const kept: NonNullable<TeardownTotals["kept"]> = { stands, ...(until === undefined ? {} : { until }) };
   return {
     ...ledger.totals(run),
     leaked: [...new Set([...failures.map(({ item }) => item), ...left].map(({ kind, name }) => `${kind} ${name}`))],
     kept,
+    ...(errors.length === 0 ? {} : { error: joined(run, errors) }),
   };
 }
 

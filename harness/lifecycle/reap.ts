@@ -63,8 +63,19 @@ function nameOf(item: ResourceRef): string {
   return `${item.kind} ${item.name}`;
 }
 
+/** What it means that an engine did not say what there is. */
+export function silence({ driver, error }: Inventory["unasked"][number]): TeardownError {
+  return new TeardownError({
+    code: "no-inventory",
+    phase: "destroy",
+    seen: `${driver} could not be asked what is left: ${messageOf(error)}`,
+    cause: error,
+    errors: [error],
+  });
+}
+
 /** An engine that the run never meant to use need not answer for it. */
-function concerning(run: string, ledger: Ledger | undefined, { items, unasked }: Inventory): Inventory {
+export function concerning(run: string, ledger: Ledger | undefined, { items, unasked }: Inventory): Inventory {
   const used = ledger?.driversOf(run);
   return { items, unasked: unasked.filter(({ driver }) => used === undefined || used.includes(driver)) };
 }
@@ -100,16 +111,7 @@ async function conclude(
   const leaked = left.map(nameOf);
   const errors = [
     ...failed.map(({ error }) => error),
-    ...unasked.map(
-      ({ driver, error }) =>
-        new TeardownError({
-          code: "no-inventory",
-          phase: "destroy",
-          seen: `${driver} could not be asked what is left: ${messageOf(error)}`,
-          cause: error,
-          errors: [error],
-        }),
-    ),
+    ...unasked.map(silence),
     ...left
       .filter((item) => !failed.some((each) => nameOf(each.item) === nameOf(item)))
       .map(
@@ -155,7 +157,8 @@ function emptied(places: Places, run: string): TeardownError | undefined {
   }
 }
 
-function joined(run: string, errors: readonly TeardownError[]): TeardownError {
+/** Why something of a run may be left, as one error. */
+export function joined(run: string, errors: readonly TeardownError[]): TeardownError {
   return new TeardownError({
     code: errors[0]?.code ?? "not-destroyed",
     phase: "destroy",

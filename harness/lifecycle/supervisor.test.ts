@@ -59,6 +59,15 @@ function supervised(keep: () => Lease | undefined, remover: Remover = driver) {
   });
 }
 
+/** The driver, with another answer to what there is. */
+const remover = ({ find }: Pick<Remover, "find">): Remover => ({
+  kind: driver.kind,
+  probe: () => driver.probe(),
+  destroy: (resource) => driver.destroy(resource),
+  close: () => driver.close(),
+  find,
+});
+
 const all = (): Lease => ({
   keptAt: Date.now(),
   stands: [
@@ -83,13 +92,24 @@ test("what is kept stays", async () => {
   expect(await driver.find()).toHaveLength(1);
 });
 
+test("where an engine does not say whether the rest has gone that is told, and what is kept stays", async () => {
+  let asked = 0;
+  const silent = remover({
+    find: async (whose) => {
+      asked += ledger.run(run)?.lease === undefined ? 0 : 1;
+      if (asked > 1) throw new Error("the engine does not answer");
+      return driver.find(whose);
+    },
+  });
+  const { totals } = await supervised(all, silent);
+  expect({ code: totals.error?.code, leaked: totals.leaked }).toEqual({ code: "no-inventory", leaked: [] });
+  expect(ledger.run(run)?.lease).toBeDefined();
+  expect(await driver.find()).toHaveLength(1);
+});
+
 test("cancelled while what stays is told from the rest, nothing does", async () => {
   let pressed = false;
-  const interrupting: Remover = {
-    kind: driver.kind,
-    probe: () => driver.probe(),
-    destroy: (resource) => driver.destroy(resource),
-    close: () => driver.close(),
+  const interrupting = remover({
     find: async (whose) => {
       if (!pressed && ledger.run(run)?.lease !== undefined) {
         pressed = true;
@@ -97,7 +117,7 @@ test("cancelled while what stays is told from the rest, nothing does", async () 
       }
       return driver.find(whose);
     },
-  };
+  });
   const { cancelled, totals } = await supervised(all, interrupting);
   expect({ cancelled, ...totals }).toEqual({ cancelled: "SIGINT", created: 1, destroyed: 1, leaked: [] });
   await expectNothing();
