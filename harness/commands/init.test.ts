@@ -52,6 +52,8 @@ describe("what makes a directory a project", () => {
   test.each([
     ['{"type": "commonjs"}', /says "type": "commonjs", and specs are modules; make a directory of its own/],
     ['{"type": ', /package\.json is no JSON/],
+    ["null", /package\.json holds no object/],
+    ["[]", /package\.json holds no object/],
   ])("%s is refused", (text, words) => {
     writeFileSync(join(here, "package.json"), text);
     expect(made).toThrow(words);

@@ -185,6 +185,8 @@ function manifest(project: string): (readonly [string, string])[] {
   } catch (error) {
     throw new DeclarationError({ code: "bad-project", seen: `${file} is no JSON: ${messageOf(error)}`, cause: error });
   }
+  if (typeof read !== "object" || read === null || Array.isArray(read))
+    throw new DeclarationError({ code: "bad-project", seen: `${file} holds no object` });
   const { type, ...rest } = read as { readonly type?: unknown };
   if (type === "module") return [];
   if (type !== undefined)

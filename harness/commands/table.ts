@@ -43,7 +43,8 @@ export const commandTable: readonly CommandEntry[] = [
     does: "put a recipe, an environment and a spec of your own here, to begin with",
     teaches:
       "Beside an installed package it also makes the directory a project: package.json, tsconfig.json, .gitignore, as far as they are not\n" +
-      "there. In a checkout of Assay the files go into the checkout. Nothing is written over. Of an image that is there already, see draft.",
+      'there; one of somebody\'s own gets "type": "module" and the lines that are missing. In a checkout of Assay the files go into the\n' +
+      "checkout. No spec, environment or recipe is written over. Of an image that is there already, see draft.",
     examples: [
       ["assay init", "hello: fixtures/hello/recipe.ts, environments/hello.ts, specs/hello.spec.ts"],
       ["assay init studio && assay run studio", "a green first run"],
