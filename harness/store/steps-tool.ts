@@ -88,7 +88,11 @@ export async function runTool(
   }
   const stop = () => {
     // Its group holds unshare alone; unshare's death ends the namespace, and with it everything else.
-    if (running.pid !== undefined) process.kill(-running.pid, "SIGKILL");
+    try {
+      if (running.pid !== undefined) process.kill(-running.pid, "SIGKILL");
+    } catch {
+      // It has just ended. What a listener throws would end this process.
+    }
   };
   place.signal?.addEventListener("abort", stop, { once: true });
   try {
