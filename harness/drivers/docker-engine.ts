@@ -1,12 +1,11 @@
 // Decides which docker engine is spoken to, whether it will do, and how its errors read.
 import { existsSync } from "node:fs";
 import type Docker from "dockerode";
+import { apiAtLeast, oldestApi } from "../model/engine-api.ts";
 import { DeclarationError, HarnessError, messageOf, type Phase, ProvisionError } from "../model/errors.ts";
 import { dockerClient } from "./docker-client.ts";
 import { dialectOf } from "./docker-dialect.ts";
 
-/** Oldest API that has all that declarations can say: Debian 12's docker.io 20.10. */
-export const oldestApi = "1.41";
 const usualSocket = "/var/run/docker.sock";
 
 /**
@@ -42,17 +41,16 @@ export async function findEngine(dockerHost: string | undefined): Promise<Docker
 /** Engine and API version. Rejects with `engine-down` or `engine-too-old`. */
 export async function engineVersion(docker: Docker): Promise<Readonly<Record<string, string>>> {
   const version = await docker.version().catch((error: unknown) => Promise.reject(engineDown(error)));
-  const [major = 0, minor = 0] = version.ApiVersion.split(".").map(Number);
-  const [needMajor = 0, needMinor = 0] = oldestApi.split(".").map(Number);
-  if (major < needMajor || (major === needMajor && minor < needMinor)) {
+  const { name } = dialectOf(version);
+  if (!apiAtLeast(version.ApiVersion, oldestApi)) {
     throw new ProvisionError({
       code: "engine-too-old",
       phase: "setup",
-      seen: `docker ${version.Version} speaks API ${version.ApiVersion}, Assay needs ${oldestApi}`,
-      hint: "install docker.io 20.10 or newer",
+      seen: `${name} ${version.Version} speaks API ${version.ApiVersion}, Assay needs ${oldestApi}`,
+      hint: name === "docker" ? "install docker.io 20.10 or newer" : "install podman 4.3 or newer",
     });
   }
-  return { [dialectOf(version).name]: `${version.Version} (API ${version.ApiVersion})` };
+  return { [name]: `${version.Version} (API ${version.ApiVersion})` };
 }
 
 function engineDown(cause: unknown): ProvisionError {

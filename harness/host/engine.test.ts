@@ -4,7 +4,7 @@ import { createServer as createSocketServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { apiAtLeast, askEngine, defaultSocket, type EngineAnswer, engineAddress, engineFinding } from "./engine.ts";
+import { askEngine, defaultSocket, type EngineAnswer, engineAddress, engineFinding } from "./engine.ts";
 
 describe("where an engine is looked for", () => {
   test.each([
@@ -19,17 +19,6 @@ describe("where an engine is looked for", () => {
   ])("DOCKER_HOST=%s", (dockerHost, address) => {
     expect(engineAddress(dockerHost)).toEqual(address);
   });
-});
-
-test.each([
-  ["1.41", true],
-  ["1.42", true],
-  ["2.0", true],
-  ["1.40", false],
-  ["1.9", false],
-  ["0.50", false],
-])("API %s is new enough: %s", (have, enough) => {
-  expect(apiAtLeast(have, "1.41")).toBe(enough);
 });
 
 describe("what the engine's answer means", () => {

@@ -2,10 +2,9 @@
 // this is on the way of every start and has to cost milliseconds.
 import { type RequestOptions, request } from "node:http";
 import type { Finding } from "../model/capabilities.ts";
+import { apiAtLeast, oldestApi } from "../model/engine-api.ts";
 import { messageOf } from "../model/errors.ts";
 
-/** The oldest API this project is tested with; Debian 12's docker.io has it. */
-export const oldestApi = "1.41";
 export const defaultSocket = "/var/run/docker.sock";
 
 /** What the engine said, or how it failed to. */
@@ -78,13 +77,6 @@ export async function engineGet(dockerHost: string | undefined, path: string, ti
   asked.on("error", reject);
   asked.end();
   return promise;
-}
-
-/** Whether API `have` is `want` or newer; both as in `1.41`. */
-export function apiAtLeast(have: string, want: string): boolean {
-  const [major = 0, minor = 0] = have.split(".").map(Number);
-  const [wantMajor = 0, wantMinor = 0] = want.split(".").map(Number);
-  return major > wantMajor || (major === wantMajor && minor >= wantMinor);
 }
 
 /** What lets a user at an engine's socket. */

@@ -1,7 +1,8 @@
 // Decides what the docker engine needs so that containers can be run, and when setup keeps its hands off.
 import { join } from "node:path";
+import { apiAtLeast, oldestApi } from "../model/engine-api.ts";
 import { mountCgroups } from "./cgroups.ts";
-import { apiAtLeast, type EngineAnswer, letIn, oldestApi } from "./engine.ts";
+import { type EngineAnswer, letIn } from "./engine.ts";
 import type { Blocked, Part, Step } from "./plan.ts";
 
 export interface DockerFacts {

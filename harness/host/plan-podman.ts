@@ -1,7 +1,8 @@
 // Decides what a podman service needs so that containers can be run on it, and when setup keeps its hands off.
 import { join } from "node:path";
+import { apiAtLeast, oldestApi } from "../model/engine-api.ts";
 import { mountCgroups } from "./cgroups.ts";
-import { apiAtLeast, type EngineAnswer, oldestApi } from "./engine.ts";
+import type { EngineAnswer } from "./engine.ts";
 import type { Blocked, Part, Step } from "./plan.ts";
 import type { Tool } from "./tools.ts";
 
