@@ -58,8 +58,9 @@ export function isStatic(program: Buffer): boolean {
 }
 
 async function copyModules(place: Workplace, version: string, home: string): Promise<string[]> {
-  const below = await inTree(place.tree, `/lib/modules/${version}`);
-  const read = (name: string) => readFile(join(below, name), "utf8");
+  // The index and what it names are the image's word: links and `..` lead into the tree.
+  const inModules = (name: string) => inTree(place.tree, `/lib/modules/${version}/${name}`);
+  const read = async (name: string) => readFile(await inModules(name), "utf8");
   const { paths, missing } = modulesFor(wanted, {
     dep: await read("modules.dep"),
     builtin: await read("modules.builtin"),
@@ -76,7 +77,7 @@ async function copyModules(place: Workplace, version: string, home: string): Pro
   const order: string[] = [];
   for (const path of paths) {
     const name = path.slice(path.lastIndexOf("/") + 1);
-    await copyFile(join(below, path), join(home, "modules", name));
+    await copyFile(await inModules(path), join(home, "modules", name));
     const unpack = { xz: "xz", zst: "zstd", gz: "gzip" }[/\.ko\.(\w+)$/.exec(name)?.[1] ?? ""];
     if (unpack !== undefined) {
       const how = [findTool(unpack, place.recipe), "--decompress", "--force", join(home, "modules", name)] as const;
