@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readConfig } from "../config.ts";
-import { findRecipes, recipesNamed } from "./recipes.ts";
+import { environmentNamed, findRecipes, recipeExport, recipesNamed } from "./recipes.ts";
 
 let project: string;
 beforeAll(() => {
@@ -38,6 +38,13 @@ test("a name that is none is refused with the one that was meant, or with all th
   });
   await expect(recipesNamed(project, ["x"])).rejects.toMatchObject({ hint: "there are studio-soe, studio-web" });
   expect((await recipesNamed(project, ["studio-web"])).map(({ name }) => name)).toEqual(["studio-web"]);
+});
+
+test("where there are no rooms yet there is nothing, and whoever names something is told so", async () => {
+  const empty = join(project, "fixtures/files-only");
+  await expect(recipesNamed(empty, ["x"])).rejects.toMatchObject({ code: "unknown-recipe", hint: "there are none" });
+  await expect(environmentNamed(empty, "x")).rejects.toMatchObject({ code: "unknown-environment" });
+  expect(await recipeExport(empty, "x")).toBeUndefined();
 });
 
 test("two recipes of one name are refused with both places", async () => {

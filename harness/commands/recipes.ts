@@ -10,10 +10,8 @@ import type { Parity } from "../model/parity.ts";
 import type { Recipe } from "../model/recipe.ts";
 
 /** All recipes of a project by name. A `DeclarationError` (code `doubled-name`) when two have one name. */
-export function findRecipes(project: string): Promise<ReadonlyMap<string, Recipe>> {
-  const fixtures = join(project, "fixtures");
-  const files = readdirSync(fixtures).map((name) => join(fixtures, name, "recipe.ts"));
-  return exported("recipe", files.filter(existsSync), isRecipe);
+export async function findRecipes(project: string): Promise<ReadonlyMap<string, Recipe>> {
+  return exported("recipe", recipeFiles(project), isRecipe);
 }
 
 /** Where a recipe is imported from: its file, and the word that this exports it by. `undefined` where no recipe is called so. */
@@ -21,10 +19,7 @@ export async function recipeExport(
   project: string,
   name: string,
 ): Promise<{ readonly file: string; readonly word: string; readonly recipe: Recipe } | undefined> {
-  const fixtures = join(project, "fixtures");
-  if (!existsSync(fixtures)) return undefined;
-  const files = readdirSync(fixtures).map((directory) => join(fixtures, directory, "recipe.ts"));
-  const there = files.filter(existsSync).sort();
+  const there = recipeFiles(project).sort();
   // A name may be put together: files that hold it first, and all the others when it was in none.
   const holding = there.filter((file) => readFileSync(file, "utf8").includes(`"${name}"`));
   for (const file of new Set([...holding, ...there])) {
@@ -36,7 +31,7 @@ export async function recipeExport(
 }
 
 /** All environments of a project by name. A `DeclarationError` (code `doubled-name`) when two have one name. */
-export function findEnvironments(project: string): Promise<ReadonlyMap<string, Environment>> {
+export async function findEnvironments(project: string): Promise<ReadonlyMap<string, Environment>> {
   return exported("environment", environmentFiles(project), isEnvironment);
 }
 
@@ -58,13 +53,29 @@ export async function environmentNamed(project: string, name: string): Promise<E
 }
 
 /** All parities of a project by name, from the files of its environments. */
-export function findParities(project: string): Promise<ReadonlyMap<string, Parity>> {
+export async function findParities(project: string): Promise<ReadonlyMap<string, Parity>> {
   return exported("parity", environmentFiles(project), isParity);
+}
+
+function recipeFiles(project: string): string[] {
+  return within(project, "fixtures", false)
+    .map((name) => join(project, "fixtures", name, "recipe.ts"))
+    .filter(existsSync);
+}
+
+/** Names in a room of the project; none where it has no such room. */
+function within(project: string, room: string, recursive: boolean): string[] {
+  try {
+    return readdirSync(join(project, room), { recursive, encoding: "utf8" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
 }
 
 function environmentFiles(project: string): string[] {
   const root = join(project, "environments");
-  return readdirSync(root, { recursive: true, encoding: "utf8" })
+  return within(project, "environments", true)
     .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
     .map((name) => join(root, name));
 }
@@ -106,7 +117,7 @@ export async function recipesNamed(project: string, names: readonly string[]): P
     throw new DeclarationError({
       code: "unknown-recipe",
       seen: `there is no recipe "${name}"`,
-      hint: guess === undefined ? `there are ${[...known.keys()].join(", ")}` : `did you mean "${guess}"?`,
+      hint: guess === undefined ? `there are ${[...known.keys()].join(", ") || "none"}` : `did you mean "${guess}"?`,
     });
   });
 }
