@@ -1,4 +1,7 @@
 // Decides how boot loaders' configurations are read, and every sentence about them.
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { ObservationError } from "../model/errors.ts";
@@ -205,6 +208,20 @@ describe("the probe's answer is read", () => {
   ] as const)("%s is no answer", (_, frames, stderr) => {
     expect(() => parse(frames, stderr)).toThrow(ObservationError);
   });
+});
+
+test("a directory that may not be looked into is not one without a boot loader", async () => {
+  const place = mkdtempSync(join(tmpdir(), "assay-boot-"));
+  const asker = hostNode();
+  chmodSync(place, 0o755);
+  mkdirSync(join(place, "boot/grub2"), { recursive: true });
+  const probe = { ...bootFacts, script: () => bootFacts.script([]).replaceAll("/boot/", `${place}/boot/`) };
+  const ask = () => asker.as("65534:65534").observe(probe, "boot");
+  expect(await ask()).toMatchObject({ config: undefined });
+  chmodSync(join(place, "boot/grub2"), 0o700);
+  await expect(ask()).rejects.toMatchObject({ code: "probe-denied", seen: expect.stringContaining("grub2") });
+  await asker.close();
+  rmSync(place, { recursive: true });
 });
 
 probeContract(hostNode, { probe: bootFacts, subject: "boot", tools: ["cat"] });

@@ -15,7 +15,7 @@ import { type FileStat, lookThrough } from "./file-stat.ts";
 import { endFrame, readFrames } from "./frames.ts";
 import { hasWord, isAtLeast } from "./kernel.ts";
 import { about, verdict } from "./question.ts";
-import { denied, failedProbe, missingTool, unreadable } from "./unanswered.ts";
+import { denied, failedProbe, missingTool, requireOpen, unreadable } from "./unanswered.ts";
 import { sayWanted, type Wanted } from "./wanted.ts";
 
 export interface BootFacts {
@@ -32,6 +32,7 @@ export const bootFacts: Probe<"boot", BootFacts> = {
   // The first file is there for sure: a `cat` that does not give it gives nothing.
   script: () => `export LC_ALL=C
 command -v cat >/dev/null || exit 127
+${requireOpen("/boot/ /boot/grub /boot/grub2 /boot/extlinux /boot/syslinux /boot/loader /boot/loader/entries /boot/efi /boot/efi/loader /boot/efi/loader/entries /efi /efi/loader /efi/loader/entries")}
 printf ${quoteWord(canary)} | cat; ${endFrame("canary")}
 for file in ${Object.values(configPaths).flat().map(quoteWord).join(" ")} /boot/grub*/grubenv /boot/efi/loader/entries/*.conf /efi/loader/entries/*.conf /boot/loader/entries/*.conf; do
   [ -e "$file" ] || continue
@@ -44,6 +45,7 @@ done
 ${endFrame("end")}`,
   parse(output, subjects) {
     if (output.status === 127) throw missingTool("cat", "a boot loader's configuration");
+    if (output.status === 77) throw denied("cannot look for a boot loader's configuration", output.stderr.trim());
     const [first, ...frames] = readFrames("cat", output, output.stdout.toString("latin1").split("\0").length - 1);
     if (first?.bytes.toString("utf8") !== canary || frames.at(-1)?.words !== "end") throw unreadable("cat", output);
     if (/permission denied/i.test(output.stderr))

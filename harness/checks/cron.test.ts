@@ -1,4 +1,7 @@
 // Decides what is read of crontabs, and what cron would leave out, as Debian's and busybox's cron have it.
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { ObservationError } from "../model/errors.ts";
@@ -95,6 +98,22 @@ describe("the probe", () => {
   test("an answer that is cut off is none", () => {
     for (const text of ["", "debian\0table\0/etc/crontab\0", "nonsense"])
       expect(() => cronEntries.parse(output(text), ["all"])).toThrow(ObservationError);
+  });
+
+  test("a directory that may not be looked into is not an empty one", async () => {
+    const root = mkdtempSync(join(tmpdir(), "assay-cron-"));
+    const node = hostNode();
+    chmodSync(root, 0o755);
+    mkdirSync(join(root, "tables"));
+    const probe = {
+      ...cronEntries,
+      script: () => cronEntries.script([]).replaceAll("/etc/crontabs", `${root}/tables`),
+    };
+    const ask = () => node.as("65534:65534").observe(probe, "all");
+    chmodSync(join(root, "tables"), 0o700);
+    await expect(ask()).rejects.toMatchObject({ code: "probe-denied", seen: expect.stringContaining("tables") });
+    await node.close();
+    rmSync(root, { recursive: true });
   });
 
   probeContract(hostNode, { probe: cronEntries, subject: "all", tools: ["cat"] });

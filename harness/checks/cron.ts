@@ -4,7 +4,7 @@ import type { Probe } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
 import { about, verdict } from "./question.ts";
 import { type CronFile, cronFromTree } from "./tree-cron.ts";
-import { denied, missingTool, unreadable } from "./unanswered.ts";
+import { denied, missingTool, requireOpen, unreadable } from "./unanswered.ts";
 import { occurs, sayWanted, type Wanted } from "./wanted.ts";
 
 export interface CronEntry {
@@ -22,9 +22,7 @@ export const cronEntries: Probe<string, readonly CronEntry[]> = {
   name: "cron",
   script: () => `export LC_ALL=C
 command -v cat >/dev/null || exit 127
-for place in /var/spool/cron/crontabs /var/spool/cron; do
-  [ ! -d "$place" ] || [ -r "$place" ] || { echo "$place cannot be read" >&2; exit 77; }
-done
+${requireOpen("/var/spool/cron /var/spool/cron/crontabs /etc/crontabs /etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly /etc/cron.yearly /etc/periodic /etc/periodic/*")}
 if [ -e /etc/debian_version ]; then family=debian; elif [ -e /etc/alpine-release ]; then family=alpine; else family=other; fi
 printf '%s\\0' "$family"
 for file in /etc/crontab /etc/cron.d/* /etc/crontabs/* /var/spool/cron/crontabs/* /var/spool/cron/*; do

@@ -1,4 +1,7 @@
 // Decides how files of packagers' sources are read, and every sentence about them.
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { DeclarationError, ObservationError } from "../model/errors.ts";
@@ -129,6 +132,22 @@ describe("the probe", () => {
       expect(error).toMatchObject({ code });
     }
   });
+});
+
+test("a directory that may not be looked into is not an empty one", async () => {
+  const root = mkdtempSync(join(tmpdir(), "assay-repository-"));
+  const node = hostNode();
+  chmodSync(root, 0o755);
+  mkdirSync(join(root, "apt/sources.list.d"), { recursive: true });
+  const probe = { ...repositoryFacts, script: () => repositoryFacts.script([]).replaceAll("/etc/apt", `${root}/apt`) };
+  const ask = () => node.as("65534:65534").observe(probe, "all");
+  expect(await ask()).toBeInstanceOf(Array);
+  for (const closed of ["apt/sources.list.d", "apt"]) {
+    chmodSync(join(root, closed), 0o700);
+    await expect(ask()).rejects.toMatchObject({ code: "probe-denied", seen: expect.stringContaining(closed) });
+  }
+  await node.close();
+  rmSync(root, { recursive: true });
 });
 
 probeContract(hostNode, { probe: repositoryFacts, subject: "all", tools: ["cat"] });

@@ -6,7 +6,7 @@ import type { FileTree } from "../model/tree.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { type Repository, type RepositoryFile, readRepositories } from "./repository-files.ts";
 import { textsOf } from "./tree-bytes.ts";
-import { denied, failedProbe, missingTool, unreadable } from "./unanswered.ts";
+import { denied, failedProbe, missingTool, requireOpen, unreadable } from "./unanswered.ts";
 import { occurs, sayWanted, type Wanted } from "./wanted.ts";
 
 /** Subject: anything. Answer: all repositories that are configured, those that are switched off among them. */
@@ -15,6 +15,7 @@ export const repositoryFacts: Probe<string, readonly Repository[]> = {
   script: () => `export LC_ALL=C
 command -v cat >/dev/null || exit 127
 [ -d /etc/apt ] || [ -d /etc/yum.repos.d ] || [ -d /etc/apk ] || exit 78
+${requireOpen("/etc/apt /etc/apt/sources.list.d /etc/dnf /etc/yum.repos.d /etc/apk /etc/apk/repositories.d")}
 for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources /etc/dnf/dnf.conf /etc/yum.conf \\
   /etc/yum.repos.d/*.repo /etc/apk/repositories /etc/apk/repositories.d/*.list; do
   [ -f "$file" ] || continue

@@ -49,6 +49,13 @@ export function requireTool(output: ProbeOutput, tool: string, purpose: string):
   if (output.status === 127 || output.status === 126) throw missingTool(tool, purpose);
 }
 
+/** Shell text that ends with status 77 where one of these directories (a shell's words) is there and may not be looked into: it would seem to be empty. */
+export function requireOpen(directories: string): string {
+  return `for place in ${directories}; do
+  [ ! -d "$place" ] || { [ -r "$place" ] && [ -x "$place" ]; } || { echo "$place: Permission denied" >&2; exit 77; }
+done`;
+}
+
 /**
  * What the operating system's words for a failed look at a path mean: `undefined` is "it does not exist", an error is
  * "it could not be seen". Shells shorten some of the words, in English because probes run with LC_ALL=C.
