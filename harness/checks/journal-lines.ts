@@ -36,7 +36,7 @@ export interface JournalLines {
 export const lineLimit = 5000;
 
 const call =
-  "journalctl -q -b --no-pager -a -o json --output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,UNIT";
+  "journalctl -b --no-pager -a -o json --output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,UNIT";
 
 /** Subject: which lines of this boot. Answer: these lines; none is an answer only where the journal has some line at all. */
 export const journalLines: Probe<JournalQuery, JournalLines> = {
@@ -44,15 +44,16 @@ export const journalLines: Probe<JournalQuery, JournalLines> = {
   script: (queries) => `export LC_ALL=C
 command -v journalctl >/dev/null || exit 127
 ${call} -n 1; ${endFrame('"$?"')}
-${queries.map((query) => `${call} -n ${lineLimit + 1} ${matches(query)}; ${endFrame('"$?"')}`).join("\n")}`,
+${queries.map((query) => `${call} -q -n ${lineLimit + 1} ${matches(query)}; ${endFrame('"$?"')}`).join("\n")}`,
   parse(output, queries) {
     requireTool(output, "journalctl", "the journal");
     const [any, ...frames] = readFrames("journalctl", output, queries.length + 1) as [Frame, ...Frame[]];
-    if (/insufficient permissions/i.test(output.stderr))
+    // The first call is not quiet: only so is it told that lines of others are left out.
+    if (/insufficient permissions|currently not seeing messages/i.test(output.stderr))
       throw denied("cannot read the journal", firstLine(output.stderr));
     if (any.words !== "0")
       throw failedProbe("cannot read the journal", firstLine(output.stderr) || `status ${any.words}`);
-    const newest = readLines(any.bytes);
+    const newest = readLines(Buffer.from(any.bytes.toString("utf8").replace(/^-- .* --$/gm, "")));
     if (newest === undefined) throw unreadable("journalctl -o json", output);
     if (newest.length === 0)
       throw failedProbe(

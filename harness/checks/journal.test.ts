@@ -73,9 +73,33 @@ describe("what journalctl printed is read", () => {
       /insufficient/,
     ],
     [
+      "one of which only a part may be read",
+      output(
+        [
+          [session, "0"],
+          ["", "0"],
+        ],
+        "Hint: You are currently not seeing messages from other users and the system.\n      Pass -q to turn off this notice.\n",
+      ),
+      "probe-denied",
+      /not seeing messages/,
+    ],
+    [
+      "one without a line, in journalctl's words",
+      output([
+        [
+          "-- Journal begins at Sat 2026-11-21 10:00:00 UTC, ends at Sat 2026-11-21 18:00:00 UTC. --\n-- No entries --\n",
+          "0",
+        ],
+        ["", "0"],
+      ]),
+      "probe-failed",
+      /no line of this boot/,
+    ],
+    [
       "no JSON",
       output([
-        ["-- No entries --\n", "0"],
+        ["nonsense\n", "0"],
         ["", "0"],
       ]),
       "probe-unreadable",
