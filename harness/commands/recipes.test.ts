@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readConfig } from "../config.ts";
+import { DeclarationError } from "../model/errors.ts";
 import { environmentNamed, findRecipes, recipeExport, recipesNamed } from "./recipes.ts";
 
 let project: string;
@@ -45,6 +46,20 @@ test("where there are no rooms yet there is nothing, and whoever names something
   await expect(recipesNamed(empty, ["x"])).rejects.toMatchObject({ code: "unknown-recipe", hint: "there are none" });
   await expect(environmentNamed(empty, "x")).rejects.toMatchObject({ code: "unknown-environment" });
   expect(await recipeExport(empty, "x")).toBeUndefined();
+});
+
+test.each([
+  ["export const one = ;", "1:20", /Expression expected/],
+  ["export const one = nobody.knows;", undefined, /broken\.ts cannot be loaded: nobody is not defined/],
+])("a file that cannot be loaded is its author's to mend: %s", async (text, place, words) => {
+  const elsewhere = mkdtempSync(join(project, "elsewhere-"));
+  const file = join(elsewhere, "environments/broken.ts");
+  mkdirSync(join(elsewhere, "environments"));
+  writeFileSync(file, text);
+  const error: unknown = await environmentNamed(elsewhere, "x").catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(DeclarationError);
+  expect(error).toMatchObject({ code: "unreadable-file", message: expect.stringMatching(words) });
+  expect((error as DeclarationError).at).toBe(place === undefined ? undefined : `${file}:${place}`);
 });
 
 test("two recipes of one name are refused with both places", async () => {

@@ -4,10 +4,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Environment } from "../model/environment.ts";
-import { DeclarationError } from "../model/errors.ts";
+import { DeclarationError, HarnessError, messageOf } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
 import type { Parity } from "../model/parity.ts";
 import type { Recipe } from "../model/recipe.ts";
+import { placed } from "../vitest/syntax-place.ts";
 
 /** All recipes of a project by name. A `DeclarationError` (code `doubled-name`) when two have one name. */
 export async function findRecipes(project: string): Promise<ReadonlyMap<string, Recipe>> {
@@ -23,7 +24,7 @@ export async function recipeExport(
   // A name may be put together: files that hold it first, and all the others when it was in none.
   const holding = there.filter((file) => readFileSync(file, "utf8").includes(`"${name}"`));
   for (const file of new Set([...holding, ...there])) {
-    const module: Record<string, unknown> = await import(pathToFileURL(file).href);
+    const module = await loaded(file);
     for (const [word, recipe] of Object.entries(module))
       if (isRecipe(recipe) && recipe.name === name) return { file, word, recipe };
   }
@@ -80,6 +81,22 @@ function environmentFiles(project: string): string[] {
     .map((name) => join(root, name));
 }
 
+/** What a file of the project exports. A `DeclarationError` (code `unreadable-file`) with the place, where Node tells it. */
+async function loaded(file: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (error) {
+    if (error instanceof HarnessError) throw error;
+    const { at } = placed(error) as { readonly at?: string };
+    throw new DeclarationError({
+      code: "unreadable-file",
+      at,
+      seen: at === undefined ? `${file} cannot be loaded: ${messageOf(error)}` : messageOf(error),
+      cause: error,
+    });
+  }
+}
+
 async function exported<Declared extends { readonly name: string; readonly at: string | undefined }>(
   what: string,
   files: readonly string[],
@@ -87,7 +104,7 @@ async function exported<Declared extends { readonly name: string; readonly at: s
 ): Promise<ReadonlyMap<string, Declared>> {
   const found = new Map<string, Declared>();
   for (const file of [...files].sort()) {
-    const module: Record<string, unknown> = await import(pathToFileURL(file).href);
+    const module = await loaded(file);
     for (const value of Object.values(module)) {
       if (!isOne(value)) continue;
       const other = found.get(value.name);
