@@ -1,9 +1,12 @@
 // Decides how lsblk's JSON is read, and every sentence about a disk.
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { DeclarationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
-import { type BlockDevice, blockDevice, disk } from "./disk.ts";
+import { type BlockDevice, blockDevice, deviceAt, disk } from "./disk.ts";
 
 const output = (value: unknown, status = 0) => ({
   stdout: Buffer.from(typeof value === "string" ? value : JSON.stringify(value)),
@@ -132,6 +135,27 @@ test("empty is without partitions and file system; a partition's table is its di
     met: false,
     seen: "gpt: no partitions",
   });
+});
+
+test("a device goes by the links that lead to it, too", async ({ skip }) => {
+  const node = hostNode();
+  const { blockdevices } = JSON.parse(await node.succeed(["lsblk", "-J", "-o", "PATH,KNAME"])) as {
+    blockdevices: readonly { path: string; kname: string }[];
+  };
+  const [first] = blockdevices;
+  if (first === undefined) return skip("this machine has no disk");
+  const directory = mkdtempSync(join(tmpdir(), "assay-disk-"));
+  symlinkSync(`/dev/${first.kname}`, join(directory, "by-name"));
+  symlinkSync("/dev/nosuch", join(directory, "by-nobody"));
+  expect(await deviceAt(node, join(directory, "by-name"))).toMatchObject({ path: first.path });
+  expect(await deviceAt(node, join(directory, "by-nobody"))).toBeUndefined();
+  rmSync(directory, { recursive: true });
+  await node.close();
+});
+
+test("a volume is found by the name that the kernel has for it", () => {
+  const volume = { name: "vg-lv", path: "/dev/mapper/vg-lv", kname: "dm-0", type: "lvm", size: 1 };
+  expect(blockDevice.parse(output({ blockdevices: [volume] }), ["/dev/dm-0"])).toMatchObject([{ path: volume.path }]);
 });
 
 test("what is no device is refused", () => {

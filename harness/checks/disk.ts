@@ -2,11 +2,14 @@
 import type { Probe } from "../model/check.ts";
 import { type Size, sizeBytes } from "../model/duration.ts";
 import type { Node } from "../model/node.ts";
+import { lookThrough } from "./file-stat.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { requireTool, unreadable } from "./unanswered.ts";
 
 export interface BlockDevice {
   readonly path: string;
+  /** The kernel's own name for it, without a directory: `dm-0` of `/dev/mapper/vg-lv`. */
+  readonly kernelName: string | undefined;
   /** `disk`, `part`, `lvm`, `crypt`, `loop`, `rom` */
   readonly type: string;
   readonly bytes: number;
@@ -39,7 +42,7 @@ export interface WantedPartition {
 }
 
 // NAME makes lsblk print a tree: children below what they lie on.
-const columns = "NAME,PATH,TYPE,SIZE,START,PTTYPE,SERIAL,RO,FSTYPE,UUID,LABEL,PARTTYPE,PARTLABEL,MOUNTPOINTS";
+const columns = "NAME,PATH,KNAME,TYPE,SIZE,START,PTTYPE,SERIAL,RO,FSTYPE,UUID,LABEL,PARTTYPE,PARTLABEL,MOUNTPOINTS";
 
 /** GPT type and DOS number of types that have a name. */
 const partitionTypes: Readonly<Record<string, readonly string[]>> = {
@@ -60,6 +63,7 @@ export const blockDevice: Probe<string, BlockDevice | undefined> = {
     const all = new Map<string, BlockDevice>();
     const add = (device: BlockDevice): void => {
       all.set(device.path, device);
+      if (device.kernelName !== undefined) all.set(`/dev/${device.kernelName}`, device);
       device.children.forEach(add);
     };
     devices.forEach(add);
@@ -68,7 +72,7 @@ export const blockDevice: Probe<string, BlockDevice | undefined> = {
 };
 
 /**
- * A disk or partition. A container sees its carrier's.
+ * A disk or partition, by whichever link to it: `/dev/disk/by-label/root` is the partition. A container sees its carrier's.
  * @example await expect(soe).toMeet(disk("/dev/vda").hasPartitions("gpt", [{ type: "efi", size: "100m" }, { fileSystem: "ext4", mountPoint: "/" }]));
  */
 export function disk(path: string) {
@@ -76,7 +80,7 @@ export function disk(path: string) {
   const ask = about<Node, BlockDevice | undefined>({
     subject: `disk ${path}`,
     command: `lsblk -b -o ${columns} ${path}`,
-    observe: (node) => node.observe(blockDevice, path),
+    observe: (node) => deviceAt(node, path),
   });
   const none = "there is no such device";
   return {
@@ -126,6 +130,12 @@ export function disk(path: string) {
   };
 }
 
+/** lsblk knows devices by the kernel's names and the mapper's: any other path is a link to one of these. */
+export async function deviceAt(node: Node, path: string): Promise<BlockDevice | undefined> {
+  const [named, { path: real }] = await Promise.all([node.observe(blockDevice, path), lookThrough(node, path)]);
+  return named ?? (real === path ? undefined : node.observe(blockDevice, real));
+}
+
 function isEmpty(seen: BlockDevice | undefined): boolean {
   if (seen === undefined || seen.fileSystem !== undefined || seen.children.length > 0) return false;
   return seen.table === undefined || seen.type === "part";
@@ -164,6 +174,7 @@ function readDevice(held: Readonly<Record<string, unknown>>): BlockDevice {
   if (path === undefined || typeof held["size"] !== "number") throw new TypeError("not a device of lsblk's");
   return {
     path,
+    kernelName: text("kname"),
     type: text("type") ?? "",
     bytes: held["size"],
     start: typeof held["start"] === "number" ? held["start"] : undefined,
