@@ -58,6 +58,25 @@ test("sentences", () => {
       .judge(seen),
   ).toMatchObject({ met: true });
   expect(firewall().hasNoRules().judge([])).toMatchObject({ met: true });
+  // Tables and chains are none, nor is what becomes of a packet where nothing is said of it.
+  const bare = ["*filter", ":INPUT ACCEPT", "COMMIT"].map((text) => line(text, "filter", ""));
+  expect(firewall("iptables").hasNoRules().judge(bare)).toMatchObject({ met: true });
+  const empty = ["table ip t {", "chain in {", "type filter hook input priority filter; policy accept;", "}", "}"];
+  expect(
+    firewall()
+      .hasNoRules()
+      .judge(empty.map((text) => line(text))),
+  ).toMatchObject({ met: true });
+  const sets = ["table ip t {", "set s {", "type ipv4_addr", "}", "}"];
+  expect(
+    firewall()
+      .hasNoRules()
+      .judge(sets.map((text) => line(text, "ip t", ""))),
+  ).toMatchObject({ met: true });
+  const kept = ["*filter", ":INPUT ACCEPT", "-A INPUT -j DROP", "COMMIT"].map((text) => line(text, "filter", "INPUT"));
+  expect(firewall("iptables").hasNoRules().judge(kept)).toMatchObject({ met: false, seen: "-A INPUT -j DROP" });
+  const shut = [line(":INPUT DROP", "filter", "INPUT")];
+  expect(firewall("iptables").hasNoRules().judge(shut)).toMatchObject({ met: false, seen: ":INPUT DROP" });
   for (const [place, met] of [
     [{ table: "nat" }, true],
     [{ table: "ip nat", chain: "out" }, true],

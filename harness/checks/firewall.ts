@@ -116,14 +116,29 @@ export function firewall(tool: FirewallTool = "nft") {
     hasPolicy: (chain: string, policy: string, { table }: Pick<FirewallPlace, "table"> = {}) =>
       ask(`has policy ${policy} in chain ${chain}${sayPlace(table === undefined ? {} : { table })}`, (seen) => {
         const there = seen.filter((line) => isIn({ chain, ...(table === undefined ? {} : { table }) }, line));
-        const policies = there.flatMap(
-          ({ text }) => /^:\S+ (\S+)|\bpolicy (\w+);/.exec(text)?.slice(1).filter(Boolean) ?? [],
-        );
+        const policies = there.flatMap(({ text }) => policyIn(text));
         const met = policies.length > 0 && policies.every((each) => each.toLowerCase() === policy.toLowerCase());
         return verdict(met, policy, policies.join(", ") || "no such chain, or one without a policy");
       }),
-    hasNoRules: () => ask("has no rules", (seen) => verdict(seen.length === 0, "no rules", sayLines(seen))),
+    /** Nothing is decided: no rule, and no chain whose policy is another than to accept. Empty tables, chains and sets may be there. */
+    hasNoRules: () =>
+      ask("has no rules", (seen) => {
+        const deciding = seen.filter(decides);
+        return verdict(deciding.length === 0, "no rules", sayLines(deciding));
+      }),
   };
+}
+
+function decides({ chain, text }: FirewallLine): boolean {
+  if (chain === "" || /^[*}]|^COMMIT$|\{$/.test(text)) return false;
+  const policy = policyIn(text);
+  if (policy.length > 0) return !/^(accept|-)$/i.test(policy[0] ?? "");
+  return !/^type \w+ hook /.test(text);
+}
+
+/** Of a line that begins a chain: its policy. */
+function policyIn(text: string): readonly string[] {
+  return /^:\S+ (\S+)|\bpolicy (\w+);/.exec(text)?.slice(1).filter(Boolean) ?? [];
 }
 
 function isIn({ table, chain }: FirewallPlace, line: FirewallLine): boolean {
