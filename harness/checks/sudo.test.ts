@@ -37,10 +37,17 @@ describe("what sudo printed is read", () => {
   test("rules in their order, tags carried on; no rule; no such user", () => {
     expect(
       sudoRules.parse(
-        output([ops, "0"], [build, "0"], [notAllowed, "0"], ["sudo: unknown user nosuch\n", "1"], [broken + ops, "0"]),
-        ["ops", "build", "nobody", "nosuch", "ops"],
+        output(
+          [ops, "0"],
+          [build, "0"],
+          [notAllowed, "0"],
+          ["sudo: unknown user nosuch\n", "1"],
+          [broken + ops, "0"],
+          [notAllowed, "1"],
+        ),
+        ["ops", "build", "nobody", "nosuch", "ops", "nobody"],
       ),
-    ).toEqual([[everything, freely], [restart, passwd, id], [], undefined, [everything, freely]]);
+    ).toEqual([[everything, freely], [restart, passwd, id], [], undefined, [everything, freely], []]);
   });
 
   test("a user who need not authenticate needs no password", () => {

@@ -30,8 +30,9 @@ for user in ${users.map(quoteWord).join(" ")}; do sudo -n -l -U "$user" </dev/nu
       if (new RegExp(`^sudo: unknown user:? ${literal(users[index] ?? "")}$`, "m").test(said)) return undefined;
       if (/password is required|not allowed to execute 'list'|may not run sudo|must be (setuid|owned)/i.test(said))
         return denied("cannot list sudo's rules", said.trim());
-      if (words !== "0") return failedProbe("cannot list sudo's rules", said.trim() || `status ${words}`);
+      // With status 0 or 1, as sudo's version is.
       if (/^User \S+ is not allowed to run sudo on /m.test(said)) return [];
+      if (words !== "0") return failedProbe("cannot list sudo's rules", said.trim() || `status ${words}`);
       const [defaults = "", listing] = said.split(/^User \S+ may run the following commands on .*:$/m);
       if (listing === undefined) return unreadable("sudo -l -U", output);
       return readRules(listing, !/(^|[ ,])!authenticate(,|$)/m.test(defaults)) ?? unreadable("sudo -l -U", output);
