@@ -76,8 +76,10 @@ function valueAt(packet: Buffer, type: number, at: number, length: number): stri
   const bytes = packet.subarray(at, at + length);
   switch (type) {
     case recordTypes.A:
+      if (length !== 4) throw new RangeError("an address in it has another length than addresses have");
       return bytes.join(".");
     case recordTypes.AAAA:
+      if (length !== 16) throw new RangeError("an address in it has another length than addresses have");
       // The URL parser knows the one right way to shorten an address.
       return new URL(`http://[${bytes.toString("hex").match(/.{4}/g)?.join(":") ?? ""}]`).hostname.slice(1, -1);
     case recordTypes.NS:

@@ -68,6 +68,11 @@ describe("answers", () => {
       expect(readDnsAnswer(0x1234, whole.subarray(0, length))).toBeUndefined();
     const circle = Buffer.from("123480000001000000000000c00c00010001", "hex");
     expect(readDnsAnswer(0x1234, circle)).toBeUndefined();
+    // An address of another length than addresses have.
+    for (const type of ["0001", "001c"])
+      expect(
+        readDnsAnswer(0x1234, Buffer.from(`123481800000000100000000${"00"}${type}0001000000000006aabbccddeeff`, "hex")),
+      ).toBeUndefined();
   });
 });
 
