@@ -33,9 +33,10 @@ const tests: Readonly<Record<Exclude<InventoryKind, "capable">, string>> = {
 const orphans = `orphans() {
   if find / -prune -nouser >/dev/null 2>&1; then find "$1" -xdev ${tests.orphaned} -print0; return; fi
   tree=$1; set --
-  while IFS=: read -r _ _ id _; do set -- "$@" ! -user "$id"; done </etc/passwd || return
+  # A last line without an end is a line to the C library.
+  while IFS=: read -r _ _ id _ || [ -n "$id" ]; do set -- "$@" ! -user "$id"; done </etc/passwd || return
   set -- "$@" -o
-  while IFS=: read -r _ _ id _; do set -- "$@" ! -group "$id"; done </etc/group || return
+  while IFS=: read -r _ _ id _ || [ -n "$id" ]; do set -- "$@" ! -group "$id"; done </etc/group || return
   find "$tree" -xdev \\( "$@" \\) -print0
 }`;
 

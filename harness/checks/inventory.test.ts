@@ -124,6 +124,20 @@ command() { case " ${tools.join(" ")} " in *" $2 "*) return 1 ;; esac; type "$2"
   rmSync(join(root, "able"), { recursive: true });
 });
 
+test("a last line of passwd without an end has a user, where busybox's find has to be told of users", async () => {
+  const [passwd, tree] = [join(root, "passwd"), join(root, "owned")];
+  writeFileSync(passwd, "daemon:x:1:1::/:/bin/sh\nroot:x:0:0::/root:/bin/sh");
+  mkdirSync(tree);
+  const probe = {
+    ...filesFound,
+    script: (queries: readonly InventoryQuery[]) =>
+      `find() { case "$*" in *-nouser*) return 1 ;; esac; command find "$@"; }\n${filesFound.script(queries).replaceAll("/etc/passwd", passwd)}`,
+  };
+  expect(await node.observe(probe, { kind: "orphaned", root: tree })).toEqual([]);
+  rmSync(tree, { recursive: true });
+  rmSync(passwd);
+});
+
 test("extra and missing are told", async () => {
   const su = join(root, "su");
   const check = inventory.setuid(root, { except: [/line/] }).equals([su]);
