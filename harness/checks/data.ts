@@ -13,7 +13,7 @@ import { isInRange, versionRange } from "./version-range.ts";
 import { excerpt, occurs, sayWanted, type Wanted } from "./wanted.ts";
 
 /** Most bytes that are read as structured contents: 4 MiB. */
-export const dataLimit = 4 * 1024 * 1024;
+const dataLimit = 4 * 1024 * 1024;
 
 export type DataSeen = Parsed | NoContents;
 
@@ -122,7 +122,7 @@ export function sentencesAbout<N extends Node>(
 }
 
 /** Pure: what a person is told of a place in what was read. */
-export function judgeValue(
+function judgeValue(
   seen: DataSeen,
   format: DataFormat,
   steps: ReturnType<typeof dataSteps>,

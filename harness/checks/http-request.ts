@@ -41,7 +41,7 @@ export interface HttpRequest {
 }
 
 /** Longest wait for one response where no other is said. */
-export const httpTimeoutMs = 5000;
+const httpTimeoutMs = 5000;
 
 /** A `DeclarationError` (code `bad-subject`) for what no request can hold. */
 export function httpRequest(url: string, options: HttpOptions = {}): HttpRequest {

@@ -47,7 +47,7 @@ export function readSubject(subject: string): { readonly by: PackageManager | "a
 }
 
 /** Subjects by the packager that they are asked of, each packager once. */
-export function byPackager(subjects: readonly string[]): readonly (readonly [by: string, names: readonly string[]])[] {
+function byPackager(subjects: readonly string[]): readonly (readonly [by: string, names: readonly string[]])[] {
   const asked = new Map<string, string[]>();
   for (const subject of subjects) {
     const { by, name } = readSubject(subject);

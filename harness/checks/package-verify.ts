@@ -91,7 +91,7 @@ const verifiers: Readonly<Record<string, string>> = { rpm: "rpm", apk: "awk, xar
  * A stanza of apk's database, `===`, then `SUM  PATH` for each file that is there and `missing  PATH` for the others. An `Error` where apk
  * has sums of another kind; `undefined` for any other text.
  */
-export function readApkSums(text: string): readonly ModifiedFile[] | Error | undefined {
+function readApkSums(text: string): readonly ModifiedFile[] | Error | undefined {
   const [stanza = "", listing] = text.split(/^===$/m);
   if (listing === undefined || !/^P:/m.test(stanza)) return undefined;
   const seen = new Map<string, string>();

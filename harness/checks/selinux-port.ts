@@ -46,7 +46,7 @@ interface PortRule {
 }
 
 /** `(portcon tcp 22 (system_u object_r ssh_port_t ((s0) (s0))))`, then `local`, then `portcon tcp 81 system_u:object_r:http_port_t:s0`. */
-export function readPortRules(text: string): readonly PortRule[] | undefined {
+function readPortRules(text: string): readonly PortRule[] | undefined {
   const [shipped, own] = text.split("\nlocal\n");
   if (own === undefined) return undefined;
   const rules: PortRule[] = [];

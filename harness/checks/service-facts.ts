@@ -5,7 +5,7 @@ import { endFrame, readFrames } from "./frames.ts";
 import { readProperties } from "./systemctl.ts";
 import { failedProbe, missingTool, unreadable } from "./unanswered.ts";
 
-export const serviceManagers = ["systemd", "openrc", "s6", "runit", "supervisor", "sysv"] as const;
+const serviceManagers = ["systemd", "openrc", "s6", "runit", "supervisor", "sysv"] as const;
 export type ServiceManager = (typeof serviceManagers)[number];
 
 export interface ServiceFacts {
