@@ -57,9 +57,9 @@ test("its files belong to the user it runs as", async ({ web }) => {
 });
 
 test("asked to stop, it ends with status 0 and says so; started again, it serves again", async ({ web, host }) => {
-  const { status, tookMs } = await web.stop();
+  // Who does not end by itself is killed, with another status.
+  const { status } = await web.stop();
   expect(status).toBe(0);
-  expect(tookMs).toBeLessThan(10_000);
   await expect(web).toMeet(all(state().exitedWith(0), logs().contain("stopped")));
   await web.start();
   const { host: address, port: published } = web.port(8080);
