@@ -18,6 +18,7 @@ export type Exchange =
     }
   | { readonly refused: string };
 
+// A request may hold a password: it is given to each on standard input, and is no process's argument.
 // http.client follows nothing and reads no proxy variables. Exit statuses are curl's, so that one parser reads all.
 const python = `import http.client, json, socket, ssl, sys, urllib.parse
 asked = json.load(sys.stdin)
@@ -58,7 +59,7 @@ except (OSError, http.client.HTTPException) as error: end(56, error)`;
 
 const bash = `host=$1 port=$2
 { exec 3<>"/dev/tcp/$host/$port"; } 2>/dev/null || { echo "connection to $host port $port failed" >&2; exit 7; }
-printf %s "$3" >&3
+cat >&3
 cat <&3`;
 
 /** Subject: a URL, for a plain GET, or a request. One after the other: one that hangs holds up the others asked for in the same tick. */
@@ -71,7 +72,7 @@ get() {
   elif command -v python3 >/dev/null; then printf %s "$2" | python3 -c ${quoteWord(python)}
   elif [ "$3" = plain ] && command -v bash >/dev/null && command -v timeout >/dev/null; then
     getent ahosts "$5" >/dev/null || { echo "the name $5 cannot be resolved" >&2; return 6; }
-    timeout "$4" bash -c ${quoteWord(bash)} bash "$5" "$6" "$7"; status=$?
+    printf %s "$7" 2>/dev/null | timeout "$4" bash -c ${quoteWord(bash)} bash "$5" "$6"; status=$?
     [ $status != 124 ] || { echo "timed out" >&2; return 28; }
     return $status
   elif [ "$3" = plain ] && command -v timeout >/dev/null && nc --help 2>&1 | grep -q '^BusyBox'; then

@@ -1,9 +1,10 @@
 // Decides that every way to ask gives the same answer.
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import type { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -179,6 +180,23 @@ describe("each way to ask gives the same answers", () => {
     const mute = createTcpServer().listen(0, "127.0.0.1");
     await once(mute, "listening");
     expect(await ask(httpRequest(at(mute, "/"), { timeout: "1s" }))).toHaveProperty("refused");
+    mute.close();
+  });
+
+  test.each(echoed)("%s: a password is among no process's arguments", async (_, ask) => {
+    const mute = createTcpServer().listen(0, "127.0.0.1");
+    await once(mute, "listening");
+    const password = "seen-by-nobody-4711";
+    const answer = ask(httpRequest(at(mute, "/"), { user: "ops", password, timeout: "2s" }));
+    const [socket] = (await once(mute, "connection")) as [Socket];
+    const told = [password, Buffer.from(`ops:${password}`).toString("base64")];
+    await once(socket, "data");
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+      expect(told.filter((secret) => line.includes(secret))).toEqual([]);
+    }
+    socket.end("HTTP/1.0 204 No Content\r\n\r\n");
+    expect(await answer).toMatchObject({ status: 204 });
     mute.close();
   });
 
