@@ -35,7 +35,8 @@ try() {
   elif command -v bash >/dev/null && command -v timeout >/dev/null && command -v getent >/dev/null; then
     getent ahosts "$1" >/dev/null || { echo "name 0 the name $1 cannot be resolved"; return; }
     said=$(timeout ${seconds} bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "$1" "$2" 2>&1)
-    case $? in 0) echo "open connected" ;; 124) echo "shut timed out" ;; *) echo "shut \${said##*: }" ;; esac
+    # A bash that was built without the network takes the address for a file.
+    case "$? $said" in 0*) echo "open connected" ;; 124*) echo "shut timed out" ;; *"No such file or directory") echo missing ;; *) echo "shut \${said##*: }" ;; esac
   elif nc --help 2>&1 | grep -q '^BusyBox'; then
     # What it runs once it is connected ends at once.
     said=$(nc -w ${seconds} "$1" "$2" -e true 2>&1 </dev/null) && { echo "open connected"; return; }
