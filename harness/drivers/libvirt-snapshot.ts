@@ -15,6 +15,8 @@ export const readySnapshot = "-ready";
 export const markSnapshot = "-mark";
 
 const canaryPatienceMs = 2_000;
+/** A guest that runs answers its shells at once. */
+const goingOnMs = 10_000;
 const canaries = "/run/.assay-canary /var/tmp/.assay-canary";
 
 /**
@@ -28,6 +30,7 @@ export async function saveAll(
 ): Promise<void> {
   await Promise.all(machines.map((machine) => machine.transport.exec(placeFresh())));
   const moments = await allAtRest(machines);
+  let kept = false;
   try {
     await Promise.all(machines.map((machine) => machine.qmp.stop()));
     await Promise.all(
@@ -41,10 +44,15 @@ export async function saveAll(
         await still(machine);
       }),
     );
+    kept = true;
   } finally {
     // They run on whatever became of it.
     await Promise.allSettled(machines.map(async (machine) => machine.qmp.cont()));
-    await Promise.all(moments.map(({ transport, moment }) => transport.resume(moment)));
+    const goingOn = Promise.all(moments.map(({ transport, moment }) => transport.resume(moment)));
+    // Where there was no room, QEMU stops a guest again at its next write: it says nothing, and what failed is told all the same.
+    await (kept
+      ? goingOn
+      : Promise.race([goingOn.catch(() => undefined), pause(goingOnMs, undefined, { ref: false })]));
   }
   await Promise.all(machines.map((machine) => machine.transport.exec(removeFresh)));
 }
