@@ -97,19 +97,8 @@ function readBusybox(
     if (words !== "seen") return pathFailure(path, words.trim().split(": ").at(-1) ?? "");
     const match = /^([0-9a-f]+) (\d+) (\d+) (\d+):([^:\n]*):([^:\n]*)\n(.*)$/s.exec(bytes.toString("utf8"));
     if (match === null) return unreadable("stat -c", output);
-    const [, raw = "", uid, gid, size, user, group, target = ""] = match;
-    const bits = Number.parseInt(raw, 16);
-    const type = types[bits >> 12] ?? "something else";
-    return {
-      type,
-      mode: bits & 0o7777,
-      uid: Number(uid),
-      gid: Number(gid),
-      user: user === "UNKNOWN" ? undefined : user,
-      group: group === "UNKNOWN" ? undefined : group,
-      size: Number(size),
-      target: type === "symbolic link" ? target : undefined,
-    };
+    const [, raw, uid, gid, size, user, group, target = ""] = match;
+    return statOf({ raw, uid, gid, user, group, size, target });
   });
 }
 
@@ -167,18 +156,25 @@ export function statFailures(
 }
 
 function readRecord(fields: readonly string[]): FileStat {
-  const [name = "", quoted = "", raw = "", uid, gid, user, group, size] = fields;
-  const bits = Number.parseInt(raw, 16);
+  const [name = "", quoted = "", raw, uid, gid, user, group, size] = fields;
+  // With the literal quoting style `%N` is the name, " -> " and the target, none of them escaped.
+  return statOf({ raw, uid, gid, user, group, size, target: quoted.slice(name.length + " -> ".length) });
+}
+
+/** Of a stat's words, whichever stat wrote them: `raw` is the mode with the type, in hex; `target` counts for links alone. */
+function statOf(
+  words: Readonly<Record<"raw" | "uid" | "gid" | "user" | "group" | "size", string | undefined>> & { target: string },
+): FileStat {
+  const bits = Number.parseInt(words.raw ?? "", 16);
   const type = types[bits >> 12] ?? "something else";
   return {
     type,
     mode: bits & 0o7777,
-    uid: Number(uid),
-    gid: Number(gid),
-    user: user === "UNKNOWN" ? undefined : user,
-    group: group === "UNKNOWN" ? undefined : group,
-    size: Number(size),
-    // With the literal quoting style `%N` is the name, " -> " and the target, none of them escaped.
-    target: type === "symbolic link" ? quoted.slice(name.length + " -> ".length) : undefined,
+    uid: Number(words.uid),
+    gid: Number(words.gid),
+    user: words.user === "UNKNOWN" ? undefined : words.user,
+    group: words.group === "UNKNOWN" ? undefined : words.group,
+    size: Number(words.size),
+    target: type === "symbolic link" ? words.target : undefined,
   };
 }
