@@ -102,12 +102,12 @@ export const image = recipe("${name}", {
     ],
     [
       `environments/${name}.ts`,
-      `// What is stood up: one container of the image, and a fresh directory of the host at /work.
+      `// What is stood up: one container of the image, and a fresh directory of the host at /films.
 ${imports(`import { container, defineEnvironment, scratch } from "${from(1)}";`, `import { image } from "../fixtures/${name}/recipe.ts";`)}
 
 export const ${word} = defineEnvironment("${name}", {
   nodes: {
-    box: container({ image, idle: true, user: "1000:1000", mounts: { "/work": scratch({ mode: 0o777 }) } }),
+    box: container({ image, idle: true, user: "1000:1000", mounts: { "/films": scratch({ mode: 0o777 }) } }),
   },
 });
 `,
@@ -140,8 +140,8 @@ test("nothing is open to everybody", async ({ box }) => {
 });
 
 test("a file that ops makes belongs to ops on the host too", async ({ box, host }) => {
-  await box.succeed(["touch", "/work/reel"]);
-  await expect(host).toMeet(file(box.mountSource("/work/reel")).ownedBy(1000, 1000));
+  await box.succeed(["touch", "/films/reel"]);
+  await expect(host).toMeet(file(box.mountSource("/films/reel")).ownedBy(1000, 1000));
 });
 `,
     ],
