@@ -17,9 +17,9 @@ export const kvmSoeBooted = defineEnvironment("kvm-soe-booted", {
   },
 });
 
-/** Two machines of one image: nothing that must be one machine's alone may be in the image. */
+/** Two machines of one image: nothing that must be one machine's alone may be in the image. What their boots make is asserted. */
 export const kvmPair = defineEnvironment("kvm-pair", {
-  nodes: { first: vm({ image: soeVm }), second: vm({ image: soeVm }) },
+  nodes: { first: vm({ image: soeVm, start: "boot" }), second: vm({ image: soeVm, start: "boot" }) },
 });
 
 /** The same tree twice: what the studio is told of one image must hold for the other. */

@@ -1,6 +1,7 @@
 // Decides what a boot has made that is one machine's alone, and how a machine that starts from another's memory gets its own: id, host
 // keys, seeds, cards, leases. What the image brought stays as it is: an image that has a host key in it is to be found out.
 import { randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { type Probe, quoteWord } from "../model/check.ts";
 import { authorizedKeysPath, hostKeyPath, type SshAccess, sshUnit } from "../transports/guest-files.ts";
 import { makeKeyPair } from "../transports/ssh-keys.ts";
@@ -24,6 +25,14 @@ export interface Identity {
   readonly timers: readonly string[];
   /** Files that this boot made: `/etc/machine-id`, `/var/lib/systemd/random-seed`. */
   readonly made: readonly string[];
+  /** Texts in those files that no two machines have alike: a public key, a machine's id. */
+  readonly marks: readonly Mark[];
+}
+
+/** A text that tells one machine from every other, where it was drawn. */
+export interface Mark {
+  readonly path: string;
+  readonly text: string;
 }
 
 const machineIds = ["/etc/machine-id", "/var/lib/dbus/machine-id", "/run/machine-id"];
@@ -41,7 +50,11 @@ export const identity: Probe<string, Identity> = {
       "while IFS=' ' read -r key value; do [ \"$key\" != btime ] || since=$((value - 5)); done </proc/stat",
       `for f in ${[...machineIds, randomSeed].join(" ")} /etc/ssh/ssh_host_*_key; do`,
       '  [ -f "$f" ] && [ ! -L "$f" ] && [ "$(stat -c %Z "$f")" -ge "$since" ] || continue',
-      '  case $f in *_key) IFS=" " read -r type key comment <"$f.pub" && echo "key $f $type $comment" ;; *) echo "made $f" ;; esac',
+      "  case $f in",
+      '  *_key) IFS=" " read -r type key comment <"$f.pub" && echo "key $f $type $comment" && echo "mark $f $key" ;;',
+      '  *-id) echo "made $f"; IFS= read -r id <"$f"; echo "mark $f $id" ;;',
+      '  *) echo "made $f" ;;',
+      "  esac",
       "done",
       'echo "state $(systemctl is-system-running)"',
       `systemctl list-units --plain --no-legend --no-pager --state=active ${services.join(" ")} '*.timer' |`,
@@ -61,7 +74,28 @@ export function readIdentity(text: string): Identity {
     services: units.filter((unit) => unit.endsWith(".service")),
     timers: units.filter((unit) => unit.endsWith(".timer")),
     made: rest("made").map(([path = ""]) => path),
+    marks: rest("mark").map(([path = "", text = ""]) => ({ path, text })),
   };
+}
+
+/**
+ * The first of those texts that lies in the image: this boot did not draw it but copied it from there, so that every machine made of the
+ * image has it, which nobody would see any more if the machine were given another. Reads the whole file; where the image is compressed,
+ * or makes the text of something else, it is not found.
+ */
+export async function broughtByImage(marks: readonly Mark[], image: string): Promise<Mark | undefined> {
+  // Shorter ones may be anywhere.
+  const sought = marks.filter(({ text }) => text.length >= 32);
+  const overlap = Math.max(0, ...sought.map(({ text }) => text.length - 1));
+  if (sought.length === 0) return undefined;
+  let last = Buffer.alloc(0);
+  for await (const chunk of createReadStream(image, { highWaterMark: 4 << 20 }) as AsyncIterable<Buffer>) {
+    const bytes = Buffer.concat([last, chunk]);
+    const found = sought.find(({ text }) => bytes.includes(text));
+    if (found !== undefined) return found;
+    last = bytes.subarray(Math.max(0, bytes.length - overlap));
+  }
+  return undefined;
 }
 
 /** Why a machine with this identity cannot be kept: its boot is not over, or nobody here can make what it would need. */

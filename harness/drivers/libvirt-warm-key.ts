@@ -6,7 +6,7 @@ import type { VmDeclaration } from "../model/vm.ts";
 import type { Payload } from "./libvirt-payload.ts";
 
 /** Grows when machines that were kept by an earlier Assay are no longer made fresh as they need. */
-const version = 1;
+const version = 2;
 
 export interface Likeness {
   /** The domain as libvirt is given it. */

@@ -1,6 +1,9 @@
 // Decides that machines are alike when nothing differs that reaches the guest, and what is read of a machine's identity.
-import { expect, test } from "vitest";
-import { identityScript, notToBeKept, readIdentity } from "./libvirt-warm-identity.ts";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { broughtByImage, identityScript, notToBeKept, readIdentity } from "./libvirt-warm-identity.ts";
 import { type Likeness, likenessOf, onlyBoots } from "./libvirt-warm-key.ts";
 
 const likeness = (run: string, change: Partial<Likeness> = {}): Likeness => ({
@@ -41,9 +44,13 @@ test("what a seed, a login or a TPM has made one machine's own always boots", ()
   for (const way of ["seed", "console"] as const) expect(onlyBoots(free, way)).toBeDefined();
 });
 
+const id = "0123456789abcdef0123456789abcdef";
+const publicKey = "AAAAC3NzaC1lZDI1NTE5AAAAIEQPgEw1zZ1qS3nYbVQYwlYKJGqC1YwqxqGDk8q0ZQ3C";
 const said = [
   "made /etc/machine-id",
+  `mark /etc/machine-id ${id}`,
   "key /etc/ssh/ssh_host_ed25519_key ssh-ed25519 root@here",
+  `mark /etc/ssh/ssh_host_ed25519_key ${publicKey}`,
   "state running",
   "unit ssh.service",
   "unit fstrim.timer",
@@ -58,6 +65,10 @@ test("an identity is read, and one of a boot that goes on is not kept", async ()
     services: ["ssh.service"],
     timers: ["fstrim.timer"],
     made: ["/etc/machine-id"],
+    marks: [
+      { path: "/etc/machine-id", text: id },
+      { path: "/etc/ssh/ssh_host_ed25519_key", text: publicKey },
+    ],
   });
   expect(notToBeKept(seen)).toBeUndefined();
   expect(notToBeKept({ ...seen, state: "starting" })).toContain('"starting"');
@@ -72,4 +83,20 @@ test("no two machines get the same id or key, and what the image brought is left
   expect(one).toContain("52:54:00:00:00:02");
   const baked = await identityScript(readIdentity("state running\n"), { ...change, cards: [] });
   expect(baked).not.toMatch(/machine-id|ssh_host/);
+});
+
+test("what a boot copied out of the image is not taken for what it drew", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "assay-image-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const image = join(directory, "image.qcow2");
+  const { marks } = readIdentity(said);
+  // Across the border of what is read at once.
+  const before = Buffer.alloc((4 << 20) - 20, 1);
+  writeFileSync(image, Buffer.concat([before, Buffer.from(`ssh-ed25519 ${publicKey}\n`), before]));
+  expect(await broughtByImage(marks, image)).toEqual(marks[1]);
+  writeFileSync(image, Buffer.concat([before, Buffer.from(publicKey.slice(1))]));
+  expect(await broughtByImage(marks, image)).toBeUndefined();
+  // `uninitialized` is what images should have.
+  writeFileSync(image, "uninitialized");
+  expect(await broughtByImage([{ path: "/etc/machine-id", text: "uninitialized" }], image)).toBeUndefined();
 });

@@ -8,6 +8,7 @@ import type { Machine } from "./libvirt-machine.ts";
 import { snapshotDelete } from "./libvirt-qmp-jobs.ts";
 import { freshen, loadOther, ran, readySnapshot, saveAll } from "./libvirt-snapshot.ts";
 import {
+  broughtByImage,
   type Identity,
   identity,
   identityScript,
@@ -181,7 +182,7 @@ async function bootInstead(machine: Machine, warm: WarmFacts, error: unknown): P
  */
 export async function standAndKeep(machine: Machine): Promise<(() => Promise<void>) | undefined> {
   const { warm } = machine.facts;
-  const seen = warm === undefined || machine.start === "warm" ? undefined : await askIdentity(machine);
+  const seen = warm === undefined || machine.start === "warm" ? undefined : await askIdentity(machine, warm.base);
   let publish: (() => Promise<void>) | undefined;
   await saveAll([machine], readySnapshot, async () => {
     if (warm === undefined || seen === undefined) return;
@@ -196,7 +197,8 @@ export async function standAndKeep(machine: Machine): Promise<(() => Promise<voi
 }
 
 /** What it would take to make another of the machine. `undefined` when none can be made. */
-async function askIdentity(machine: Machine): Promise<Identity | undefined> {
+async function askIdentity(machine: Machine, image: string): Promise<Identity | undefined> {
   const seen = await machine.transport.observe(identity, "").catch(() => undefined);
-  return seen === undefined || notToBeKept(seen) !== undefined ? undefined : seen;
+  if (seen === undefined || notToBeKept(seen) !== undefined) return undefined;
+  return (await broughtByImage(seen.marks, image)) === undefined ? seen : undefined;
 }
