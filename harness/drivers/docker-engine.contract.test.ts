@@ -121,6 +121,10 @@ describe("an engine that goes away in mid-run", () => {
     expect(await nodes.box.died).toMatchObject({ oomKilled: false });
     await engine.start();
     await expect(nodes.box.exec(["true"])).rejects.toMatchObject({ name: "TransportError" });
+    // Its events end with an engine; the next life's end is heard all the same.
+    await nodes.box.start();
+    await nodes.box.kill();
+    expect(await nodes.box.state()).toMatchObject({ status: "exited", exitCode: 137 });
     const again = await stage.standUp(one);
     expect(await again.nodes.box.succeed(["echo", "back"])).toBe("back");
     await again.takeDown();

@@ -17,6 +17,7 @@ const oomGraceMs = 300;
 /** The lives of one container: each start begins one, the engine's `die` event ends it. */
 export class ContainerLife {
   readonly #container: Docker.Container;
+  readonly #events: EngineEvents;
   readonly #stopListening: () => void;
   readonly #waiting = new Set<(event: EngineEvent) => void>();
   #expected = false;
@@ -27,6 +28,7 @@ export class ContainerLife {
 
   constructor(container: Docker.Container, events: EngineEvents) {
     this.#container = container;
+    this.#events = events;
     this.begin();
     this.#stopListening = events.listen(container.id, (event) => void this.#hear(event));
   }
@@ -34,6 +36,11 @@ export class ContainerLife {
   /** Settles when the present life ends without our asking. */
   get died(): Promise<Death> {
     return this.#died;
+  }
+
+  /** Resolves once the engine tells of ends, again where it was lost meanwhile. */
+  heard(): Promise<void> {
+    return this.#events.open();
   }
 
   /** A new life: called before a start. A life that goes on is not begun again. */

@@ -95,6 +95,7 @@ export class DockerNode extends ShellNode implements ContainerNode {
   }
 
   async start(): Promise<void> {
+    await this.#verb(() => this.#facts.life.heard());
     this.#facts.life.begin();
     await this.#verb(() => this.#facts.container.start(), [304]);
     // A free port and an address may be others in the new life.
@@ -233,7 +234,10 @@ export class DockerNode extends ShellNode implements ContainerNode {
     }
   }
 
-  /** Ends this life by `call`; resolves when the engine has told of the end, so that it is not taken for the next life's. */
+  /**
+   * Ends this life by `call`; resolves when the engine has told of the end, so that it is not taken for the next life's. Where its events
+   * were lost, it is asked for the state.
+   */
   async #ending(call: () => Promise<unknown>, already: readonly number[] = []): Promise<void> {
     const over = new AbortController();
     const ended = this.#facts.life.next(({ action }) => action === "die", over.signal);
@@ -243,7 +247,16 @@ export class DockerNode extends ShellNode implements ContainerNode {
         await call();
         return "running";
       }, already);
-      if (was === "running") await ended;
+      if (was !== "running") return;
+      const told = await Promise.race([ended, pause(mostSettlingMs, undefined, { signal: over.signal, ref: false })]);
+      if (told === undefined && (await this.state()).status === "running")
+        throw new ProvisionError({
+          code: "still-running",
+          phase: "exec",
+          node: this.title,
+          seen: `the engine said that it ended the container, which runs on ${mostSettlingMs / 1000} s later`,
+          hint: "look at the engine's own log",
+        });
     } finally {
       over.abort();
     }
