@@ -210,7 +210,7 @@ export interface PushTarget {
 }
 
 /**
- * Tags an image for a registry and pushes it; the digest the registry knows its manifest by. Rejects with `push-denied`, `push-failed` where
+ * Tags an image for a registry, pushes it, and leaves the engine's tags as they were; the digest the registry knows its manifest by. Rejects with `push-denied`, `push-failed` where
  * no digest is told, or the engine's own error.
  */
 export async function pushImage(docker: Docker, reference: string, target: PushTarget): Promise<{ digest: string }> {
@@ -219,6 +219,13 @@ export async function pushImage(docker: Docker, reference: string, target: PushT
     colon > target.to.lastIndexOf("/")
       ? [target.to.slice(0, colon), target.to.slice(colon + 1)]
       : [target.to, "latest"];
+  const there = await docker
+    .getImage(`${repo}:${tag}`)
+    .inspect()
+    .then(
+      ({ Id }) => Id,
+      () => undefined,
+    );
   await docker
     .getImage(reference)
     .tag({ repo, tag })
@@ -259,10 +266,12 @@ export async function pushImage(docker: Docker, reference: string, target: PushT
         })
       : error;
   } finally {
-    await docker
-      .getImage(`${repo}:${tag}`)
-      .remove({ noprune: true })
-      .catch(() => undefined);
+    // A tag that was there is somebody's, and names again what it named.
+    const back =
+      there === undefined
+        ? docker.getImage(`${repo}:${tag}`).remove({ noprune: true })
+        : docker.getImage(there).tag({ repo, tag });
+    await back.catch(() => undefined);
   }
 }
 

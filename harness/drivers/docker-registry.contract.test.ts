@@ -1,7 +1,7 @@
 // Decides that images go to a registry with a login and come back from it, by container and by recipe. The registry is
 // Debian's, on loopback, with htpasswd.
 import Docker from "dockerode";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { registry } from "../../fixtures/registry/recipe.ts";
 import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
 import { container } from "../model/container.ts";
@@ -25,6 +25,8 @@ const environment = defineEnvironment("registry-contract", {
     }),
   },
 });
+
+const other = defineEnvironment("other", { nodes: { box: container({ image: registry, idle: true }) } });
 
 let stage: Stage;
 let id = "";
@@ -68,6 +70,15 @@ test("a push to where no registry is says so", async () => {
     name: "ProvisionError",
     message: expect.stringContaining("127.0.0.1:1/soe:1"),
   });
+});
+
+test("a tag that somebody has given is left as it was", async () => {
+  const mine = "127.0.0.1:1/soe:mine";
+  await docker.getImage(id).tag({ repo: "127.0.0.1:1/soe", tag: "mine" });
+  onTestFinished(async () => void (await docker.getImage(mine).remove()));
+  const { nodes } = await stage.standUp(other);
+  await expect(stage.driver.push((await nodes.box.image()).id, { to: mine })).rejects.toThrow();
+  expect((await docker.getImage(mine).inspect()).Id).toBe(id);
 });
 
 test("an image that needs a login is missing without it, and nothing is created", async () => {
