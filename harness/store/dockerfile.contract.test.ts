@@ -42,13 +42,13 @@ beforeAll(async () => {
   store = new Store({ directory: join(place, "store") });
   driver = await openDockerDriver({ dockerHost, scratch });
   const { builds } = driver.images;
-  // The small root under any name, and the real engine's builder.
+  // The small root under any name, and the real engine's builder. What a name stood for is exported, never the name.
+  const small = smallRoot();
+  const { digest } = await small.resolve("base:1");
   source = {
-    ...smallRoot(),
     resolve: (reference) =>
-      reference.startsWith("sha256:") ? driver.images.resolve(reference) : smallRoot().resolve(reference),
-    export: (reference) =>
-      reference.startsWith("sha256:") ? driver.images.export(reference) : smallRoot().export(reference),
+      reference.startsWith("sha256:") ? driver.images.resolve(reference) : small.resolve(reference),
+    export: (reference) => (reference === digest ? small.export(reference) : driver.images.export(reference)),
     ...(builds === undefined ? {} : { builds }),
   };
 });

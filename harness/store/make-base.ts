@@ -93,7 +93,8 @@ async function imported(
   source: ImageSource | undefined,
 ): Promise<number> {
   if (source === undefined || described.image === undefined) throw new TypeError("an image that nobody resolved");
-  await unpackTree(place, reference, await source.export(reference));
+  // By what it stood for when it was resolved: the name may mean another image by now.
+  await unpackTree(place, reference, await source.export(described.image.digest));
   return imageEpoch(described.image.created) ?? Math.floor(Date.now() / 1000);
 }
 
