@@ -45,6 +45,23 @@ describe("parity", () => {
     expect(table.lines.map(({ verdict }) => verdict)).toEqual(["same"]);
   });
 
+  test("what was skipped on both sides was not compared, and what could not be asked of either is not the same", () => {
+    const told = (outcome: "skipped" | "errored" | "passed", name: string) => {
+      const file = `specs/${name}-bash.spec.ts`;
+      const checks = [check(file, "is there", { title: "acl", outcome, reason: "no tool" })];
+      return ranTest(file, "is there", outcome, { checks });
+    };
+    const both = (outcome: "skipped" | "errored" | "passed") =>
+      parityTable(parity(), reportOf([runStarted(), ...told(outcome, "left"), ...told(outcome, "right"), runEnded()]));
+    expect(both("skipped").lines).toMatchObject([{ verdict: "unasked" }]);
+    expect(isParity(both("skipped"))).toBe(false);
+    expect(parityLines(both("skipped")).at(-1)).toBe(
+      "0 the same, 0 different as meant, 0 different, 1 skipped on both sides",
+    );
+    expect(both("errored").lines).toMatchObject([{ verdict: "different" }]);
+    expect(both("passed").lines).toMatchObject([{ verdict: "same" }]);
+  });
+
   test("a check that one side lacks is a difference", () => {
     const table = parityTable(
       parity(),

@@ -8,7 +8,8 @@ export interface ParityLine {
   readonly check: string;
   readonly left: ParitySide | undefined;
   readonly right: ParitySide | undefined;
-  readonly verdict: "same" | "intended" | "different";
+  /** `unasked`: skipped on both sides, which says nothing of either. */
+  readonly verdict: "same" | "intended" | "different" | "unasked";
   /** For an intended one. */
   readonly why?: string;
 }
@@ -39,8 +40,12 @@ export function parityTable(parity: Parity, report: Report): ParityTable {
     const [one, other] = [ours.get(key), theirs.get(key)];
     const { test, check } = one ?? other ?? { test: key, check: key };
     const line = { test, check, left: one, right: other };
-    if (one !== undefined && other !== undefined && one.outcome === other.outcome)
-      if (one.check !== other.check || one.seen === other.seen) return { ...line, verdict: "same" };
+    if (one !== undefined && one.outcome === other?.outcome) {
+      if (one.outcome === "skipped") return { ...line, verdict: "unasked" };
+      // What could not be asked of either may differ in anything.
+      const answered = one.outcome !== "errored";
+      if (answered && (one.check !== other.check || one.seen === other.seen)) return { ...line, verdict: "same" };
+    }
     const meant = parity.intended.find(({ check: wanted }) =>
       // `search` begins anew each time, `test` goes on where a pattern with the flag g was last met.
       typeof wanted === "string" ? check.includes(wanted) : check.search(wanted) !== -1,
@@ -52,9 +57,10 @@ export function parityTable(parity: Parity, report: Report): ParityTable {
   return { sides: [left, right], lines, idle: parity.intended.filter((each) => !used.has(each)) };
 }
 
-/** Whether all is alike, or differs as it was declared to; nothing that was compared is no proof. */
+/** Whether all is alike, or differs as it was declared to; where nothing was compared there is no proof. */
 export function isParity({ lines, idle }: ParityTable): boolean {
-  return lines.length > 0 && idle.length === 0 && lines.every(({ verdict }) => verdict !== "different");
+  const compared = lines.filter(({ verdict }) => verdict !== "unasked");
+  return compared.length > 0 && idle.length === 0 && compared.every(({ verdict }) => verdict !== "different");
 }
 
 /** The table as text: differences with both sides, what is meant with its reason, what is the same as a number. */
@@ -70,15 +76,17 @@ export function parityLines(table: ParityTable): readonly string[] {
     ),
     ...(line.why === undefined ? [] : [`    meant: ${line.why}`]),
   ];
+  const skipped = of("unasked").length === 0 ? "" : `, ${of("unasked").length} skipped on both sides`;
   const part = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : [title, ...lines]);
   return [
     ...part("Different:", of("different").flatMap(shown)),
     ...part("Different, and meant to be:", of("intended").flatMap(shown)),
+    ...part("Skipped on both sides, and so not compared:", of("unasked").flatMap(shown)),
     ...part(
       "Declared as meant, and not seen to differ (take it out of the declaration):",
       table.idle.map(({ check, why }) => `  ${String(check)}: ${why}`),
     ),
-    `${of("same").length} the same, ${of("intended").length} different as meant, ${of("different").length} different`,
+    `${of("same").length} the same, ${of("intended").length} different as meant, ${of("different").length} different${skipped}`,
   ];
 }
 
