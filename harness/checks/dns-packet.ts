@@ -1,5 +1,6 @@
 // Decides how a question to a name server is written and its answer read (RFC 1035 section 4; SRV by RFC 2782, AAAA by RFC 3596, CAA by
 // RFC 8659, EDNS by RFC 6891). Pure. Refuses packets whose names run in circles or beyond the end.
+import { addressOf } from "./ip-address.ts";
 
 /** Types of records that can be asked for, by their numbers. */
 export const recordTypes = {
@@ -77,11 +78,10 @@ function valueAt(packet: Buffer, type: number, at: number, length: number): stri
   switch (type) {
     case recordTypes.A:
       if (length !== 4) throw new RangeError("an address in it has another length than addresses have");
-      return bytes.join(".");
+      return addressOf(bytes);
     case recordTypes.AAAA:
       if (length !== 16) throw new RangeError("an address in it has another length than addresses have");
-      // The URL parser knows the one right way to shorten an address.
-      return new URL(`http://[${bytes.toString("hex").match(/.{4}/g)?.join(":") ?? ""}]`).hostname.slice(1, -1);
+      return addressOf(bytes);
     case recordTypes.NS:
     case recordTypes.CNAME:
     case recordTypes.PTR:

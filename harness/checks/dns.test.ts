@@ -69,6 +69,7 @@ test("judges: any address, all of some addresses", () => {
   expect(dns("db").resolves().judge(seen)).toMatchObject({ met: true });
   expect(dns("db").resolves().judge([])).toEqual({ met: false, expected: "an address", seen: "no such name" });
   expect(dns("db").resolvesTo("10.0.0.7").judge(seen)).toMatchObject({ met: true });
+  expect(dns("db").resolvesTo("FD00:0::7").judge(["fd00::7"])).toMatchObject({ met: true });
   expect(dns("db").resolvesTo("10.0.0.7", "10.0.0.8").judge(seen)).toMatchObject({
     met: false,
     seen: "10.0.0.7, fe80::1",

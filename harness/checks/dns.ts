@@ -6,6 +6,7 @@ import type { Node } from "../model/node.ts";
 import type { RecordType } from "./dns-packet.ts";
 import { dnsRecords, readServer } from "./dns-server.ts";
 import { fileContents } from "./file-bytes.ts";
+import { canonicalAddress } from "./ip-address.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { failedProbe, missingTool, requireTool, unreadable } from "./unanswered.ts";
 
@@ -99,7 +100,7 @@ export function dns(name: string, { server }: DnsOptions = {}) {
     resolvesTo: (...wanted: readonly [string, ...string[]]) =>
       ask(`resolves to ${wanted.join(", ")}`, (seen) =>
         verdict(
-          wanted.every((address) => seen.includes(address)),
+          wanted.every((address) => seen.map(canonicalAddress).includes(canonicalAddress(address))),
           wanted.join(", "),
           sayAddresses(seen),
         ),
@@ -128,7 +129,7 @@ export function dns(name: string, { server }: DnsOptions = {}) {
 
 /** As it is compared: names of any case, with or without the dot at their end. */
 function plain(record: string): string {
-  return record.toLowerCase().replace(/\.$/, "");
+  return canonicalAddress(record.toLowerCase().replace(/\.$/, ""));
 }
 
 function requireServer(server: string): void {

@@ -132,6 +132,9 @@ describe("interfaces", () => {
       eth.hasAddress("172.17.0.3/16"),
     ])
       expect.soft(check.judge(eth0), check.title).toMatchObject({ met: true });
+    const six = { ...eth0, addresses: ["fd00::7/64", "::ffff:10.0.0.1/96"] };
+    for (const address of ["FD00:0::7", "fd00::0007/64", "::ffff:a00:1"])
+      expect.soft(eth.hasAddress(address).judge(six), address).toMatchObject({ met: true });
     for (const check of [
       eth.hasMtu(9000),
       eth.hasMac("02:42:ac:11:00:04"),
@@ -176,6 +179,8 @@ describe("routes", () => {
   test("sentences", () => {
     const seen = [{ destination: "0.0.0.0", prefix: 0, gateway: "172.17.0.1", through: "eth0", metric: 0 }];
     expect(route("default").isVia("172.17.0.1").judge(seen)).toMatchObject({ met: true });
+    const six = [{ destination: "fd00::", prefix: 64, gateway: "fe80::1", through: "eth0", metric: 1 }];
+    expect(route("FD00:0::/64").isVia("FE80::0:1").judge(six)).toMatchObject({ met: true });
     expect(route("default").isThrough("eth1").judge(seen)).toMatchObject({
       met: false,
       seen: "via 172.17.0.1 through eth0",

@@ -1,6 +1,7 @@
 // Decides which sentences can be said about a node's network: interfaces, routes, and whether an address can be reached from it.
 import { isIP } from "node:net";
 import type { Node } from "../model/node.ts";
+import { canonicalAddress, canonicalNetwork } from "./ip-address.ts";
 import { type InterfaceFacts, interfaceFacts, type Route, routes } from "./network-facts.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { type Reach, reachable } from "./reach.ts";
@@ -48,7 +49,8 @@ export function networkInterface(name: string) {
       return ask(`has address ${address}`, (seen) =>
         verdict(
           seen?.addresses.some(
-            (each) => each === address || (prefix === undefined && each.split("/")[0] === address),
+            (each) =>
+              canonicalNetwork(prefix === undefined ? (each.split("/")[0] ?? "") : each) === canonicalNetwork(address),
           ) === true,
           address,
           sayInterface(seen),
@@ -76,7 +78,9 @@ export function route(destination: string) {
     command: `ip ${isIP(network) === 6 ? "-6 " : ""}route show ${destination}`,
     async observe(node) {
       const table = await node.observe(routes, "all");
-      return table.filter((each) => each.destination === network && each.prefix === Number(prefix));
+      return table.filter(
+        (each) => canonicalAddress(each.destination) === canonicalAddress(network) && each.prefix === Number(prefix),
+      );
     },
   });
   return {
@@ -85,7 +89,7 @@ export function route(destination: string) {
     isVia: (gateway: string) =>
       ask(`is via ${gateway}`, (seen) =>
         verdict(
-          seen.some((each) => each.gateway === gateway),
+          seen.some((each) => canonicalAddress(each.gateway ?? "") === canonicalAddress(gateway)),
           gateway,
           sayRoutes(seen),
         ),

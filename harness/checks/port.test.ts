@@ -67,6 +67,8 @@ test("judges: any address, exactly this address, none", () => {
     seen: "nothing listens",
   });
   expect(port(80).isListeningOn("127.0.0.1").judge(seen)).toMatchObject({ met: true });
+  const six = { ...seen[0], address: "fd00::1" } as (typeof seen)[number];
+  expect(port(80).isListeningOn("FD00:0::1").judge([six])).toMatchObject({ met: true });
   expect(port(80).isListeningOn("0.0.0.0").judge(seen)).toMatchObject({ met: false, seen: "bound to 127.0.0.1" });
   expect(port(53, "udp").isListening()).toMatchObject({
     title: "port udp/53 is listening",

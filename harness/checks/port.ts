@@ -1,6 +1,7 @@
 // Decides which sentences can be said about ports, from the kernel's own socket tables: no tool of the image but `grep`.
 import type { Probe } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
+import { addressOf, canonicalAddress } from "./ip-address.ts";
 import { type Holder, socketHolders } from "./port-holders.ts";
 import { about, requireSubject, verdict } from "./question.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
@@ -63,7 +64,7 @@ export function port(number: number, protocol: Protocol = "tcp") {
     isListeningOn: (address: string) =>
       ask(`is listening on ${address}`, (seen) =>
         verdict(
-          seen.some((each) => each.address === address),
+          seen.some((each) => each.address === canonicalAddress(address)),
           `bound to ${address}`,
           sayListeners(seen),
         ),
@@ -144,13 +145,9 @@ function isHeader(line: string): boolean {
 }
 
 function readAddress(hex: string): string {
-  const bytes = [...hex.matchAll(/.{8}/g)].flatMap(([word]) => [...Buffer.from(word, "hex").reverse()]);
-  if (bytes.length === 4) return bytes.join(".");
-  const groups = Array.from({ length: 8 }, (_, index) =>
-    (((bytes[index * 2] ?? 0) << 8) | (bytes[index * 2 + 1] ?? 0)).toString(16),
+  return addressOf(
+    Buffer.from([...hex.matchAll(/.{8}/g)].flatMap(([word]) => [...Buffer.from(word, "hex").reverse()])),
   );
-  // The URL parser knows the one right way to shorten an IPv6 address.
-  return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
 }
 
 function sayHeld({ listener, by }: Held): string {
