@@ -3,6 +3,7 @@ import { readFile, rm } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Probe } from "../model/check.ts";
 import { sayMs, sizeBytes } from "../model/duration.ts";
+import { networkNames } from "../model/environment.ts";
 import { DeclarationError, ProvisionError, TransportError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import type { Death, HotDisk, LoginAnswer, LoginTrial, Node, VmFacts, VmNode } from "../model/node.ts";
@@ -202,6 +203,28 @@ export class LibvirtNode extends ShellNode implements VmNode {
     machine.plugged.delete(name);
     await rm(machine.facts.files.disk(`hot-${name}`), { force: true });
     await this.#settled();
+  }
+
+  unplug(network?: string): Promise<void> {
+    return this.#link(network, false);
+  }
+
+  plug(network?: string): Promise<void> {
+    return this.#link(network, true);
+  }
+
+  /** QEMU knows cards by their place in the declaration. */
+  async #link(network: string | undefined, up: boolean): Promise<void> {
+    const names = networkNames(this.#machine.facts.declaration);
+    const at = network === undefined ? 0 : names.indexOf(network);
+    if (at === -1 || names.length === 0 || (network === undefined && names.length > 1))
+      throw new DeclarationError({
+        code: "no-network",
+        node: this.title,
+        seen: network === undefined ? "it is not clear which network is meant" : `it is not on a network "${network}"`,
+        hint: names.length === 0 ? "it is on none" : `it is on ${names.join(", ")}`,
+      });
+    await this.#machine.qmp.execute("set_link", { name: `net${at}`, up });
   }
 
   dumpMemory(path: string): Promise<void> {

@@ -65,13 +65,27 @@ test("ports, kernel from outside: verbs", { timeout: 900_000 }, async () => {
   await node.detachDisk("spare");
   expect(await node.succeed(["ls", "/dev/disk/by-id"])).not.toContain("virtio-spare-1");
 
+  // The guest's driver hears of its link a little after QEMU does.
+  const link = (up: 0 | 1) =>
+    node.succeed(
+      shell(`for i in $(seq 100); do grep -q ${up} /sys/class/net/en*/carrier && exit; sleep 0.1; done; exit 1`),
+    );
+  await node.unplug();
+  await link(0);
+  await expect(node.unplug("lam")).rejects.toMatchObject({ code: "no-network", hint: "it is on lan" });
+  await node.plug("lan");
+  await link(1);
+
   await node.snapshot("clean");
+  await node.unplug("lan");
+  await link(0);
   await node.succeed(shell("echo dirt >/root/dirt; echo dirt >/run/dirt; date -s 2001-01-01; sleep 9999 & sync"));
   await node.revert("clean");
   expect((await node.exec(["ls", "/root/dirt"])).status).not.toBe(0);
   expect((await node.exec(["ls", "/run/dirt"])).status).not.toBe(0);
   expect(await node.succeed(["ps", "-ef"])).not.toContain("sleep 9999");
   expect(await clockOff(node)).toBeLessThan(500);
+  await link(1);
   const random = async () => node.succeed(shell("head -c 16 /dev/urandom | od -An -tx1"));
   const first = await random();
   await node.revert("clean");

@@ -138,6 +138,13 @@ export interface VmNode extends Node {
   /** Plugs an empty disk in; it appears in the guest as `/dev/disk/by-id/virtio-<serial>`. */
   attachDisk(name: string, disk: HotDisk): Promise<void>;
   detachDisk(name: string): Promise<void>;
+  /**
+   * Pulls the cable of a declared network, the only one's when none is named: the card stays and has no link. `plug` undoes it, and so do
+   * `crash` with `start`, and `reset` where it was plugged in when the machine was ready. The harness's own way in is not touched, but by ssh.
+   */
+  unplug(network?: string): Promise<void>;
+  /** Puts the cable back. The guest may take a moment to notice. */
+  plug(network?: string): Promise<void>;
   /** Writes the guest's memory as an ELF core to a file of the host. */
   dumpMemory(path: string): Promise<void>;
   /** Its address on a declared network; the only network's when none is named. */
