@@ -126,8 +126,8 @@ async function leaveCanary(machine: Machine): Promise<boolean> {
   return Promise.race([left, pause(canaryPatienceMs, false, { ref: false })]);
 }
 
-/** A question this quick says when it was answered, nearly enough. */
-const quickMs = 40;
+/** A question this quick says when it was answered, nearly enough: the clock is then wrong by half of it at most. */
+const quickMs = 100;
 
 /**
  * When the guest's count of its uptime was zero, in milliseconds since the epoch. It is not what the snapshot would say: an emulated
