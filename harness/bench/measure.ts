@@ -1,11 +1,12 @@
 // Decides what is measured against what, and how: both sides by turns, after warm-up, in one run. Answers rows, and refuses to
 // answer any where one side did not do the work.
 import { linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Config } from "../config.ts";
 import { hostNode } from "../drivers/shell-node.ts";
 import { identityOf } from "../model/identity.ts";
 import type { Node } from "../model/node.ts";
+import { inPackage } from "../place.ts";
 import { goss as gossProgram, haveGoProgram } from "./go-program.ts";
 import { mixedAssertions, mixedGossfile } from "./mixed-work.ts";
 import { sampleOf } from "./sample.ts";
@@ -45,7 +46,10 @@ export async function measure(measuring: Measuring): Promise<{ rows: Row[]; goss
       rounds: measuring.rounds,
     };
     const place = { ...measuring, host, settings, missing };
-    return { rows: [...(await onRunning(place)), await onMixed(place), await onWhole(place)], gossMissing: missing };
+    return {
+      rows: [...(await onRunning(place)), await onMixed(place), ...(await onWhole(place))],
+      gossMissing: missing,
+    };
   } finally {
     await host.close();
     rmSync(room, { recursive: true, force: true });
@@ -93,7 +97,7 @@ async function onMixed(place: Place): Promise<Row> {
   };
 }
 
-async function onWhole(place: Place): Promise<Row> {
+async function onWhole(place: Place): Promise<Row[]> {
   const { host, settings, say, missing } = place;
   say("a whole run");
   const command = assayRun(place, "whole.bench");
@@ -105,21 +109,42 @@ async function onWhole(place: Place): Promise<Row> {
   ].join("\n");
   const tag = `${benchRecipe.name}:${benchRecipe.version}`;
   const shell = ["/bin/sh", "-c", script, "sh", tag, settings.goss ?? "", identityOf()];
-  const times: { ours: number[]; peer: number[] } = { ours: [], peer: [] };
+  const times: { ours: number[]; peer: number[]; least: number[] } = { ours: [], peer: [], least: [] };
   const ours = async () => times.ours.push(await timed(host, command, handOver(settings)));
   const peer = async () => times.peer.push(await timed(host, shell));
-  const sides = missing === undefined ? [ours, peer] : [ours];
+  const least = async () => times.least.push(await timed(host, leastOf(settings, tag)));
+  const sides = missing === undefined ? [ours, peer, least] : [ours];
   for (let round = -Math.min(2, place.warmUp); round < place.rounds; round += 1) {
     if (round === 0) for (const each of Object.values(times)) each.length = 0;
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) await side();
   }
   const by = "docker run -d, docker exec goss, docker rm -f, in a shell script";
-  return {
+  const other = missing === undefined ? { by, sample: sampleOf(times.peer) } : { by, missing };
+  const whole: Row = {
     work: `a whole run: start, ${assertions} file assertions, teardown, report`,
     ours: { by: "assay run, as a process, with all its reports", sample: sampleOf(times.ours) },
-    peer: missing === undefined ? { by, sample: sampleOf(times.peer) } : { by, missing },
+    peer: other,
     target: 1.8,
   };
+  if (missing !== undefined) return [whole];
+  // What nobody who runs vitest on an engine can be quicker than.
+  const floor = { by: "docker run -d, vitest run of one empty test, docker rm -f", sample: sampleOf(times.least) };
+  return [whole, { work: "of a whole run what is vitest's and the engine's, without Assay", ours: floor, peer: other }];
+}
+
+/** Vitest as it comes, one after the other with the engine: nothing is known of the container before the spec is. */
+function leastOf({ answer }: BenchSettings, tag: string): string[] {
+  const root = join(dirname(answer), "least");
+  mkdirSync(root, { recursive: true });
+  writeFileSync(join(root, "empty.test.mjs"), 'test("nothing", () => expect(1).toBe(1));\n');
+  const script = [
+    "set -eu",
+    'container=$(docker run -d --label dev.assay.run=bench --label "dev.assay.owner=$5" "$1" sleep infinity)',
+    '"$2" "$3" run --root "$4" --globals >/dev/null',
+    'docker rm -f "$container"',
+  ].join("\n");
+  const vitest = inPackage("vitest", "vitest.mjs");
+  return ["/bin/sh", "-c", script, "sh", tag, process.execPath, vitest, root, identityOf()];
 }
 
 function assayRun({ config }: Place, pattern: string): string[] {

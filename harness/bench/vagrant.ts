@@ -31,8 +31,13 @@ export async function byVagrant(wanted: ByVagrant): Promise<Answer & { readonly 
   const env = { VAGRANT_HOME: join(directory, "home"), VAGRANT_CWD: directory, VAGRANT_CHECKPOINT_DISABLE: "1" };
   const vagrant = (...words: string[]): [string, ...string[]] => ["vagrant", ...words];
   const virsh = (...words: string[]): Command => ["virsh", "--connect", "qemu:///system", ...words];
-  const none = (why: string) => ({ timings: {}, words: {}, why });
+  const none = (why: string) => {
+    rmSync(directory, { recursive: true, force: true });
+    return { timings: {}, words: {}, why };
+  };
   if ((await host.exec(virsh("pool-list"))).status !== 0) return none("libvirt's system daemon does not answer");
+  // It says nothing at all from a directory that is not there.
+  mkdirSync(directory, { recursive: true });
   const plugins = await host.exec(vagrant("plugin", "list"), { env, timeoutMs: 120_000 }).catch(() => undefined);
   if (plugins?.status !== 0 || !/vagrant-libvirt/.test(plugins.stdout))
     return none("no Vagrant with vagrant-libvirt: apt-get install vagrant-libvirt");
