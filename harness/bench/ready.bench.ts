@@ -1,5 +1,6 @@
 // How long after a container became ready that is noticed: by Assay, and by testcontainers' strategies, which ask every 100 ms. When
 // it became ready the container itself writes down, or its engine; all three read one clock.
+import { setTimeout as pause } from "node:timers/promises";
 import { GenericContainer, Wait } from "testcontainers";
 import { test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
@@ -62,9 +63,14 @@ test("when readiness is noticed", { timeout: 1_800_000 }, async () => {
   const stamp = async (kind: Kind, id: string) => {
     if (kind.name !== "health") return Number(await host.succeed(["docker", "exec", id, "cat", "/stamp"])) * 1000;
     const range = ["--since", "10m", "--until", "0s", "--filter", `container=${id}`];
-    const lines = await host.succeed(["docker", "events", ...range, "--format", "{{.Status}} {{.TimeNano}}"]);
-    const healthy = lines.split("\n").find((line) => line.startsWith("health_status: healthy"));
-    return Number(healthy?.split(" ").at(-1)) / 1e6;
+    // Who asks for the state may see it before the engine has told of it.
+    for (let tries = 0; tries < 40; tries += 1) {
+      const lines = await host.succeed(["docker", "events", ...range, "--format", "{{.Status}} {{.TimeNano}}"]);
+      const healthy = lines.split("\n").find((line) => line.startsWith("health_status: healthy"));
+      if (healthy !== undefined) return Number(healthy.split(" ").at(-1)) / 1e6;
+      await pause(50);
+    }
+    throw new Error(`the engine tells of no good health of ${id}`);
   };
   const keep = async (name: string, kind: Kind, noticed: number, id: string, counts: boolean) => {
     const late = noticed + drift - (await stamp(kind, id));
