@@ -45,8 +45,8 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-async function stand(owner: Owner, known: "in the ledger" | "by label alone"): Promise<void> {
-  const standing = { owner, environment, scope: "s1", directory, images: new Map() };
+async function stand(owner: Owner, known: "in the ledger" | "by label alone", scope = "s1"): Promise<void> {
+  const standing = { owner, environment, scope, directory, images: new Map() };
   if (known === "in the ledger") ledger.beginRun(owner.run, owner.identity, "assay run");
   for (const resource of driver.plan(standing)) {
     const entry = known === "in the ledger" ? ledger.intend(owner.run, { ...resource, environment: "soe" }) : undefined;
@@ -93,6 +93,25 @@ describe("collecting", () => {
     await stand({ run: "living", identity: alive }, "in the ledger");
     expect((await collect(undefined)).removed.map(({ run }) => run)).toEqual(["gone"]);
     expect(await runs()).toEqual(["living"]);
+  });
+
+  test("of one name and several owners, which no ledger knows, takes the dead ones' alone", async () => {
+    const items = ["an earlier boot", "a pid that another process has by now"] as const;
+    for (const [index, why] of items.entries())
+      await stand({ run: "export", identity: dead[why] }, "by label alone", `d${index}`);
+    await stand({ run: "export", identity: alive }, "by label alone", "living");
+    await stand({ run: "export", identity: foreign["another machine"] }, "by label alone", "foreign");
+    const collected = await collect();
+    expect(collected.removed.map(({ run, totals }) => [run, totals.destroyed, totals.leaked])).toEqual([
+      ["export", 2, []],
+    ]);
+    expect(collected.kept.map(({ run, owner }) => [run, owner]).sort()).toEqual([
+      ["export", "alive"],
+      ["export", "foreign"],
+    ]);
+    expect((await driver.find()).map(({ owner }) => owner.identity).sort()).toEqual(
+      [alive, foreign["another machine"]].sort(),
+    );
   });
 
   test("takes what appeared after its run had ended, once the owner is dead", async () => {

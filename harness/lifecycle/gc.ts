@@ -2,7 +2,7 @@
 // or an owner that cannot be asked from here: another machine's, another container's.
 import { messageOf } from "../model/errors.ts";
 import { type KnownElsewhere, knownElsewhere } from "./elsewhere.ts";
-import { takeInventory } from "./inventory.ts";
+import { type Item, takeInventory } from "./inventory.ts";
 import { type Lease, type Ownership, ownership } from "./lease.ts";
 import { abandoned, type Places, vacate } from "./places.ts";
 import { endProcesses } from "./processes.ts";
@@ -52,33 +52,38 @@ export async function gc(options: Collecting): Promise<Collected> {
   const inventory = await takeInventory({ ledger, drivers });
   const owners = new Map<
     string,
-    { identity: string; lease?: Lease | undefined; elsewhere?: KnownElsewhere; resources: string[] }
+    { run: string; identity: string; lease?: Lease | undefined; elsewhere?: KnownElsewhere; resources: string[] }
   >();
   for (const { run, identity, lease, endedAt } of ledger?.runs() ?? [])
-    if (endedAt === undefined) owners.set(run, { identity, lease, resources: [] });
+    if (endedAt === undefined) owners.set(run, { run, identity, lease, resources: [] });
   for (const { run, owner, kind, name } of inventory.items) {
     // The ledger's word on who owns a run comes first; a label is believed where the ledger does not know.
     const row = ledger?.run(run);
-    const known = owners.get(run) ?? {
+    // What no ledger knows, an export of an image, may be under one name and of several owners.
+    const key = row === undefined ? `${run} ${owner.identity}` : run;
+    const known = owners.get(key) ?? {
+      run,
       identity: row?.identity ?? owner.identity,
       ...(row === undefined ? { elsewhere: knownElsewhere(owner, ledger) } : {}),
       resources: [],
     };
     known.resources.push(`${kind} ${name}`);
-    owners.set(run, known);
+    owners.set(key, known);
   }
-  const judged = [...owners].map(([run, known]) => {
+  const judged = [...owners.values()].map((known) => {
     // What another ledger keeps is for whoever has that to end.
-    if (known.elsewhere !== undefined) return { run, ...known, ...known.elsewhere };
+    if (known.elsewhere !== undefined) return { ...known, ...known.elsewhere };
     const owner = ownership(known);
-    if (owner !== "leased" || options.leased !== true) return { run, ...known, owner };
-    ledger?.endLease(run);
-    return { run, ...known, owner: "dead" as const };
+    if (owner !== "leased" || options.leased !== true) return { ...known, owner };
+    ledger?.endLease(known.run);
+    return { ...known, owner: "dead" as const };
   });
   const troubles = inventory.unasked.map(({ driver, error }) => `${driver} could not be asked: ${messageOf(error)}`);
   // At once: one that cannot be cleared must not keep the others waiting.
   const removed = await Promise.all(
-    judged.filter(({ owner }) => owner === "dead").map(({ run }) => collect(run, options, troubles)),
+    [...new Set(judged.flatMap(({ run, owner }) => (owner === "dead" ? [run] : [])))].map((run) =>
+      collect(run, options, troubles),
+    ),
   );
   const busy = new Set([...judged.filter(({ owner }) => owner !== "dead"), ...removed].map(({ run }) => run));
   // Without a ledger, an engine that is silent may be the only one to know that a run is kept.
@@ -103,7 +108,9 @@ export async function gc(options: Collecting): Promise<Collected> {
 async function collect(run: string, options: Collecting, troubles: string[]): Promise<Removed> {
   const stubborn = await endProcesses(run);
   if (stubborn.length > 0) troubles.push(`run ${run}: processes ${stubborn.join(", ")} do not end`);
-  const totals = await reap(run, options);
+  const unknown = options.ledger?.run(run) === undefined;
+  const spare = ({ owner }: Item) => unknown && knownElsewhere(owner, options.ledger).owner !== "dead";
+  const totals = await reap(run, { ...options, spare });
   if (totals.error !== undefined) troubles.push(totals.error.message);
   return { run, totals };
 }

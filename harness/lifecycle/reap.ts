@@ -17,6 +17,8 @@ export interface Reaping extends Releasing {
   readonly patienceMs?: number | undefined;
   /** Where its files are, which go when all else has gone; without it, none are removed. */
   readonly places?: Places | undefined;
+  /** What is found under the run's name and left all the same, and not told as left; default nothing. */
+  readonly spare?: ((item: Item) => boolean) | undefined;
 }
 
 export interface Reaped extends TeardownTotals {
@@ -39,7 +41,7 @@ export async function reap(run: string, options: Reaping): Promise<Reaped> {
   let failures: readonly ReleaseFailure[] = [];
   if (ledger?.run(run) !== undefined) ledger.closing(run);
   for (let round = 0; ; round += 1) {
-    const inventory = concerning(run, ledger, await takeInventory(options, run));
+    const inventory = concerning(run, ledger, await takeInventory(options, run), options.spare);
     const existing = inventory.items.filter((item) => !isAwaited(item));
     for (const item of existing) if (item.entries.length === 0) unknown.add(nameOf(item));
     const elapsed = performance.now() - began;
@@ -75,8 +77,14 @@ export function silence({ driver, error }: Inventory["unasked"][number]): Teardo
 }
 
 /** An engine that the run never meant to use need not answer for it. */
-export function concerning(run: string, ledger: Ledger | undefined, { items, unasked }: Inventory): Inventory {
+export function concerning(
+  run: string,
+  ledger: Ledger | undefined,
+  { items: all, unasked }: Inventory,
+  spare: Reaping["spare"] = () => false,
+): Inventory {
   const used = ledger?.driversOf(run);
+  const items = all.filter((item) => !spare(item));
   return { items, unasked: unasked.filter(({ driver }) => used === undefined || used.includes(driver)) };
 }
 
