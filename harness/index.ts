@@ -33,6 +33,7 @@ export { logs } from "./checks/logs.ts";
 export { module } from "./checks/module.ts";
 export { mount } from "./checks/mount.ts";
 export { address, networkInterface, route } from "./checks/network.ts";
+export { nfsExport } from "./checks/nfs.ts";
 export { alternative, hostName, os } from "./checks/os.ts";
 export { pkg } from "./checks/package.ts";
 export { ping } from "./checks/ping.ts";

@@ -1,0 +1,89 @@
+// Decides which sentences can be said about what an NFS server exports, as the server itself sees it.
+import { isAbsolute } from "node:path";
+import type { Probe } from "../model/check.ts";
+import type { Node } from "../model/node.ts";
+import { unescapeOctal } from "./mount.ts";
+import { about, requireSubject, sayWord, verdict } from "./question.ts";
+import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
+
+/** One client, or several by one name, and what they are let do. */
+export interface ExportFacts {
+  /** As it was written in exports: `172.16.0.0/24`, `*.studio.example`, `*`. */
+  readonly client: string;
+  /** All, those that nobody wrote too: `rw`, `sync`, `root_squash`. */
+  readonly options: readonly string[];
+}
+
+const end = "# end";
+
+/**
+ * Subject: an absolute path. Answer: to whom it is exported now; none where it is not. From `/var/lib/nfs/etab`, which exportfs writes and
+ * the server's mount daemon reads: what stands in `/etc/exports` and was not taken over is not in it.
+ * @see exportfs(8)
+ */
+export const exportFacts: Probe<string, readonly ExportFacts[]> = {
+  name: "exportfs",
+  // No export at all is an answer, a cat that says nothing is none: it has our line to say too.
+  script: () => `echo '${end}' | LC_ALL=C cat /var/lib/nfs/etab -`,
+  parse(output, paths) {
+    requireTool(output, "cat", "what is exported");
+    if (output.status !== 0)
+      throw failedProbe(
+        "cannot read /var/lib/nfs/etab",
+        output.stderr.trim(),
+        "is this an NFS server of Linux's kernel?",
+      );
+    const lines = output.stdout.toString("utf8").split("\n").filter(Boolean);
+    if (lines.pop() !== end) throw unreadable("cat /var/lib/nfs/etab", output);
+    const read = lines.map((line) => {
+      const [, path, client, options] = /^(\S+)\t(\S+)\((\S*)\)$/.exec(line) ?? [];
+      if (path === undefined || client === undefined || options === undefined)
+        throw unreadable("cat /var/lib/nfs/etab", output);
+      return { path: unescapeOctal(path), client: unescapeOctal(client), options: options.split(",").filter(Boolean) };
+    });
+    return paths.map((path) =>
+      read.filter((each) => each.path === path).map(({ client, options }) => ({ client, options })),
+    );
+  },
+};
+
+/**
+ * A directory that an NFS server exports.
+ * @example await expect(server).toMeet(all(nfsExport("/srv/nfs/vfx").isOfferedOnlyTo("172.16.0.0/24"), nfsExport("/srv/nfs/vfx").hasOption("root_squash")));
+ */
+export function nfsExport(path: string) {
+  requireSubject(isAbsolute(path), `"${path}" is not an absolute path`, "write the exported directory from /");
+  const ask = about<Node, readonly ExportFacts[]>({
+    subject: `export ${sayWord(path)}`,
+    command: "cat /var/lib/nfs/etab",
+    observe: (node) => node.observe(exportFacts, path),
+  });
+  const clients = (seen: readonly ExportFacts[]) => seen.map(({ client }) => client).sort();
+  return {
+    /** It is exported, to whomever. */
+    exists: () => ask("exists", (seen) => verdict(seen.length > 0, "an export", say(seen))),
+    /** Clients as they were written in exports; there may be others. */
+    isOfferedTo: (...wanted: readonly string[]) =>
+      ask(`is offered to ${wanted.join(", ")}`, (seen) =>
+        verdict(
+          wanted.every((client) => clients(seen).includes(client)),
+          wanted.join(", "),
+          say(seen),
+        ),
+      ),
+    /** To these and to nobody else; without any it is not exported. */
+    isOfferedOnlyTo: (...wanted: readonly string[]) =>
+      ask(`is offered only to ${wanted.join(", ") || "nobody"}`, (seen) =>
+        verdict(clients(seen).join(" ") === [...wanted].sort().join(" "), wanted.join(", ") || "nobody", say(seen)),
+      ),
+    /** `rw`, `sync`, `root_squash`, `sec=krb5p`: for each of its clients. One that nobody wrote is there as the server's default. */
+    hasOption: (option: string) =>
+      ask(`has option ${option}`, (seen) =>
+        verdict(seen.length > 0 && seen.every(({ options }) => options.includes(option)), option, say(seen)),
+      ),
+  };
+}
+
+function say(seen: readonly ExportFacts[]): string {
+  return seen.map(({ client, options }) => `${client}(${options.join(",")})`).join(" ") || "it is not exported";
+}

@@ -1,0 +1,110 @@
+// Shared storage: what the server exports and to whom, what its clients see, whose their files are on either side, and what a server or
+// a client that goes away does to them.
+import { setTimeout as pause } from "node:timers/promises";
+import { studioNfs } from "../environments/studio-nfs.ts";
+import { nfs } from "../fixtures/studio-nfs/recipe.ts";
+import { all, expect, file, fstab, mount, nfsExport, shell, testIn, unit } from "../harness/index.ts";
+
+const test = testIn(studioNfs);
+const { path } = nfs;
+const [someone, another] = ["1000:1000", "2000:2000"];
+
+test("the directory is exported to the studio's network alone, and written before it is acknowledged", async ({
+  server,
+}) => {
+  const exported = nfsExport(path);
+  await expect(server).toMeet(
+    all(
+      exported.isOfferedOnlyTo("172.16.0.0/24"),
+      exported.hasOption("rw"),
+      exported.hasOption("sync"),
+      exported.hasOption("root_squash"),
+      exported.hasOption("no_subtree_check"),
+      unit("nfs-server.service").isEnabled(),
+    ),
+  );
+});
+
+test("each client has it mounted, by its own boot", async ({ dev }) => {
+  for (const client of dev)
+    await expect(client).toMeet(
+      all(
+        mount("/vfx").hasType("nfs4"),
+        mount("/vfx").hasSource(`vfx-nfs-001:${path}`),
+        mount("/vfx").hasOption("hard"),
+        fstab().isValid(),
+        fstab().hasEntry("/vfx", { type: "nfs4", options: ["_netdev"] }),
+      ),
+    );
+});
+
+test("a file is its writer's on every side", async ({ dev, server }) => {
+  const [one, two] = dev;
+  await one?.succeed(["touch", "/vfx/shot"], { user: someone });
+  for (const node of [one, two]) await expect(node).toMeet(file("/vfx/shot").ownedBy(1000, 1000));
+  await expect(server).toMeet(file(`${path}/shot`).ownedBy(1000, 1000));
+});
+
+test("another user may read and not write; root is nobody there", async ({ dev: [client], server }) => {
+  expect((await client?.fail(["touch", "/vfx/other"], { user: another }))?.stderr).toContain("Permission denied");
+  expect((await client?.fail(["touch", "/vfx/roots"]))?.stderr).toContain("Permission denied");
+  await server.succeed(["install", "-d", "-m", "1777", `${path}/open`]);
+  await client?.succeed(["touch", "/vfx/open/roots"]);
+  await expect(server).toMeet(file(`${path}/open/roots`).ownedBy(65534, 65534));
+});
+
+test("what is exported to be read cannot be written, whoever asks", async ({ dev: [client] }) => {
+  await client?.succeed(["mount", "-t", "nfs4", `${nfs.server}:${nfs.readOnlyPath}`, "/mnt"]);
+  for (const user of [someone, "0:0"])
+    expect((await client?.fail(["touch", "/mnt/new"], { user }))?.stderr).toContain("Read-only file system");
+  await client?.succeed(["umount", "/mnt"]);
+});
+
+test("a machine of another network is refused", async ({ guest, server }) => {
+  const from = `${server.address("guests")}:${path}`;
+  expect((await guest.fail(["mount", "-t", "nfs4", from, "/mnt"])).stderr).toMatch(/access denied|not permitted/);
+  await expect(guest).not.toMeet(mount("/vfx").exists());
+});
+
+test("two that append at once lose nothing", async ({ dev, server }) => {
+  const append = (name: string) =>
+    shell(`for n in $(seq 50); do flock /vfx/log.lock sh -c "echo ${name} $n >>/vfx/log"; done`);
+  await Promise.all(dev.map((client, index) => client.succeed(append(`c${index}`), { user: someone })));
+  const lines = (await server.succeed(["cat", `${path}/log`])).trim().split("\n");
+  expect(new Set(lines).size).toBe(100);
+  expect(lines).toHaveLength(100);
+});
+
+test("a client that starts again mounts it by itself", async ({ dev: [client] }) => {
+  await client?.reboot();
+  await expect(client).toMeet(mount("/vfx").hasType("nfs4"), { within: "60s" });
+  expect(await client?.succeed(["ls", "/vfx"])).toContain("shot");
+});
+
+test("who cannot reach the server waits, and goes on when it can", async ({ dev: [client], server }) => {
+  await server.unplug("studio");
+  const writing = client?.succeed(shell("echo through >/vfx/through && cat /vfx/through"), {
+    user: someone,
+    timeoutMs: 300_000,
+  });
+  const seen = writing?.then(() => "written");
+  expect(await Promise.race([seen, pause(3_000, "waits")])).toBe("waits");
+  await server.plug("studio");
+  expect(await writing).toBe("through");
+});
+
+test("what the server acknowledged is there after a crash, and who was writing goes on", async ({
+  dev: [client],
+  server,
+}) => {
+  await client?.succeed(shell("echo acknowledged >/vfx/kept"), { user: someone });
+  await server.crash();
+  const waiting = client?.succeed(shell("echo later >/vfx/waited && cat /vfx/waited"), {
+    user: someone,
+    timeoutMs: 600_000,
+  });
+  await server.start();
+  expect(await server.succeed(["cat", `${path}/kept`])).toContain("acknowledged");
+  expect(await waiting).toContain("later");
+  await expect(server).toMeet(file(`${path}/waited`).ownedBy(1000, 1000));
+});
