@@ -145,6 +145,16 @@ describe("2: a declaration or the command line is wrong, and nothing is created"
     expect(ended.said).toContain(`no spec file's path contains "no-such-spec"`);
   });
 
+  test("a number of machines of a group that an environment does not have", async () => {
+    const group = await assay(["up", "studio-nfs", "--count", "devs=2"]);
+    expect(group).toMatchObject({ status: 2, report: undefined });
+    expect(group.said).toMatch(/studio-nfs has no group "devs"; did you mean "dev"\?/);
+    expect(await assay(["up", "studio-nfs", "--count", "dev=many"])).toMatchObject({
+      status: 2,
+      said: expect.stringContaining('"dev=many" is no group and number'),
+    });
+  });
+
   test("a command and an option that do not exist", async () => {
     for (const words of [["rnu"], ["run", "--colour"]]) {
       const { status, said } = await assay(words);

@@ -9,6 +9,7 @@ import { offer } from "../lifecycle/idle.ts";
 import { ownership } from "../lifecycle/lease.ts";
 import { type HeldClaim, Ledger } from "../lifecycle/ledger.ts";
 import { standUp } from "../lifecycle/run.ts";
+import { withCounts } from "../model/environment.ts";
 import { DeclarationError, ExitCode, HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
 import { identityOf } from "../model/identity.ts";
 import { onSecret, redact } from "../model/secret.ts";
@@ -21,6 +22,8 @@ import { environmentNamed } from "./recipes.ts";
 /** What it is told, as JSON in `ASSAY_STAND`. */
 export interface StandSettings {
   readonly environment: string;
+  /** Other numbers of machines in its groups than are declared. */
+  readonly counts?: Readonly<Record<string, number>>;
   /** One of its kind in the run. */
   readonly scope: string;
   readonly run: string;
@@ -48,7 +51,7 @@ async function main(settings: StandSettings): Promise<number> {
   const engines = enginesOf(settings.engines);
   try {
     using ledger = Ledger.open(settings.ledger, { step: faultStep(settings.fault, "worker", run, settings.ledger) });
-    const environment = await environmentNamed(project, name);
+    const environment = withCounts(await environmentNamed(project, name), settings.counts ?? {});
     if (settings.idle !== undefined && !standsAhead(environment)) return ExitCode.met;
     const claim = claimOf({ project, environment: name });
     const refused =

@@ -266,10 +266,12 @@ export const commandTable: readonly CommandEntry[] = [
       "ended or gone, with what (3). Neither is touched without --replace. Another checkout's of the name are that one's own.",
     examples: [
       ["assay up studio", "stand it up, or find it up"],
+      ["assay up studio --count dev=5", "with five machines of the group dev"],
       ["assay up studio --replace", "the same, anew where it was declared otherwise or is not whole"],
       ["assay up studio --json | jq -r '.nodes[].name'", "its containers and domains, for a script"],
     ],
     options: [
+      ["--count <group=n...>", "so many machines of a group, in the place of what is declared"],
       ["--replace", "take down what is up, where it is not what is declared now, and stand it up anew"],
       ["--json", "print { run, environment, state, nodes } as JSON; what happens goes to standard error"],
     ],

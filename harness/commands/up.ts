@@ -7,6 +7,7 @@ import { faultStep } from "../lifecycle/fault.ts";
 import type { Lease } from "../lifecycle/lease.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { cancelledCode, supervise } from "../lifecycle/supervisor.ts";
+import { withCounts } from "../model/environment.ts";
 import { ExitCode, messageOf, ProvisionError } from "../model/errors.ts";
 import type { KeptStand, RunEvent } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
@@ -16,6 +17,7 @@ import { oneLine } from "../reporting/escape.ts";
 import { Progress } from "../reporting/progress.ts";
 import { missingCapability } from "../vitest/capabilities.ts";
 import { declarationOf } from "./by-hand.ts";
+import { countsOf } from "./counts.ts";
 import { type KeptRun, keeps, keptRuns } from "./kept-runs.ts";
 import { environmentNamed } from "./recipes.ts";
 import { newRunId } from "./run.ts";
@@ -27,6 +29,8 @@ export interface UpOptions {
   readonly json?: boolean;
   /** What is up under the name goes first, where it was declared otherwise or is not whole any more. */
   readonly replace?: boolean;
+  /** `dev=5`: other numbers of machines in its groups than are declared. */
+  readonly count?: readonly string[];
 }
 
 /**
@@ -35,7 +39,8 @@ export interface UpOptions {
  */
 export async function upCommand(name: string, options: UpOptions): Promise<number> {
   const config = readConfig();
-  const environment = await environmentNamed(config.project, name);
+  const counts = countsOf(options.count ?? []);
+  const environment = withCounts(await environmentNamed(config.project, name), counts);
   const why = await missingCapability(environment, () => ({ ...engineFacts(config), disks: config.disks }));
   if (why !== undefined) throw new ProvisionError({ code: "cannot-here", phase: "setup", node: name, seen: why });
   const standing = await whatStands(config, environment, options.replace === true);
@@ -43,13 +48,18 @@ export async function upCommand(name: string, options: UpOptions): Promise<numbe
     tell(config, standing, "is-up", options);
     return ExitCode.met;
   }
-  const stood = await stand(config, name, options);
+  const stood = await stand(config, name, counts, options);
   if (typeof stood === "number") return stood;
   tell(config, stood, "stood-up", options);
   return ExitCode.met;
 }
 
-async function stand(config: Config, name: string, { json }: UpOptions): Promise<KeptRun | number> {
+async function stand(
+  config: Config,
+  name: string,
+  counts: Readonly<Record<string, number>>,
+  { json }: UpOptions,
+): Promise<KeptRun | number> {
   const run = newRunId();
   const report = join(config.runs, run);
   const log = join(report, "evidence", "up.log");
@@ -61,6 +71,7 @@ async function stand(config: Config, name: string, { json }: UpOptions): Promise
   });
   const settings: StandSettings = {
     environment: name,
+    counts,
     scope: "up",
     run,
     identity: identityOf(),
