@@ -25,6 +25,8 @@ export interface Identity {
   readonly timers: readonly string[];
   /** Files that this boot made: `/etc/machine-id`, `/var/lib/systemd/random-seed`. */
   readonly made: readonly string[];
+  /** Where something of another machine is mounted. */
+  readonly mounts: readonly string[];
   /** Texts in those files that no two machines have alike: a public key, a machine's id. */
   readonly marks: readonly Mark[];
 }
@@ -56,6 +58,9 @@ export const identity: Probe<string, Identity> = {
       '  *) echo "made $f" ;;',
       "  esac",
       "done",
+      "while IFS=' ' read -r device path type rest; do",
+      '  case $type in nfs|nfs4|cifs|smb3|ceph|afs|glusterfs|fuse.sshfs) echo "mount $path" ;; esac',
+      "done </proc/mounts",
       'echo "state $(systemctl is-system-running)"',
       `systemctl list-units --plain --no-legend --no-pager --state=active ${services.join(" ")} '*.timer' |`,
       '  while IFS=" " read -r unit rest; do echo "unit $unit"; done',
@@ -74,6 +79,7 @@ export function readIdentity(text: string): Identity {
     services: units.filter((unit) => unit.endsWith(".service")),
     timers: units.filter((unit) => unit.endsWith(".timer")),
     made: rest("made").map(([path = ""]) => path),
+    mounts: rest("mount").map(([path = ""]) => path),
     marks: rest("mark").map(([path = "", text = ""]) => ({ path, text })),
   };
 }
@@ -98,8 +104,9 @@ export async function broughtByImage(marks: readonly Mark[], image: string): Pro
   return undefined;
 }
 
-/** Why a machine with this identity cannot be kept: its boot is not over, or nobody here can make what it would need. */
-export function notToBeKept({ state, keys }: Identity): string | undefined {
+/** Why a machine with this identity cannot be kept: its boot is not over, it holds another's files, or nobody here can make what it would need. */
+export function notToBeKept({ state, keys, mounts }: Identity): string | undefined {
+  if (mounts.length > 0) return `it has mounted what another machine has, at ${mounts.join(", ")}`;
   if (state !== "running" && state !== "degraded") return `its boot is not over (systemd says "${state}")`;
   const strange = keys.find(({ type }) => keyTypes.get(type) === undefined);
   return strange === undefined ? undefined : `nobody here can make a host key of type ${strange.type}`;

@@ -6,7 +6,7 @@ import type { VmDeclaration } from "../model/vm.ts";
 import type { Payload } from "./libvirt-payload.ts";
 
 /** Grows when machines that were kept by an earlier Assay are no longer made fresh as they need. */
-const version = 2;
+const version = 3;
 
 export interface Likeness {
   /** The domain as libvirt is given it. */
@@ -42,8 +42,13 @@ export function likenessOf({ xml, own, disk, injected, payload, names, declarati
 }
 
 /** Why a machine is not kept and never starts from another's memory; `undefined` when it may. */
-export function onlyBoots({ start, devices }: VmDeclaration, way: "initrd" | "seed" | "console"): string | undefined {
+export function onlyBoots(
+  { start, devices, after }: VmDeclaration,
+  way: "initrd" | "seed" | "console",
+): string | undefined {
   if (start === "boot") return "it is declared to";
+  if (after.length > 0)
+    return `it waits for ${after.join(", ")}, and may hold something of that: a mount, a connection`;
   if (way === "seed") return "a seed makes it one machine's own";
   if (way === "console") return "somebody has to log in at its console";
   return devices.tpm ? "a TPM is one machine's own" : undefined;

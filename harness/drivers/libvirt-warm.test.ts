@@ -37,10 +37,13 @@ test("machines of two runs are alike; what reaches the guest makes them others",
 });
 
 test("what a seed, a login or a TPM has made one machine's own always boots", () => {
-  const free = { start: "warm", devices: { rng: true, tpm: false } } as Parameters<typeof onlyBoots>[0];
+  const free = { start: "warm", devices: { rng: true, tpm: false }, after: [] as string[] } as Parameters<
+    typeof onlyBoots
+  >[0];
   expect(onlyBoots(free, "initrd")).toBeUndefined();
   expect(onlyBoots({ ...free, start: "boot" }, "initrd")).toBe("it is declared to");
   expect(onlyBoots({ ...free, devices: { rng: true, tpm: true } }, "initrd")).toContain("TPM");
+  expect(onlyBoots({ ...free, after: ["server"] }, "initrd")).toContain("it waits for server");
   for (const way of ["seed", "console"] as const) expect(onlyBoots(free, way)).toBeDefined();
 });
 
@@ -65,6 +68,7 @@ test("an identity is read, and one of a boot that goes on is not kept", async ()
     services: ["ssh.service"],
     timers: ["fstrim.timer"],
     made: ["/etc/machine-id"],
+    mounts: [],
     marks: [
       { path: "/etc/machine-id", text: id },
       { path: "/etc/ssh/ssh_host_ed25519_key", text: publicKey },
@@ -73,6 +77,7 @@ test("an identity is read, and one of a boot that goes on is not kept", async ()
   expect(notToBeKept(seen)).toBeUndefined();
   expect(notToBeKept({ ...seen, state: "starting" })).toContain('"starting"');
   expect(notToBeKept(readIdentity(said.replace("ssh-ed25519", "ssh-dss")))).toContain("ssh-dss");
+  expect(notToBeKept(readIdentity(`${said}mount /vfx\n`))).toContain("at /vfx");
 });
 
 test("no two machines get the same id or key, and what the image brought is left alone", async () => {

@@ -200,5 +200,7 @@ export async function standAndKeep(machine: Machine): Promise<(() => Promise<voi
 async function askIdentity(machine: Machine, image: string): Promise<Identity | undefined> {
   const seen = await machine.transport.observe(identity, "").catch(() => undefined);
   if (seen === undefined || notToBeKept(seen) !== undefined) return undefined;
-  return (await broughtByImage(seen.marks, image)) === undefined ? seen : undefined;
+  // An image that cannot be read may hold anything.
+  const brought = await broughtByImage(seen.marks, image).catch(() => seen.marks[0]);
+  return brought === undefined ? seen : undefined;
 }

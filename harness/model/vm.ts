@@ -140,7 +140,7 @@ function makeSchemas() {
       ready: ready.default({ unit: "booted", within: 300_000 }),
       /**
        * `warm`: from the memory of a machine like it that was ready before, where one is kept, with an identity of its own; else it
-       * boots. `boot`: always by its own boot, for what is asserted of that; and for what draws an identity at its boot that Assay does not know.
+       * boots. A machine that waits for another node always boots. `boot`: always by its own boot, for what is asserted of that; and for what draws an identity at its boot that Assay does not know.
        */
       start: z.enum(["warm", "boot"]).default("warm"),
       /** How long `shutdown` waits for the guest. */
