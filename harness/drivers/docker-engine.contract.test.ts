@@ -1,5 +1,6 @@
 // Decides what the user sees when the engine itself fails: not there, too old, full, gone in mid-run, back again. On engines of the
 // tests' own; the machine's is only asked for its version.
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";
 import { tmpdir } from "node:os";
@@ -142,6 +143,11 @@ describe("an engine that goes away in mid-run", () => {
       message: expect.stringContaining("the engine went away in mid-run"),
     });
     await engine.start();
+    // What comes after is a life of its own, and its end is told.
+    await nodes.box.start();
+    const { died } = nodes.box;
+    execFileSync("docker", ["--host", engine.host, "kill", nodes.box.id], { stdio: "ignore" });
+    expect(await died).toMatchObject({ status: 137, oomKilled: false });
     await takeDown();
   });
 

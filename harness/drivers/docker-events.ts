@@ -24,7 +24,18 @@ export class EngineEvents {
 
   /** Resolves once the engine listens: what happens after that is heard. Idempotent. */
   async open(): Promise<void> {
-    this.#stream ??= this.#docker
+    if (this.#closed) return;
+    if (this.#stream === undefined) this.#stream = this.#listen();
+    try {
+      await this.#stream;
+    } catch (error) {
+      this.#stream = undefined; // an engine that comes back is asked again
+      throw error;
+    }
+  }
+
+  #listen(): Promise<NodeJS.ReadableStream> {
+    const listening: Promise<NodeJS.ReadableStream> = this.#docker
       .getEvents({ filters: { type: ["container"], label: [this.#filter] } })
       .then((stream) => {
         let kept = "";
@@ -35,6 +46,8 @@ export class EngineEvents {
           for (const line of lines) if (line.trim() !== "") this.#hear(line);
         });
         const lost = () => {
+          // It may end in two ways at once, and be opened anew in between.
+          if (this.#stream !== listening) return;
           this.#stream = undefined;
           if (!this.#closed)
             for (const each of [...this.#listeners.values()])
@@ -44,12 +57,7 @@ export class EngineEvents {
         stream.once("error", lost);
         return stream;
       });
-    try {
-      await this.#stream;
-    } catch (error) {
-      this.#stream = undefined; // an engine that comes back is asked again
-      throw error;
-    }
+    return listening;
   }
 
   /** Calls `heard` for each event of a container until the returned function is called. */

@@ -224,7 +224,7 @@ export async function pushImage(docker: Docker, reference: string, target: PushT
     .inspect()
     .then(
       ({ Id }) => Id,
-      () => undefined,
+      (error: unknown) => (isGone(error) ? undefined : Promise.reject(engineError(error, "build", target.to))),
     );
   await docker
     .getImage(reference)

@@ -43,6 +43,11 @@ export class ContainerLife {
     return this.#events.open();
   }
 
+  /** It was seen not to run, whatever was told of it: what follows is another life. */
+  over(): void {
+    this.#ended = true;
+  }
+
   /** A new life: called before a start. A life that goes on is not begun again. */
   begin(): void {
     if (!this.#ended) return;
@@ -209,11 +214,17 @@ async function healthy(
   health: Dialect["health"],
 ): Promise<void> {
   if (health === "asked")
-    return repeatedly(signal, async () => {
-      await runHealthCheck(container);
-      const seen = (await node.state()).health;
-      return { met: seen === "healthy", expected: "healthy", seen };
-    });
+    return repeatedly(
+      signal,
+      async () => {
+        await runHealthCheck(container);
+        const seen = (await node.state()).health;
+        return { met: seen === "healthy", expected: "healthy", seen };
+      },
+      {},
+      // Each is a program of the image's.
+      100,
+    );
   const event = life.next(({ action }) => action === "health_status: healthy", signal);
   if ((await node.state()).health !== "healthy") await event;
 }
@@ -239,20 +250,21 @@ function listening(node: ContainerNode, port: number, signal: AbortSignal): Prom
 }
 
 /**
- * The kernel tells nobody when a port opens or a file appears: asked again, soon at first, and noticed late by a fortieth of the time that it
- * took at most.
+ * The kernel tells nobody when a port opens or a file appears: asked again after a fortieth of the time that it has taken so far, `leastMs`
+ * at least and 250 ms at most.
  */
 async function repeatedly(
   signal: AbortSignal,
   ask: () => Promise<Judgement>,
   last: { seen?: string } = {},
+  leastMs = 10,
 ): Promise<void> {
   const began = performance.now();
   while (!signal.aborted) {
     const judgement = await ask().catch((error: unknown) => ({ met: false, expected: "", seen: messageOf(error) }));
     if ("met" in judgement && judgement.met) return;
     last.seen = "skipped" in judgement ? judgement.skipped : judgement.seen;
-    const wait = Math.min(Math.max((performance.now() - began) / 40, 10), 250);
+    const wait = Math.min(Math.max((performance.now() - began) / 40, leastMs), 250);
     await pause(wait, undefined, { signal }).catch(() => undefined);
   }
 }

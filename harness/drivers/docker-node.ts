@@ -96,6 +96,8 @@ export class DockerNode extends ShellNode implements ContainerNode {
 
   async start(): Promise<void> {
     await this.#verb(() => this.#facts.life.heard());
+    const { State } = await this.#verb(() => this.#facts.container.inspect());
+    if (!State.Running) this.#facts.life.over();
     this.#facts.life.begin();
     await this.#verb(() => this.#facts.container.start(), [304]);
     // A free port and an address may be others in the new life.
@@ -249,7 +251,8 @@ export class DockerNode extends ShellNode implements ContainerNode {
       }, already);
       if (was !== "running") return;
       const told = await Promise.race([ended, pause(mostSettlingMs, undefined, { signal: over.signal, ref: false })]);
-      if (told === undefined && (await this.state()).status === "running")
+      if (told !== undefined) return;
+      if ((await this.state()).status === "running")
         throw new ProvisionError({
           code: "still-running",
           phase: "exec",
@@ -257,6 +260,7 @@ export class DockerNode extends ShellNode implements ContainerNode {
           seen: `the engine said that it ended the container, which runs on ${mostSettlingMs / 1000} s later`,
           hint: "look at the engine's own log",
         });
+      this.#facts.life.over();
     } finally {
       over.abort();
     }
