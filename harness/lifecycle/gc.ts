@@ -80,9 +80,10 @@ export async function gc(options: Collecting): Promise<Collected> {
   });
   const troubles = inventory.unasked.map(({ driver, error }) => `${driver} could not be asked: ${messageOf(error)}`);
   // At once: one that cannot be cleared must not keep the others waiting.
+  const shared = new Set(judged.flatMap(({ run, owner }) => (owner === "dead" ? [] : [run])));
   const removed = await Promise.all(
     [...new Set(judged.flatMap(({ run, owner }) => (owner === "dead" ? [run] : [])))].map((run) =>
-      collect(run, options, troubles),
+      collect(run, options, troubles, shared.has(run)),
     ),
   );
   const busy = new Set([...judged.filter(({ owner }) => owner !== "dead"), ...removed].map(({ run }) => run));
@@ -105,12 +106,13 @@ export async function gc(options: Collecting): Promise<Collected> {
   return { removed, kept, troubles };
 }
 
-async function collect(run: string, options: Collecting, troubles: string[]): Promise<Removed> {
-  const stubborn = await endProcesses(run);
+/** `shared`: somebody lives under the same name, whose processes and files stay. */
+async function collect(run: string, options: Collecting, troubles: string[], shared: boolean): Promise<Removed> {
+  const stubborn = shared ? [] : await endProcesses(run);
   if (stubborn.length > 0) troubles.push(`run ${run}: processes ${stubborn.join(", ")} do not end`);
   const unknown = options.ledger?.run(run) === undefined;
   const spare = ({ owner }: Item) => unknown && knownElsewhere(owner, options.ledger).owner !== "dead";
-  const totals = await reap(run, { ...options, spare });
+  const totals = await reap(run, { ...options, spare, ...(shared ? { places: undefined } : {}) });
   if (totals.error !== undefined) troubles.push(totals.error.message);
   return { run, totals };
 }

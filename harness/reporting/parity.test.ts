@@ -58,6 +58,12 @@ describe("parity", () => {
     expect(parityLines(both("skipped")).at(-1)).toBe(
       "0 the same, 0 different as meant, 0 different, 1 skipped on both sides",
     );
+    expect(
+      parityTable(
+        parity([{ check: "acl", why: "on purpose" }]),
+        reportOf([runStarted(), ...told("skipped", "left"), ...told("skipped", "right"), runEnded()]),
+      ).idle,
+    ).toEqual([]);
     expect(both("errored").lines).toMatchObject([{ verdict: "different" }]);
     expect(both("passed").lines).toMatchObject([{ verdict: "same" }]);
   });

@@ -40,16 +40,20 @@ export function parityTable(parity: Parity, report: Report): ParityTable {
     const [one, other] = [ours.get(key), theirs.get(key)];
     const { test, check } = one ?? other ?? { test: key, check: key };
     const line = { test, check, left: one, right: other };
-    if (one !== undefined && one.outcome === other?.outcome) {
-      if (one.outcome === "skipped") return { ...line, verdict: "unasked" };
-      // What could not be asked of either may differ in anything.
-      const answered = one.outcome !== "errored";
-      if (answered && (one.check !== other.check || one.seen === other.seen)) return { ...line, verdict: "same" };
-    }
     const meant = parity.intended.find(({ check: wanted }) =>
       // `search` begins anew each time, `test` goes on where a pattern with the flag g was last met.
       typeof wanted === "string" ? check.includes(wanted) : check.search(wanted) !== -1,
     );
+    if (one !== undefined && one.outcome === other?.outcome) {
+      if (one.outcome === "skipped") {
+        // Whether that differs, nobody has seen.
+        if (meant !== undefined) used.add(meant);
+        return { ...line, verdict: "unasked" };
+      }
+      // What could not be asked of either may differ in anything.
+      const answered = one.outcome !== "errored";
+      if (answered && (one.check !== other.check || one.seen === other.seen)) return { ...line, verdict: "same" };
+    }
     if (meant === undefined) return { ...line, verdict: "different" };
     used.add(meant);
     return { ...line, verdict: "intended", why: meant.why };
