@@ -10,6 +10,9 @@ import type { RunSettings } from "./vitest/session.ts";
 const given = process.env["ASSAY_SETTINGS"];
 const settings = given === undefined ? undefined : (JSON.parse(given) as RunSettings);
 
+/** Each boots for minutes where guests are emulated: only `--project long-twins` asks for them. */
+const longTwins = ["fixtures/broken-selinux/*.test.ts", "fixtures/broken-nfs/*.test.ts"];
+
 const project = (
   name: string,
   include: string[],
@@ -51,12 +54,11 @@ export default defineConfig({
       // Each ends badly on purpose: only `--project faults` asks for them.
       project("faults", ["fixtures/faults/*.spec.ts"], { order: 2, testTimeout: 120_000 }),
       project("twins", ["fixtures/**/*.test.ts"], {
-        exclude: ["fixtures/broken-selinux/**"],
+        exclude: longTwins,
         order: 3,
         testTimeout: 900_000,
       }),
-      // Each is built for minutes and boots for minutes where guests are emulated: `assay run --project enforcing-twins`.
-      project("enforcing-twins", ["fixtures/broken-selinux/*.test.ts"], { order: 3, testTimeout: 1_800_000 }),
+      project("long-twins", longTwins, { order: 5, testTimeout: 1_800_000, maxWorkers: 1 }),
       project("bench", ["harness/bench/*.bench.ts"], { order: 4, testTimeout: 600_000 }),
       // What crash tests run as a whole run; never asked for by a command.
       project("subject", ["fixtures/crash/*.subject.ts"], { order: 4, testTimeout: 60_000 }),

@@ -46,6 +46,8 @@ test("a file is its writer's on every side", async ({ dev, server }) => {
 });
 
 test("another user may read and not write; root is nobody there", async ({ dev: [client], server }) => {
+  await server.succeed(["install", "-o", "1000", "-g", "1000", "-m", "0644", "/etc/hostname", `${path}/open-to-read`]);
+  expect(await client?.succeed(["cat", "/vfx/open-to-read"], { user: another })).toBe(nfs.server);
   expect((await client?.fail(["touch", "/vfx/other"], { user: another }))?.stderr).toContain("Permission denied");
   expect((await client?.fail(["touch", "/vfx/roots"]))?.stderr).toContain("Permission denied");
   await server.succeed(["install", "-d", "-m", "1777", `${path}/open`]);
@@ -76,20 +78,27 @@ test("two that append at once lose nothing", async ({ dev, server }) => {
 });
 
 test("a client that starts again mounts it by itself", async ({ dev: [client] }) => {
+  await client?.succeed(["touch", "/vfx/before"], { user: someone });
   await client?.reboot();
   await expect(client).toMeet(mount("/vfx").hasType("nfs4"), { within: "60s" });
-  expect(await client?.succeed(["ls", "/vfx"])).toContain("shot");
+  expect(await client?.succeed(["ls", "/vfx"])).toContain("before");
 });
 
 test("who cannot reach the server waits, and goes on when it can", async ({ dev: [client], server }) => {
+  const written = () =>
+    client?.succeed(shell("echo through >/vfx/through && cat /vfx/through"), {
+      user: someone,
+      timeoutMs: 300_000,
+    });
   await server.unplug("studio");
-  const writing = client?.succeed(shell("echo through >/vfx/through && cat /vfx/through"), {
-    user: someone,
-    timeoutMs: 300_000,
-  });
+  const writing = written();
   const seen = writing?.then(() => "written");
-  expect(await Promise.race([seen, pause(3_000, "waits")])).toBe("waits");
-  await server.plug("studio");
+  try {
+    expect(await Promise.race([seen, pause(3_000, "waits")])).toBe("waits");
+    await expect(server).not.toMeet(file(`${path}/through`).exists());
+  } finally {
+    await server.plug("studio");
+  }
   expect(await writing).toBe("through");
 });
 
@@ -103,8 +112,8 @@ test("what the server acknowledged is there after a crash, and who was writing g
     user: someone,
     timeoutMs: 600_000,
   });
-  await server.start();
+  const [said] = await Promise.all([waiting, server.start()]);
   expect(await server.succeed(["cat", `${path}/kept`])).toContain("acknowledged");
-  expect(await waiting).toContain("later");
+  expect(said).toContain("later");
   await expect(server).toMeet(file(`${path}/waited`).ownedBy(1000, 1000));
 });

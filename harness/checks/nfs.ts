@@ -2,13 +2,14 @@
 import { isAbsolute } from "node:path";
 import type { Probe } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
+import { canonicalNetwork } from "./ip-address.ts";
 import { unescapeOctal } from "./mount.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 
 /** One client, or several by one name, and what they are let do. */
 export interface ExportFacts {
-  /** As it was written in exports: `172.16.0.0/24`, `*.studio.example`, `*`. */
+  /** As the server has it, which for a host is its full name: `172.16.0.0/24`, `*.studio.example`, `*`. */
   readonly client: string;
   /** All, those that nobody wrote too: `rw`, `sync`, `root_squash`. */
   readonly options: readonly string[];
@@ -58,15 +59,15 @@ export function nfsExport(path: string) {
     command: "cat /var/lib/nfs/etab",
     observe: (node) => node.observe(exportFacts, path),
   });
-  const clients = (seen: readonly ExportFacts[]) => seen.map(({ client }) => client).sort();
+  const clients = (seen: readonly ExportFacts[]) => seen.map(({ client }) => canonicalNetwork(client)).sort();
   return {
     /** It is exported, to whomever. */
     exists: () => ask("exists", (seen) => verdict(seen.length > 0, "an export", say(seen))),
-    /** Clients as they were written in exports; there may be others. */
-    isOfferedTo: (...wanted: readonly string[]) =>
+    /** Clients as the server has them; there may be others. */
+    isOfferedTo: (...wanted: readonly [string, ...string[]]) =>
       ask(`is offered to ${wanted.join(", ")}`, (seen) =>
         verdict(
-          wanted.every((client) => clients(seen).includes(client)),
+          wanted.every((client) => clients(seen).includes(canonicalNetwork(client))),
           wanted.join(", "),
           say(seen),
         ),
@@ -74,7 +75,11 @@ export function nfsExport(path: string) {
     /** To these and to nobody else; without any it is not exported. */
     isOfferedOnlyTo: (...wanted: readonly string[]) =>
       ask(`is offered only to ${wanted.join(", ") || "nobody"}`, (seen) =>
-        verdict(clients(seen).join(" ") === [...wanted].sort().join(" "), wanted.join(", ") || "nobody", say(seen)),
+        verdict(
+          clients(seen).join(" ") === wanted.map(canonicalNetwork).sort().join(" "),
+          wanted.join(", ") || "nobody",
+          say(seen),
+        ),
       ),
     /** `rw`, `sync`, `root_squash`, `sec=krb5p`: for each of its clients. One that nobody wrote is there as the server's default. */
     hasOption: (option: string) =>

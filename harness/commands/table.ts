@@ -87,10 +87,7 @@ export const commandTable: readonly CommandEntry[] = [
       ],
       ["--shard <i/n>", "run the i-th of n parts of the spec files, each on a machine of its own; see assay merge"],
       ["--with <name=other,...>", "let a recipe, an image or an environment stand in for the one of that name"],
-      [
-        "--project <name>",
-        "a project of tests other than the specs: unit, contract, twins, enforcing-twins, crash, bench",
-      ],
+      ["--project <name>", "a project of tests other than the specs: unit, contract, twins, long-twins, crash, bench"],
       ["--keep [when]", "leave environments standing for a look: on-failure, which is meant without a word, or always"],
       ["--keep-for <time>", "for how long; 1h unless told otherwise"],
     ],
@@ -271,7 +268,10 @@ export const commandTable: readonly CommandEntry[] = [
       ["assay up studio --json | jq -r '.nodes[].name'", "its containers and domains, for a script"],
     ],
     options: [
-      ["--count <group=n...>", "so many machines of a group, in the place of what is declared"],
+      [
+        "--count <group=n...>",
+        "so many machines of a group, in the place of what is declared; behind the environment's name",
+      ],
       ["--replace", "take down what is up, where it is not what is declared now, and stand it up anew"],
       ["--json", "print { run, environment, state, nodes } as JSON; what happens goes to standard error"],
     ],

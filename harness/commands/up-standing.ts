@@ -19,6 +19,8 @@ export async function whatStands(
   config: Config,
   environment: Environment,
   replace: boolean,
+  /** The command line without `--replace`. */
+  asked: string,
 ): Promise<KeptRun | undefined> {
   using ledger = Ledger.open(config.ledger);
   const known = upOf(ledger, config, environment.name);
@@ -36,7 +38,7 @@ export async function whatStands(
       if (error !== undefined) throw error;
       return undefined;
     }
-    const hint = `assay up ${environment.name} --replace takes it down and stands it up anew`;
+    const hint = `${asked} --replace takes it down and stands it up anew`;
     const { name } = environment;
     if (lost.length > 0)
       throw new ProvisionError({

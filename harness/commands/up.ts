@@ -43,7 +43,8 @@ export async function upCommand(name: string, options: UpOptions): Promise<numbe
   const environment = withCounts(await environmentNamed(config.project, name), counts);
   const why = await missingCapability(environment, () => ({ ...engineFacts(config), disks: config.disks }));
   if (why !== undefined) throw new ProvisionError({ code: "cannot-here", phase: "setup", node: name, seen: why });
-  const standing = await whatStands(config, environment, options.replace === true);
+  const asked = ["assay up", name, ...(options.count ?? []).map((word) => `--count ${word}`)].join(" ");
+  const standing = await whatStands(config, environment, options.replace === true, asked);
   if (standing !== undefined) {
     tell(config, standing, "is-up", options);
     return ExitCode.met;
