@@ -140,8 +140,8 @@ function leastOf({ answer }: BenchSettings, tag: string): string[] {
   const script = [
     "set -eu",
     'container=$(docker run -d --label dev.assay.run=bench --label "dev.assay.owner=$5" "$1" sleep infinity)',
+    `trap 'docker rm -f "$container" >/dev/null' EXIT`,
     '"$2" "$3" run --root "$4" --globals >/dev/null',
-    'docker rm -f "$container"',
   ].join("\n");
   const vitest = inPackage("vitest", "vitest.mjs");
   return ["/bin/sh", "-c", script, "sh", tag, process.execPath, vitest, root, identityOf()];
