@@ -101,15 +101,22 @@ export class LibvirtNode extends ShellNode implements VmNode {
     return { tookMs: performance.now() - began };
   }
 
-  async shutdown(): Promise<{ tookMs: number }> {
+  async shutdown({ by }: { readonly by?: "agent" } = {}): Promise<{ tookMs: number }> {
     const began = performance.now();
     const machine = this.#machine;
     if (machine.life.over) return { tookMs: 0 };
     const { qmp, life } = machine;
-    life.expectEnd();
-    // The power button needs somebody in the guest who listens to it: logind or acpid. The shell needs neither.
-    await machine.facts.client.shutdownDomain(machine.facts.domain);
-    void machine.transport.exec(["systemctl", "poweroff"]).catch(() => undefined);
+    const { client, domain } = machine.facts;
+    if (by === "agent") {
+      // One that is silent has been asked nothing: the guest goes on, and may still die.
+      await client.shutdownDomain(domain, "agent");
+      life.expectEnd();
+    } else {
+      life.expectEnd();
+      // The power button needs somebody in the guest who listens to it: logind or acpid. The shell needs neither.
+      await client.shutdownDomain(domain);
+      void machine.transport.exec(["systemctl", "poweroff"]).catch(() => undefined);
+    }
     await this.#within(qmp.closed, machine.facts.declaration.stopTimeout, "the guest has not powered off");
     // libvirt hears of QEMU's end when we do, and forgets the domain a little later.
     await machine.powerOff();
@@ -203,6 +210,11 @@ export class LibvirtNode extends ShellNode implements VmNode {
     machine.plugged.delete(name);
     await rm(machine.facts.files.disk(`hot-${name}`), { force: true });
     await this.#settled();
+  }
+
+  agent(execute: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    const { client, domain } = this.#machine.facts;
+    return client.agent(domain, { execute, arguments: parameters });
   }
 
   unplug(network?: string): Promise<void> {

@@ -119,8 +119,11 @@ export interface VmNode extends Node {
   readonly facts: VmFacts;
   /** Asks the guest to start again and waits until it is ready. Rejects when the boot id did not change. */
   reboot(): Promise<{ readonly tookMs: number }>;
-  /** Asks the guest to power off and waits until it has. A guest that does not within `stopTimeout` is an error. */
-  shutdown(): Promise<{ readonly tookMs: number }>;
+  /**
+   * Asks the guest to power off and waits until it has. A guest that does not within `stopTimeout` is an error. `by: "agent"`: by its guest
+   * agent alone; default: by the power button, and by the harness's own shell.
+   */
+  shutdown(options?: { readonly by?: "agent" }): Promise<{ readonly tookMs: number }>;
   /** Powers on after `shutdown` or `crash`, on the same disk, and waits until it is ready. Idempotent. */
   start(): Promise<void>;
   /** Takes the power away at once. */
@@ -147,6 +150,12 @@ export interface VmNode extends Node {
   plug(network?: string): Promise<void>;
   /** Writes the guest's memory as an ELF core to a file of the host. */
   dumpMemory(path: string): Promise<void>;
+  /**
+   * Asks the image's own QEMU guest agent, where it runs one, and gives what that returns. Rejects with `agent-silent` where none answers.
+   * @see https://qemu-project.gitlab.io/qemu/interop/qemu-ga-ref.html
+   * @example await machine.agent("guest-fsfreeze-freeze");
+   */
+  agent(execute: string, parameters?: Readonly<Record<string, unknown>>): Promise<unknown>;
   /** Its address on a declared network; the only network's when none is named. */
   address(network?: string): string;
   /** Tries to log in to the guest's ssh server, as anybody could. A refusal is an answer. */
