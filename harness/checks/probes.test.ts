@@ -32,6 +32,7 @@ const subjects: Readonly<Record<string, unknown>> = {
   fileSystemFacts: "/",
   filesFound: { kind: "setuid", root: "/usr/bin" },
   firewallRules: "nft",
+  exportFacts: "/srv/nfs/vfx",
   fstabFaults: "/etc/fstab",
   gemVersions: "rake",
   groupEntry: "root",

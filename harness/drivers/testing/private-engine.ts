@@ -29,7 +29,8 @@ while read -r word; do
     start) dockerd --host "unix://$directory/docker.sock" --data-root "$directory/root" --exec-root "$directory/root/exec" \\
       --pidfile "$directory/root/pid" --iptables=false --ip6tables=false --cgroup-parent "$group" & engine=$! ;;
     stop) kill -TERM "$engine"; wait "$engine"; echo stopped ;;
-    kill) kill -KILL "$engine"; wait "$engine"; echo stopped ;;
+    # Its containerd is killed with it, a moment later; the next engine would take that for a living one, and not start.
+    kill) kill -KILL "$engine"; wait "$engine"; while pidof containerd >/dev/null; do sleep 0.02; done; echo stopped ;;
   esac
 done
 `;
@@ -79,9 +80,13 @@ export class PrivateEngine {
     return ["nsenter", "--target", first, "--mount", "--pid", "--"];
   }
 
-  /** Starts it again after `stop` or `kill`; its data is as it was. */
+  /**
+   * Starts it again after `stop` or `kill`; its data is as it was. As a service manager does, once more where it does not come up: its
+   * containerd may take longer than it waits over a container that was just made or ended when it was killed.
+   */
   start(): Promise<void> {
-    return this.#ask("start", /API listen on/);
+    const start = () => this.#ask("start", /API listen on/);
+    return start().catch(start);
   }
 
   stop(): Promise<void> {
@@ -107,9 +112,11 @@ export class PrivateEngine {
 
   async #ask(word: string, answer: RegExp): Promise<void> {
     const over = new AbortController();
-    const answered = new Promise<void>((resolve) => {
+    const answered = new Promise<void>((resolve, reject) => {
       const heard = (line: string) => {
         if (answer.test(line)) resolve();
+        else if (/^failed to start|level=fatal/.test(line))
+          reject(new Error(`the private engine did not ${word}; its last words: ${this.#log.slice(-10).join("\n")}`));
       };
       this.#heard.add(heard);
       over.signal.addEventListener("abort", () => this.#heard.delete(heard));
