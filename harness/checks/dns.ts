@@ -98,13 +98,14 @@ export function dns(name: string, { server }: DnsOptions = {}) {
     resolves: () => ask("resolves", (seen) => verdict(seen.length > 0, "an address", sayAddresses(seen))),
     /** All of these addresses are among its own. */
     resolvesTo: (...wanted: readonly [string, ...string[]]) =>
-      ask(`resolves to ${wanted.join(", ")}`, (seen) =>
-        verdict(
-          wanted.every((address) => seen.map(canonicalAddress).includes(canonicalAddress(address))),
+      ask(`resolves to ${wanted.join(", ")}`, (seen) => {
+        const found = seen.map(canonicalAddress);
+        return verdict(
+          wanted.every((address) => found.includes(canonicalAddress(address))),
           wanted.join(", "),
           sayAddresses(seen),
-        ),
-      ),
+        );
+      }),
     /**
      * Has records of a type, and all of these among them, written as by `dig +short`; in whichever case, the last dot does not matter.
      * Asks the server, or without one the first of the node's resolv.conf. An address is asked about by its name below `arpa`.

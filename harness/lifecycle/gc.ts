@@ -79,14 +79,12 @@ export async function gc(options: Collecting): Promise<Collected> {
     return { ...known, owner: "dead" as const };
   });
   const troubles = inventory.unasked.map(({ driver, error }) => `${driver} could not be asked: ${messageOf(error)}`);
+  const runsWhere = (dead: boolean) =>
+    new Set(judged.filter(({ owner }) => (owner === "dead") === dead).map(({ run }) => run));
+  const [gone, living] = [runsWhere(true), runsWhere(false)];
   // At once: one that cannot be cleared must not keep the others waiting.
-  const shared = new Set(judged.flatMap(({ run, owner }) => (owner === "dead" ? [] : [run])));
-  const removed = await Promise.all(
-    [...new Set(judged.flatMap(({ run, owner }) => (owner === "dead" ? [run] : [])))].map((run) =>
-      collect(run, options, troubles, shared.has(run)),
-    ),
-  );
-  const busy = new Set([...judged.filter(({ owner }) => owner !== "dead"), ...removed].map(({ run }) => run));
+  const removed = await Promise.all([...gone].map((run) => collect(run, options, troubles, living.has(run))));
+  const busy = new Set([...gone, ...living]);
   // Without a ledger, an engine that is silent may be the only one to know that a run is kept.
   const known = ledger !== undefined || inventory.unasked.length === 0;
   for (const run of known ? left : []) if (!busy.has(run)) troubles.push(...clear(places, run));
