@@ -48,7 +48,8 @@ export default defineConfig({
         order: 0,
         testTimeout: 20_000,
       }),
-      project("contract", ["harness/**/*.contract.test.ts"], { order: 1, testTimeout: 300_000 }),
+      // Most of their time is waiting: for an engine, for a guest that boots.
+      project("contract", ["harness/**/*.contract.test.ts"], { order: 1, testTimeout: 300_000, maxWorkers: 2 }),
       // An emulated machine on a busy host boots for minutes, and some tests boot one; each command has a deadline of its own.
       project("specs", ["specs/**/*.spec.ts"], { order: 2, testTimeout: 900_000, maxWorkers: 4 }),
       // Each ends badly on purpose: only `--project faults` asks for them.

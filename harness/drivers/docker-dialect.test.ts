@@ -1,6 +1,6 @@
 // Decides that engines are told apart by what they really answer to GET /version.
 import { expect, test } from "vitest";
-import { dialectOf } from "./docker-dialect.ts";
+import { dialectOf, statusNamed } from "./docker-dialect.ts";
 
 const component = (Name: string) => ({ Name, Version: "1", Details: {} }) as never;
 
@@ -21,4 +21,15 @@ test("podman 4.3", () => {
 
 test("an engine that names no components", () => {
   expect(dialectOf({} as never).name).toBe("docker");
+});
+
+test.each([
+  ["stopped", "exited"],
+  ["stopping", "running"],
+  ["configured", "created"],
+  ["initialized", "created"],
+  ["exited", "exited"],
+  ["paused", "paused"],
+])("podman's %s is docker's %s", (word, status) => {
+  expect(statusNamed(word)).toBe(status);
 });

@@ -1,6 +1,7 @@
 // Decides which engine speaks the docker API, and holds every difference between them that a run could notice. Nothing else asks
 // "is this podman?".
 import type Docker from "dockerode";
+import type { ContainerState } from "../model/node.ts";
 
 /** How an engine that speaks the docker API differs from docker itself. */
 export interface Dialect {
@@ -48,6 +49,22 @@ const dialects = {
     gatewayNetwork: "podman",
   },
 } as const satisfies Record<string, Dialect>;
+
+/** Podman's own words for what docker calls otherwise: `stopped` is said until a process of its own has tidied up, which takes its time. */
+const otherWords: Readonly<Record<string, ContainerState["status"]>> = {
+  configured: "created",
+  initialized: "created",
+  stopping: "running",
+  stopped: "exited",
+};
+
+/**
+ * A container's status in docker's words, from `State.Status` of either engine.
+ * @example statusNamed("stopped") // "exited"
+ */
+export function statusNamed(word: string): ContainerState["status"] {
+  return otherWords[word] ?? (word as ContainerState["status"]);
+}
 
 /** What is to be created, in words that the engine understands: podman 4.3 writes `host-gateway` into /etc/hosts as it is. */
 export async function translated(

@@ -185,7 +185,7 @@ function conditions(
   if (ready.log !== undefined)
     wants.push({ title: `a log line that matches ${ready.log}`, met: logLine(container, ready.log, signal) });
   if (ready.healthy === true) wants.push({ title: "healthy", met: healthy(node, container, life, signal, health) });
-  if (ready.exited === true) wants.push({ title: "exited with status 0", met: exited(node, life, signal) });
+  if (ready.exited === true) wants.push({ title: "exited with status 0", met: exited(node, life) });
   if (ready.port !== undefined)
     wants.push({ title: `listening on port ${ready.port}`, met: listening(node, ready.port, signal) });
   if (ready.check !== undefined) {
@@ -229,9 +229,9 @@ async function healthy(
   if ((await node.state()).health !== "healthy") await event;
 }
 
-async function exited(node: ContainerNode, life: ContainerLife, signal: AbortSignal): Promise<void> {
-  const event = life.next(({ action }) => action === "die", signal);
-  if ((await node.state()).status !== "exited") await event;
+async function exited(node: ContainerNode, life: ContainerLife): Promise<void> {
+  // The life began before the container did: an end that came before this line is known to it.
+  if ((await node.state()).status !== "exited") await life.died;
   const death = await life.death();
   if (death.status !== 0) throw endedEarly(node, death);
 }

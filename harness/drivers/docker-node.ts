@@ -11,6 +11,7 @@ import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import type { ImageFacts } from "../model/image.ts";
 import type { ContainerNode, ContainerState, Death, Node } from "../model/node.ts";
 import type { Transport } from "../transports/transport.ts";
+import { statusNamed } from "./docker-dialect.ts";
 import { engineError, isGone, statusOf } from "./docker-engine.ts";
 import { imageFacts } from "./docker-image.ts";
 import { type ContainerLife, sayDeath } from "./docker-life.ts";
@@ -190,7 +191,7 @@ export class DockerNode extends ShellNode implements ContainerNode {
   async state(): Promise<ContainerState> {
     const { State } = await this.#verb(() => this.#facts.container.inspect());
     return {
-      status: State.Status as ContainerState["status"],
+      status: statusNamed(State.Status),
       exitCode: State.ExitCode,
       oomKilled: State.OOMKilled,
       health: (State.Health?.Status as ContainerState["health"] | "" | undefined) || "none",
