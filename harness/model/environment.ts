@@ -6,6 +6,7 @@ import { DeclarationError } from "./errors.ts";
 import { type Declared, expanded, type VmGroup, withCount } from "./group.ts";
 import type { ContainerNode, StillNode, VmNode } from "./node.ts";
 import { nearest, readOptions } from "./options.ts";
+import { domainPattern, publication, requirePublishable } from "./publication.ts";
 import type { StillDeclaration } from "./still.ts";
 import type { VmDeclaration } from "./vm.ts";
 
@@ -23,7 +24,6 @@ export type NodeOf<Declaration extends Declared<NodeDeclaration>> = Declaration 
         : never;
 
 const namePattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
-const domainPattern = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
 const network = z.strictObject({
   /** CIDR; chosen by the engine when absent. Needed for fixed addresses. */
   subnet: z.cidrv4().optional(),
@@ -34,6 +34,10 @@ const network = z.strictObject({
    * and asks nobody else about it. Default: the environment's name and `.internal`.
    */
   domain: z.string().regex(domainPattern, "expected a domain in lower case, studio.example").optional(),
+  /**
+   * The names of all nodes on it are published below `domain` once these are ready, by dynamic update (RFC 2136), and withdrawn before they go.
+   */
+  publish: publication.optional(),
 });
 const volumeOptions = z.strictObject({ labels: z.record(z.string(), z.string()).default({}) });
 
@@ -162,6 +166,11 @@ function define<const Nodes extends DeclaredNodes>(
   for (const [nodeName, node] of Object.entries(read.nodes)) lookUp(name, nodeName, node, read);
   claimOnce(name, read);
   for (const network of Object.keys(read.networks)) carrierOf(network, read.nodes, at);
+  for (const [network, { subnet, domain, publish }] of Object.entries(read.networks)) {
+    const on = (node: NodeDeclaration) => networkNames(node).includes(network);
+    if (publish !== undefined)
+      requirePublishable({ environment: name, network, subnet, domain, publish, nodes: read.nodes, on, at });
+  }
   startOrder(name, read.nodes, at);
   return {
     kind: "environment",

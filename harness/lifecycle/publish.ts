@@ -1,0 +1,159 @@
+// Decides when a studio's names are on its name server, and how they get there: by nsupdate, in the server's own node. Nothing of this is in
+// the ledger: the zone lies in a node of the environment and goes with it, whoever removes that.
+import { type Environment, type NodeDeclaration, networkNames } from "../model/environment.ts";
+import { DeclarationError, messageOf, ProvisionError } from "../model/errors.ts";
+import type { ContainerNode, Node, VmNode } from "../model/node.ts";
+import { fullName, namesOn, type Publication } from "../model/publication.ts";
+import { redact } from "../model/secret.ts";
+import { type Change, type NodeNames, readRefusal, updatesFor } from "./dns-update.ts";
+
+type Live = ReadonlyMap<string, Node>;
+
+/** Networks whose names are published, each with where. */
+function publishedNetworks(environment: Environment) {
+  return Object.entries(environment.networks).flatMap(([network, { domain, publish }]) =>
+    publish === undefined || domain === undefined ? [] : [{ network, domain, publish }],
+  );
+}
+
+/**
+ * What nodes are called on the networks that are published, as they are now. A node that has ended has no address, and nothing is
+ * published of it: keep what this gave where names are to be withdrawn of nodes that may have ended by then.
+ */
+export function namesOf(
+  environment: Environment,
+  nodes: Live,
+  which: readonly string[] = Object.keys(environment.nodes),
+): readonly NodeNames[] {
+  return publishedNetworks(environment).flatMap(({ network, domain }) =>
+    which.flatMap((node): NodeNames[] => {
+      const declaration: NodeDeclaration | undefined = environment.nodes[node];
+      const live = nodes.get(node);
+      if (declaration === undefined || live === undefined || !networkNames(declaration).includes(network)) return [];
+      const address = addressOf(live, network);
+      const [first, ...others] = namesOn(network, node, declaration).map((name) => fullName(name, domain));
+      return first === undefined || address === undefined
+        ? []
+        : [{ node, network, names: [first, ...others], address }];
+    }),
+  );
+}
+
+function addressOf(node: Node, network: string): string | undefined {
+  try {
+    return (node as ContainerNode | VmNode).address(network);
+  } catch (error) {
+    if (error instanceof DeclarationError && error.code === "no-address") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Makes names known on their name servers, or takes them back: what was there under a name before goes when it is published, and only
+ * what was published goes when it is withdrawn. The servers are among `nodes`. Idempotent. Rejects with a `ProvisionError`:
+ * `no-nsupdate`, `no-zone`, `update-refused`, `update-failed`.
+ */
+export async function changeNames(
+  change: Change,
+  environment: Environment,
+  nodes: Live,
+  names: readonly NodeNames[],
+): Promise<void> {
+  await Promise.all(
+    publishedNetworks(environment).map(async ({ network, domain, publish }) => {
+      const own = names.filter((each) => each.network === network);
+      if (own.length > 0) await send(change, own, { node: nodes.get(publish.server), network, domain, publish });
+    }),
+  );
+}
+
+/** The names of one stand-up, from when it is ready until before it goes. */
+export class StandingNames {
+  readonly #environment: Environment;
+  readonly #nodes: Live;
+  #names: readonly NodeNames[] = [];
+
+  constructor(environment: Environment, nodes: Live) {
+    this.#environment = environment;
+    this.#nodes = nodes;
+  }
+
+  /** Keeps what the nodes are called as they are now; whether that is to be published anywhere. */
+  look(): boolean {
+    this.#names = namesOf(this.#environment, this.#nodes);
+    return this.#names.length > 0;
+  }
+
+  publish(): Promise<void> {
+    return changeNames("publish", this.#environment, this.#nodes, this.#names);
+  }
+
+  /** Never stands in the way of removal: the names go with their server at the latest. What could not be withdrawn is said. */
+  withdraw(say: (why: string) => void): Promise<void> {
+    return changeNames("withdraw", this.#environment, this.#nodes, this.#names).catch((error: unknown) =>
+      say(messageOf(error)),
+    );
+  }
+}
+
+/** Names on one server, by hand. */
+export interface Published {
+  /** Puts nodes' names there again. */
+  publish(...nodes: readonly Node[]): Promise<void>;
+  /** Takes nodes' names away, of all of the environment's networks that this server has the names of; the nodes stay. */
+  withdraw(...nodes: readonly Node[]): Promise<void>;
+}
+
+/**
+ * The names that an environment publishes on `server`, one of its nodes, to be changed while it is up: as before a machine is taken away.
+ * Both verbs are idempotent, and reject with a `ProvisionError`: `no-nsupdate`, `no-zone`, `update-refused`, `update-failed`.
+ * @example await published(studioDns, names).withdraw(dev);
+ */
+export function published(environment: Environment, server: Node): Published {
+  const change = (what: Change, nodes: readonly Node[]) => {
+    const live = new Map([...nodes, server].map((node) => [node.name, node]));
+    const served = publishedNetworks(environment).filter(({ publish }) => publish.server === server.name);
+    const names = namesOf(
+      environment,
+      live,
+      nodes.map(({ name }) => name),
+    );
+    return changeNames(
+      what,
+      environment,
+      live,
+      names.filter((each) => served.some(({ network }) => network === each.network)),
+    );
+  };
+  return { publish: (...nodes) => change("publish", nodes), withdraw: (...nodes) => change("withdraw", nodes) };
+}
+
+/** nsupdate's own patience with a silent server; the deadline of the command is for a silent node. */
+const patience = { seconds: 10, timeoutMs: 20_000 };
+
+async function send(
+  what: Change,
+  names: readonly NodeNames[],
+  { node, network, domain, publish }: { node: Node | undefined; network: string; domain: string; publish: Publication },
+): Promise<void> {
+  if (node === undefined)
+    throw new ProvisionError({ code: "update-failed", phase: "ready", node: publish.server, seen: "it is not there" });
+  const server = (node as ContainerNode | VmNode).address(network);
+  await Promise.all(
+    updatesFor(what, names, { server, domain, publish }).map(async ({ about, script }) => {
+      const ended = await node.exec(["nsupdate", "-t", String(patience.seconds)], {
+        stdin: script,
+        timeoutMs: patience.timeoutMs,
+      });
+      if (ended.status === 0) return;
+      const { code, seen, hint } = readRefusal(ended, about, publish.key.name);
+      throw new ProvisionError({
+        code,
+        phase: what === "publish" ? "ready" : "destroy",
+        node: node.title,
+        seen: `names of network "${network}" could not be ${what === "publish" ? "published" : "withdrawn"}: ${redact(seen)}`,
+        hint,
+      });
+    }),
+  );
+}
