@@ -9,30 +9,34 @@ const studio = (name: string) => dns(`${name}.studio.example`, { server });
 const called = (address: string) => dns(reverseName(address), { server });
 
 test("each name is its node's, whoever asks", async ({ names, dev, stranger, host }) => {
-  for (const asking of [host, dev, stranger])
-    await expect(asking).toMeet(
-      all(
-        studio("vfx-dev-001").resolvesTo(dev.address()),
-        studio("dev").hasRecord("A", dev.address()),
-        studio("licences").resolvesTo(dev.address()),
-        studio("stranger").resolvesTo(stranger.address()),
-        studio("names").resolvesTo(names.address()),
-        studio("vfx-dev-001").hasTtl("A", 60),
-        not(studio("vfx-dev-002").resolves()),
-      ),
-    );
+  const own = all(studio("vfx-dev-001").resolvesTo(dev.address()), studio("vfx-dev-001").hasTtl("A", 60));
+  await expect(host).toMeet(
+    all(
+      own,
+      studio("dev").hasRecord("A", dev.address()),
+      studio("licences").hasRecord("A", dev.address()),
+      studio("stranger").hasRecord("A", stranger.address()),
+      studio("names").hasRecord("A", names.address()),
+      not(studio("vfx-dev-002").resolves()),
+    ),
+  );
+  await expect(dev).toMeet(own);
+  await expect(stranger).toMeet(own);
 });
 
 test("each address is called what its node is called", async ({ names, dev, stranger, host }) => {
-  for (const asking of [host, dev])
-    await expect(asking).toMeet(
-      all(
-        called(dev.address()).hasRecord("PTR", "vfx-dev-001.studio.example"),
-        called(stranger.address()).hasRecord("PTR", "stranger.studio.example"),
-        called(names.address()).hasRecord("PTR", "names.studio.example"),
-        called(dev.address()).hasTtl("PTR", 60),
-      ),
-    );
+  const own = all(
+    called(dev.address()).hasRecord("PTR", "vfx-dev-001.studio.example"),
+    called(dev.address()).hasTtl("PTR", 60),
+  );
+  await expect(host).toMeet(
+    all(
+      own,
+      called(stranger.address()).hasRecord("PTR", "stranger.studio.example"),
+      called(names.address()).hasRecord("PTR", "names.studio.example"),
+    ),
+  );
+  await expect(dev).toMeet(own);
 });
 
 test("programs find them where they always ask", async ({ dev, stranger }) => {

@@ -126,6 +126,9 @@ export function readRefusal(
         `the name server could not change ${about}`,
         "read its log: it may not be allowed to write beside the zone's file",
       );
+    case "connection refused":
+    case "timed out":
+      return refusal("no-answer", "the name server does not answer", "see whether it runs and listens on its network");
     default:
       return refusal("update-failed", `names of ${about} could not be changed`, "read the name server's log");
   }

@@ -51,7 +51,7 @@ function addressOf(node: Node, network: string): string | undefined {
 /**
  * Makes names known on their name servers, or takes them back: what was there under a name before goes when it is published, and only
  * what was published goes when it is withdrawn. The servers are among `nodes`. Idempotent. Rejects with a `ProvisionError`:
- * `no-nsupdate`, `no-zone`, `update-refused`, `update-failed`.
+ * `no-nsupdate`, `no-answer`, `no-zone`, `update-refused`, `update-failed`.
  */
 export async function changeNames(
   change: Change,
@@ -106,7 +106,7 @@ export interface Published {
 
 /**
  * The names that an environment publishes on `server`, one of its nodes, to be changed while it is up: as before a machine is taken away.
- * Both verbs are idempotent, and reject with a `ProvisionError`: `no-nsupdate`, `no-zone`, `update-refused`, `update-failed`.
+ * Both verbs are idempotent, and reject with a `ProvisionError`: `no-nsupdate`, `no-answer`, `no-zone`, `update-refused`, `update-failed`.
  * @example await published(studioDns, names).withdraw(dev);
  */
 export function published(environment: Environment, server: Node): Published {
