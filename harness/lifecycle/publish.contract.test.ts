@@ -1,0 +1,117 @@
+// Decides that names are withdrawn before their server goes, and that a name server which takes none is told apart, with what to do.
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { nameKey, studioDns } from "../../environments/studio-dns.ts";
+import { zones } from "../../fixtures/studio-dns/recipe.ts";
+import { dns } from "../checks/dns.ts";
+import { bind, container } from "../model/container.ts";
+import { defineEnvironment, type EnvironmentOptions } from "../model/environment.ts";
+import type { ContainerNode, Node } from "../model/node.ts";
+import { reverseName } from "../model/reverse-name.ts";
+import { secret } from "../model/secret.ts";
+import { openStage, type Stage } from "../vitest/stage.ts";
+
+const { names, dev } = studioDns.nodes;
+const nodes = {
+  // Without an address of its own, as what is tried here lies in another subnet, too.
+  names: container({ image: names.image, env: names.env, networks: ["studio"], ready: { log: / running$/ } }),
+  box: container({ image: dev.image, idle: true, networks: ["studio"] }),
+};
+type Network = NonNullable<EnvironmentOptions<typeof nodes>["networks"]>[string];
+const good = {
+  subnet: zones.subnet,
+  domain: zones.domain,
+  publish: { server: "names", key: nameKey },
+} as const satisfies Network;
+const environment = (name: string, network: Network) =>
+  defineEnvironment(`names-${name}`, { networks: { studio: network }, nodes });
+
+let stage: Stage;
+/** For the name server's user, whoever that is here. */
+const zonesDirectory = mkdtempSync(join(tmpdir(), "assay-zones-"));
+beforeAll(async () => {
+  chmodSync(zonesDirectory, 0o777);
+  stage = await openStage();
+});
+afterAll(async () => {
+  const { leaked } = await stage.close();
+  rmSync(zonesDirectory, { recursive: true });
+  expect(leaked).toEqual([]);
+});
+
+test("names are withdrawn before their server goes: where its zones outlive it, they are gone all the same", async () => {
+  for (const zone of ["studio.example", "53.53.10.in-addr.arpa"])
+    copyFileSync(join(import.meta.dirname, "../../fixtures/studio-dns", zone), join(zonesDirectory, zone));
+  const lasting = container({
+    image: names.image,
+    env: names.env,
+    networks: ["studio"],
+    mounts: { "/var/lib/bind": bind(zonesDirectory) },
+    ready: { log: / running$/ },
+  });
+  const first = await stage.standUp(
+    defineEnvironment("names-come", { networks: { studio: good }, nodes: { names: lasting, box: nodes.box } }),
+  );
+  const known = ({ names: server, host }: { readonly names: ContainerNode; readonly host: Node }) =>
+    Promise.all(
+      ["ns", "names", "box"].map((name) =>
+        dns(`${name}.studio.example`, { server: server.address() }).resolves().observe(host),
+      ),
+    );
+  const box = first.nodes.box.address();
+  expect(await known(first.nodes)).toEqual([[zones.server], [first.nodes.names.address()], [box]]);
+  await first.takeDown();
+  const { subnet } = good;
+  const second = await stage.standUp(
+    defineEnvironment("names-gone", { networks: { studio: { subnet } }, nodes: { names: lasting } }),
+  );
+  expect(await known(second.nodes)).toEqual([[zones.server], [], []]);
+  const { host } = second.nodes;
+  const called = dns(reverseName(box), { server: second.nodes.names.address() }).hasRecord("PTR");
+  expect(called.judge(await called.observe(host))).toMatchObject({ met: false, seen: "no record PTR" });
+  await second.takeDown();
+  expect(JSON.stringify(stage.events)).not.toContain(nameKey.secret.reveal());
+});
+
+test.each<[string, Network, string, string]>([
+  [
+    "of a zone it does not have",
+    { ...good, subnet: "10.53.54.0/24" },
+    "no-zone",
+    "has no zone for 54.53.10.in-addr.arpa",
+  ],
+  [
+    "by another key's secret",
+    {
+      ...good,
+      publish: {
+        server: "names",
+        key: { ...nameKey, secret: secret("other key", Buffer.alloc(32, 7).toString("base64")) },
+      },
+    },
+    "update-refused",
+    'another secret for the key "studio"',
+  ],
+  [
+    "by a node without nsupdate",
+    { ...good, publish: { ...good.publish, server: "box" } },
+    "no-nsupdate",
+    "nsupdate is not there",
+  ],
+])("names %s are not published, and it is said why", async (_, network, code, seen) => {
+  const refused = await stage.standUp(environment("stay", network)).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(refused).toMatchObject({
+    name: "ProvisionError",
+    code,
+    phase: "ready",
+    node: `names-stay/${network.publish?.server}`,
+    seen: expect.stringContaining(`names of network "studio" could not be published: `),
+  });
+  expect((refused as { seen: string }).seen).toContain(seen);
+  expect((refused as { hint: string }).hint).not.toBe("");
+});
