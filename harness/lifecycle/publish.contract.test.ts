@@ -6,8 +6,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { nameKey, studioDns } from "../../environments/studio-dns.ts";
 import { zones } from "../../fixtures/studio-dns/recipe.ts";
 import { dns } from "../checks/dns.ts";
+import { withdrawKept } from "../commands/withdraw-kept.ts";
 import { bind, container } from "../model/container.ts";
 import { defineEnvironment, type EnvironmentOptions } from "../model/environment.ts";
+import { HarnessError } from "../model/errors.ts";
 import type { ContainerNode, Node } from "../model/node.ts";
 import { reverseName } from "../model/reverse-name.ts";
 import { secret } from "../model/secret.ts";
@@ -25,6 +27,7 @@ const good = {
   domain: zones.domain,
   publish: { server: "names", key: nameKey },
 } as const satisfies Network;
+const strangers = { ...nameKey, secret: secret("other key", Buffer.alloc(32, 7).toString("base64")) };
 const environment = (name: string, network: Network) =>
   defineEnvironment(`names-${name}`, { networks: { studio: network }, nodes });
 
@@ -75,6 +78,41 @@ test("names are withdrawn before their server goes: where its zones outlive it, 
   expect(JSON.stringify(stage.events)).not.toContain(nameKey.secret.reveal());
 });
 
+test("of what is kept, names are withdrawn by whoever takes it down: of all, or of those that go", async () => {
+  const kept = environment("kept", good);
+  const { nodes: live, inspect, takeDown } = await stage.standUp(kept);
+  const nodes = await Promise.all(
+    (["names", "box"] as const).map(async (node) => ({
+      node,
+      kind: "container" as const,
+      name: String((await inspect(node)).Name).slice(1),
+      reach: [`${live[node].address()} on studio`],
+    })),
+  );
+  const stand = { environment: kept.name, scope: "n", nodes, resources: [] };
+  const known = () =>
+    Promise.all(
+      ["names", "box"].map((name) =>
+        dns(`${name}.studio.example`, { server: live.names.address() }).resolves().observe(live.host),
+      ),
+    );
+  const all = { engines: stage.engines, environment: kept, stand, directory: "/nowhere" };
+  await withdrawKept({ ...all, which: ["box"] });
+  expect(await known()).toEqual([[live.names.address()], []]);
+  await withdrawKept(all);
+  expect(await known()).toEqual([[], []]);
+  // Somebody else's key, as where the declaration was changed since.
+  const changed = environment("kept", { ...good, publish: { ...good.publish, key: strangers } });
+  await expect(withdrawKept({ ...all, environment: changed })).rejects.toMatchObject({
+    code: "update-refused",
+    phase: "destroy",
+    node: "names-kept/names",
+  });
+  await live.names.stop();
+  await expect(withdrawKept(all)).rejects.toBeInstanceOf(HarnessError);
+  await takeDown();
+});
+
 test.each<[string, Network, string, string]>([
   [
     "of a zone it does not have",
@@ -86,10 +124,7 @@ test.each<[string, Network, string, string]>([
     "by another key's secret",
     {
       ...good,
-      publish: {
-        server: "names",
-        key: { ...nameKey, secret: secret("other key", Buffer.alloc(32, 7).toString("base64")) },
-      },
+      publish: { server: "names", key: strangers },
     },
     "update-refused",
     'another secret for the key "studio"',

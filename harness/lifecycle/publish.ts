@@ -2,12 +2,25 @@
 // the ledger: the zone lies in a node of the environment and goes with it, whoever removes that.
 import { type Environment, type NodeDeclaration, networkNames } from "../model/environment.ts";
 import { DeclarationError, messageOf, ProvisionError } from "../model/errors.ts";
+import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import type { ContainerNode, Node, VmNode } from "../model/node.ts";
 import { fullName, namesOn, type Publication } from "../model/publication.ts";
 import { redact } from "../model/secret.ts";
 import { type Change, type NodeNames, readRefusal, updatesFor } from "./dns-update.ts";
 
-type Live = ReadonlyMap<string, Node>;
+/** A node that is on a network, as far as its names need it; a live container or machine is one. */
+export interface Named {
+  readonly title: string;
+  /** A `DeclarationError` (code `no-address`) where it has none. */
+  address(network: string): string;
+  exec(
+    command: Command,
+    options: Pick<ExecOptions, "stdin" | "timeoutMs">,
+  ): Promise<Pick<ExecResult, "status" | "stdout" | "stderr">>;
+}
+
+/** By their names in the environment. */
+export type NamedNodes = ReadonlyMap<string, Named>;
 
 /** Networks whose names are published, each with where. */
 function publishedNetworks(environment: Environment) {
@@ -22,7 +35,7 @@ function publishedNetworks(environment: Environment) {
  */
 export function namesOf(
   environment: Environment,
-  nodes: Live,
+  nodes: NamedNodes,
   which: readonly string[] = Object.keys(environment.nodes),
 ): readonly NodeNames[] {
   return publishedNetworks(environment).flatMap(({ network, domain }) =>
@@ -39,9 +52,9 @@ export function namesOf(
   );
 }
 
-function addressOf(node: Node, network: string): string | undefined {
+function addressOf(node: Named, network: string): string | undefined {
   try {
-    return (node as ContainerNode | VmNode).address(network);
+    return node.address(network);
   } catch (error) {
     if (error instanceof DeclarationError && error.code === "no-address") return undefined;
     throw error;
@@ -56,7 +69,7 @@ function addressOf(node: Node, network: string): string | undefined {
 export async function changeNames(
   change: Change,
   environment: Environment,
-  nodes: Live,
+  nodes: NamedNodes,
   names: readonly NodeNames[],
 ): Promise<void> {
   await Promise.all(
@@ -70,12 +83,13 @@ export async function changeNames(
 /** The names of one stand-up, from when it is ready until before it goes. */
 export class StandingNames {
   readonly #environment: Environment;
-  readonly #nodes: Live;
+  readonly #nodes: NamedNodes;
   #names: readonly NodeNames[] = [];
 
-  constructor(environment: Environment, nodes: Live) {
+  constructor(environment: Environment, nodes: ReadonlyMap<string, Node>) {
     this.#environment = environment;
-    this.#nodes = nodes;
+    // Those on a network are containers and machines.
+    this.#nodes = nodes as ReadonlyMap<string, Node & Named>;
   }
 
   /** Keeps what the nodes are called as they are now; whether that is to be published anywhere. */
@@ -99,9 +113,9 @@ export class StandingNames {
 /** Names on one server, by hand. */
 export interface Published {
   /** Puts nodes' names there again. */
-  publish(...nodes: readonly Node[]): Promise<void>;
+  publish(...nodes: readonly (ContainerNode | VmNode)[]): Promise<void>;
   /** Takes nodes' names away, of all of the environment's networks that this server has the names of; the nodes stay. */
-  withdraw(...nodes: readonly Node[]): Promise<void>;
+  withdraw(...nodes: readonly (ContainerNode | VmNode)[]): Promise<void>;
 }
 
 /**
@@ -109,8 +123,8 @@ export interface Published {
  * Both verbs are idempotent, and reject with a `ProvisionError`: `no-nsupdate`, `no-answer`, `no-zone`, `update-refused`, `update-failed`.
  * @example await published(studioDns, names).withdraw(dev);
  */
-export function published(environment: Environment, server: Node): Published {
-  const change = (what: Change, nodes: readonly Node[]) => {
+export function published(environment: Environment, server: ContainerNode | VmNode): Published {
+  const change = (what: Change, nodes: readonly (ContainerNode | VmNode)[]) => {
     const live = new Map([...nodes, server].map((node) => [node.name, node]));
     const served = publishedNetworks(environment).filter(({ publish }) => publish.server === server.name);
     const names = namesOf(
@@ -134,11 +148,16 @@ const patience = { seconds: 10, timeoutMs: 20_000 };
 async function send(
   what: Change,
   names: readonly NodeNames[],
-  { node, network, domain, publish }: { node: Node | undefined; network: string; domain: string; publish: Publication },
+  {
+    node,
+    network,
+    domain,
+    publish,
+  }: { node: Named | undefined; network: string; domain: string; publish: Publication },
 ): Promise<void> {
   if (node === undefined)
     throw new ProvisionError({ code: "update-failed", phase: "ready", node: publish.server, seen: "it is not there" });
-  const server = (node as ContainerNode | VmNode).address(network);
+  const server = node.address(network);
   await Promise.all(
     updatesFor(what, names, { server, domain, publish }).map(async ({ about, script }) => {
       const ended = await node.exec(["nsupdate", "-t", String(patience.seconds)], {
