@@ -10,10 +10,12 @@ import { withdrawKept } from "../commands/withdraw-kept.ts";
 import { bind, container } from "../model/container.ts";
 import { defineEnvironment, type EnvironmentOptions } from "../model/environment.ts";
 import { HarnessError } from "../model/errors.ts";
+import { identityOf } from "../model/identity.ts";
 import type { ContainerNode, Node } from "../model/node.ts";
 import { reverseName } from "../model/reverse-name.ts";
 import { secret } from "../model/secret.ts";
 import { openStage, type Stage } from "../vitest/stage.ts";
+import { StandingNames } from "./publish.ts";
 
 const { names, dev } = studioDns.nodes;
 const nodes = {
@@ -98,6 +100,16 @@ test("of what is kept, names are withdrawn by whoever takes it down: of all, or 
     );
   const all = { engines: stage.engines, environment: kept, stand, directory: "/nowhere" };
   await withdrawKept({ ...all, which: ["box"] });
+  expect(await known()).toEqual([[live.names.address()], []]);
+  // As where the environment grows, and its server stands.
+  const [, , scope = ""] = nodes[0]?.name.split("-") ?? [];
+  const owner = { run: stage.run, identity: identityOf() };
+  const standing = { owner, environment: kept, scope, directory: "/nowhere", images: new Map() };
+  const grown = new StandingNames(kept, new Map([["box", live.box]]));
+  expect(grown.look()).toBe(true);
+  await grown.publish(standing, [stage.driver]);
+  expect(await known()).toEqual([[live.names.address()], [live.box.address()]]);
+  await grown.withdraw((why) => expect.unreachable(why));
   expect(await known()).toEqual([[live.names.address()], []]);
   await withdrawKept(all);
   expect(await known()).toEqual([[], []]);

@@ -1,5 +1,6 @@
 // Decides when a studio's names are on its name server, and how they get there: by nsupdate, in the server's own node. Nothing of this is in
 // the ledger: the zone lies in a node of the environment and goes with it, whoever removes that.
+import type { Driver, Standing } from "../drivers/driver.ts";
 import { type Environment, type NodeDeclaration, networkNames } from "../model/environment.ts";
 import { DeclarationError, messageOf, ProvisionError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
@@ -83,31 +84,56 @@ export async function changeNames(
 /** The names of one stand-up, from when it is ready until before it goes. */
 export class StandingNames {
   readonly #environment: Environment;
-  readonly #nodes: NamedNodes;
+  readonly #nodes: ReadonlyMap<string, Node>;
+  /** Servers that stood before this stand-up, which made other nodes of the same environment. */
+  readonly #servers = new Map<string, Node>();
   #names: readonly NodeNames[] = [];
 
   constructor(environment: Environment, nodes: ReadonlyMap<string, Node>) {
     this.#environment = environment;
-    // Those on a network are containers and machines.
-    this.#nodes = nodes as ReadonlyMap<string, Node & Named>;
+    this.#nodes = nodes;
   }
 
   /** Keeps what the nodes are called as they are now; whether that is to be published anywhere. */
   look(): boolean {
-    this.#names = namesOf(this.#environment, this.#nodes);
+    this.#names = namesOf(this.#environment, onNetworks(this.#nodes));
     return this.#names.length > 0;
   }
 
-  publish(): Promise<void> {
-    return changeNames("publish", this.#environment, this.#nodes, this.#names);
+  /** Connects to a server that is none of the stand-up's own nodes. */
+  async publish(standing: Standing, drivers: readonly Pick<Driver, "plan" | "connect">[]): Promise<void> {
+    for (const { network, publish } of publishedNetworks(this.#environment))
+      if (!this.#nodes.has(publish.server) && this.#names.some((each) => each.network === network))
+        this.#servers.set(publish.server, await connected(publish.server, standing, drivers));
+    await this.#change("publish");
   }
 
   /** Never stands in the way of removal: the names go with their server at the latest. What could not be withdrawn is said. */
   withdraw(say: (why: string) => void): Promise<void> {
-    return changeNames("withdraw", this.#environment, this.#nodes, this.#names).catch((error: unknown) =>
-      say(messageOf(error)),
-    );
+    return this.#change("withdraw").catch((error: unknown) => say(messageOf(error)));
   }
+
+  #change(change: Change): Promise<void> {
+    const nodes = onNetworks(new Map([...this.#servers, ...this.#nodes]));
+    return changeNames(change, this.#environment, nodes, this.#names);
+  }
+}
+
+async function connected(
+  node: string,
+  standing: Standing,
+  drivers: readonly Pick<Driver, "plan" | "connect">[],
+): Promise<Node> {
+  for (const driver of drivers) {
+    const resource = driver.plan(standing).find((each) => each.node === node && each.kind !== "directory");
+    if (resource !== undefined) return driver.connect(resource, standing);
+  }
+  throw new ProvisionError({ code: "not-there", phase: "ready", node, seen: "no engine has it" });
+}
+
+/** Those that are on networks are containers and machines, which have addresses. */
+function onNetworks(nodes: ReadonlyMap<string, Node>): NamedNodes {
+  return nodes as ReadonlyMap<string, Node & Named>;
 }
 
 /** Names on one server, by hand. */

@@ -128,7 +128,7 @@ class Stand {
     const ended = await Promise.allSettled(started.values());
     const failed = ended.find((each) => each.status === "rejected");
     if (failed !== undefined) throw failed.reason;
-    if (this.#names.look()) await this.#phase("ready", undefined, () => this.#names.publish());
+    if (this.#names.look()) await this.#phase("ready", undefined, () => this.#names.publish(standing, drivers));
     const rewindable = await this.#mark(standing);
     return {
       nodes: this.#nodes,
