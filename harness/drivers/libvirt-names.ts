@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { carrierOf, networkNames, startOrder, startsAfter } from "../model/environment.ts";
 import { ProvisionError } from "../model/errors.ts";
-import { namesOn } from "../model/publication.ts";
+import { shortNamesOn } from "../model/publication.ts";
 import type { VmDeclaration } from "../model/vm.ts";
 import type { PlannedResource, Standing } from "./driver.ts";
 import type { NetworkSeat } from "./libvirt-network.ts";
@@ -32,7 +32,7 @@ export function planOf(standing: Standing): readonly PlannedResource[] {
   const { environment } = standing;
   const machines = machinesOf(standing);
   const networks = Object.keys(environment.networks)
-    .filter((name) => carrierOf(name, environment.nodes).kind === "vm")
+    .filter((name) => made(standing, name) && carrierOf(name, environment.nodes).kind === "vm")
     .map((name) => ({
       driver: "libvirt",
       kind: "network" as const,
@@ -43,7 +43,9 @@ export function planOf(standing: Standing): readonly PlannedResource[] {
     const directory = directoryOf(standing, node);
     const needs = [
       directory,
-      ...networkNames(declaration).map((name) => resourceName(standing, `net_${name}`)),
+      ...networkNames(declaration)
+        .filter((name) => made(standing, name))
+        .map((name) => resourceName(standing, `net_${name}`)),
       ...startsAfter(declaration).map((name) => resourceName(standing, name)),
     ];
     return [
@@ -52,6 +54,11 @@ export function planOf(standing: Standing): readonly PlannedResource[] {
     ];
   });
   return [...networks, ...domains];
+}
+
+/** Whether a network is ours to make: else it is a bridge that is there. */
+function made({ environment }: Standing, network: string): boolean {
+  return environment.networks[network]?.bridge === undefined;
 }
 
 /** The one directory in which all files of a machine lie: overlay, disks, seed, console log, sockets. */
@@ -122,6 +129,6 @@ export function seatsOn(standing: Standing, network: string): readonly NetworkSe
     const { address }: { address?: string | undefined } =
       (Array.isArray(networks) ? undefined : networks[network]) ?? {};
     const mac = declaration.kind === "vm" ? macOf(standing, node, network) : undefined;
-    return [{ mac, address, names: namesOn(network, node, declaration) }];
+    return [{ mac, address, names: shortNamesOn(network, node, declaration) }];
   });
 }

@@ -21,8 +21,8 @@ describe("what nsupdate is told", () => {
       {
         about: "studio.example",
         script: `${head}update delete vfx-001.studio.example. A
-update delete dev.studio.example. A
 update add vfx-001.studio.example. 60 A 10.0.0.7
+update delete dev.studio.example. A
 update add dev.studio.example. 60 A 10.0.0.7
 send
 `,
@@ -41,19 +41,6 @@ send
     const [forward, back] = updatesFor("withdraw", [dev({ names: ["dev.studio.example"] })], where);
     expect(forward?.script).toBe(`${head}update delete dev.studio.example. A 10.0.0.7\nsend\n`);
     expect(back?.script).toBe(`${head}update delete 7.0.0.10.in-addr.arpa. PTR dev.studio.example.\nsend\n`);
-  });
-
-  test("a name of two nodes stands for both", () => {
-    const [forward] = updatesFor(
-      "publish",
-      [dev({ names: ["db.studio.example"] }), dev({ names: ["db.studio.example"], address: "10.0.0.8" })],
-      where,
-    );
-    expect(forward?.script.slice(head.length)).toBe(`update delete db.studio.example. A
-update add db.studio.example. 60 A 10.0.0.7
-update add db.studio.example. 60 A 10.0.0.8
-send
-`);
   });
 
   test("addresses of two zones are two messages; without reverse there is none; of nobody nothing is said", () => {

@@ -56,11 +56,10 @@ function lines(change: Change, records: readonly Wanted[], ttl: number): string[
   const said = records.map(({ name, type, value }) => ({ name: wellMade(name, isName), type, value }));
   // Of what is withdrawn only what was published goes.
   if (change === "withdraw") return said.map(({ name, type, value }) => `update delete ${name}. ${type} ${value}`);
-  return [
-    // All first: a name may be several nodes'.
-    ...new Set(said.map(({ name, type }) => `update delete ${name}. ${type}`)),
-    ...said.map(({ name, type, value }) => `update add ${name}. ${ttl} ${type} ${value}`),
-  ];
+  return said.flatMap(({ name, type, value }) => [
+    `update delete ${name}. ${type}`,
+    `update add ${name}. ${ttl} ${type} ${value}`,
+  ]);
 }
 
 const isName = (text: string) => domainPattern.test(text);

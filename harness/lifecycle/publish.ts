@@ -5,7 +5,7 @@ import { type Environment, type NodeDeclaration, networkNames } from "../model/e
 import { DeclarationError, messageOf, ProvisionError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import type { ContainerNode, Node, VmNode } from "../model/node.ts";
-import { fullName, namesOn, type Publication } from "../model/publication.ts";
+import { namesOn, type Publication } from "../model/publication.ts";
 import { redact } from "../model/secret.ts";
 import { type Change, type NodeNames, readRefusal, updatesFor } from "./dns-update.ts";
 
@@ -45,7 +45,7 @@ export function namesOf(
       const live = nodes.get(node);
       if (declaration === undefined || live === undefined || !networkNames(declaration).includes(network)) return [];
       const address = addressOf(live, network);
-      const [first, ...others] = namesOn(network, node, declaration).map((name) => fullName(name, domain));
+      const [first, ...others] = namesOn(network, node, declaration, domain);
       return first === undefined || address === undefined
         ? []
         : [{ node, network, names: [first, ...others], address }];

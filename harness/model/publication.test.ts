@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { container } from "./container.ts";
 import { defineEnvironment, withCounts } from "./environment.ts";
-import { namesOn } from "./publication.ts";
+import { namesOn, shortNamesOn } from "./publication.ts";
 import { secret } from "./secret.ts";
 import { refusal } from "./testing/refusal.ts";
 import { fromQcow2, vm } from "./vm.ts";
@@ -32,17 +32,23 @@ describe("a network that is published", () => {
       count: 1,
       name: (number) => `dev-${number}`,
       networks: ["studio"],
-      hostname: (number) => (number < 3 ? "dev" : "de.v."),
+      hostname: (number) => (number < 3 ? `vfx-${number}` : "vf.x."),
     });
     const one = declare({}, { dev: group });
     expect(withCounts(one, { dev: 2 }).networks).toEqual(one.networks);
-    expect(refusal(() => withCounts(one, { dev: 3 })).message).toContain('dev-3 is called "de.v." there');
+    expect(refusal(() => withCounts(one, { dev: 3 })).message).toContain(
+      'dev-3 is called "vf.x..studio.example" there',
+    );
   });
 
   test("a node is called by its host name, its own, its aliases, each once", () => {
     const named = node({ hostname: "Render", networks: { studio: { aliases: ["a", "ns"] } } });
-    expect(namesOn("studio", "ns", named)).toEqual(["Render", "ns", "a"]);
-    expect(namesOn("studio", "ns", node())).toEqual(["ns"]);
+    expect(shortNamesOn("studio", "ns", named)).toEqual(["Render", "ns", "a"]);
+    expect(shortNamesOn("studio", "ns", node())).toEqual(["ns"]);
+    const whole = ["render.studio.example", "ns.studio.example", "a.studio.example"];
+    expect(namesOn("studio", "ns", named, "studio.example")).toEqual(whole);
+    const inFull = node({ hostname: "NS.studio.example" });
+    expect(namesOn("studio", "ns", inFull, "studio.example")).toEqual(["ns.studio.example"]);
   });
 });
 
@@ -54,9 +60,16 @@ describe("refused", () => {
     ["no domain", { domain: undefined }, {}, "bad-option", "without a domain"],
     ["a domain that is none", { domain: "studio_example" }, {}, "bad-option", "expected a domain in lower case"],
     ["no subnet", { subnet: undefined }, {}, "bad-option", "without a subnet"],
-    ["an alias with a line break", {}, aliases("a\nserver 192.0.2.1"), "bad-name", '"a\\nserver 192.0.2.1" there'],
+    [
+      "an alias with a line break",
+      {},
+      aliases("a\nserver 192.0.2.1"),
+      "bad-name",
+      '"a\\nserver 192.0.2.1.studio.example" there',
+    ],
     ["an alias with an underscore", {}, aliases("a_b"), "bad-name", "no name for a name server"],
     ["an alias that is too long", {}, aliases("a".repeat(64)), "bad-name", "63 between two dots"],
+    ["a name of two nodes", {}, aliases("NS"), "claimed-twice", "both ns and dev are called ns.studio.example"],
     [
       "a key's name",
       { publish: { ...publish, key: { ...key, name: "a b" } } },

@@ -36,8 +36,8 @@ export const publication = z.strictObject({
 });
 export type Publication = z.output<typeof publication>;
 
-/** What a node is called on its networks: its host name where it has one, its own, its aliases. */
-export function namesOn(network: string, node: string, declaration: NodeDeclaration): readonly string[] {
+/** What a node is called on a network: its host name where it has one, its own, its aliases. */
+export function shortNamesOn(network: string, node: string, declaration: NodeDeclaration): readonly string[] {
   if (declaration.kind === "image") return [];
   const { networks, hostname } = declaration;
   const seat = Array.isArray(networks) ? undefined : networks[network];
@@ -45,21 +45,26 @@ export function namesOn(network: string, node: string, declaration: NodeDeclarat
   return [...new Set([...(hostname === undefined ? [] : [hostname]), node, ...aliases])];
 }
 
-/** A name with all that it ends with, in lower case. @example fullName("vfx-dev-001", "studio.example") // "vfx-dev-001.studio.example" */
-export function fullName(short: string, domain: string): string {
-  const lower = short.toLowerCase();
-  return lower === domain || lower.endsWith(`.${domain}`) ? lower : `${lower}.${domain}`;
+/** The same with the domain that they end with, in lower case. @example "vfx-dev-001.studio.example" */
+export function namesOn(
+  network: string,
+  node: string,
+  declaration: NodeDeclaration,
+  domain: string,
+): readonly string[] {
+  const whole = (name: string) => (name === domain || name.endsWith(`.${domain}`) ? name : `${name}.${domain}`);
+  return [...new Set(shortNamesOn(network, node, declaration).map((name) => whole(name.toLowerCase())))];
 }
 
 /** A network that says where its names are published, and who is on it. */
 export interface Published {
   readonly environment: string;
   readonly network: string;
-  readonly subnet: string | undefined;
-  readonly domain: string | undefined;
+  readonly subnet?: string | undefined;
+  readonly domain?: string | undefined;
   readonly publish: Publication;
   readonly nodes: Readonly<Record<string, NodeDeclaration>>;
-  readonly on: (declaration: NodeDeclaration) => boolean;
+  readonly on: readonly (readonly [name: string, declaration: NodeDeclaration])[];
   readonly at: string | undefined;
 }
 
@@ -79,7 +84,7 @@ export function requirePublishable({ environment, network, subnet, domain, publi
     );
     return;
   }
-  if (declared.kind === "image" || !on(declared))
+  if (!on.some(([node]) => node === server))
     refuse("bad-option", `is published by ${server}, which is not on it`, `name "${network}" in ${server}'s networks`);
   if (domain === undefined)
     refuse("bad-option", "is published without a domain", 'say what the names end with: domain: "studio.example"');
@@ -89,14 +94,22 @@ export function requirePublishable({ environment, network, subnet, domain, publi
       "is published without a subnet, so no server can have the zone of its addresses",
       "declare its subnet, or reverse: false",
     );
-  for (const [node, declaration] of Object.entries(nodes)) {
-    if (!on(declaration)) continue;
-    for (const each of namesOn(network, node, declaration))
-      if (!domainPattern.test(fullName(each, domain ?? "")))
+  const owners = new Map<string, string>();
+  for (const [node, declaration] of on)
+    for (const each of namesOn(network, node, declaration, domain ?? "")) {
+      const owner = owners.get(each);
+      if (!domainPattern.test(each))
         refuse(
           "bad-name",
           `is published, and ${node} is called ${JSON.stringify(each)} there, which is no name for a name server`,
           "use letters, digits and hyphens, 63 between two dots, 253 with the domain",
         );
-  }
+      if (owner !== undefined)
+        refuse(
+          "claimed-twice",
+          `is published, and both ${owner} and ${node} are called ${each} there`,
+          "give each a host name and aliases of its own",
+        );
+      owners.set(each, node);
+    }
 }
