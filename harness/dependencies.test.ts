@@ -9,6 +9,7 @@ const rooms: Record<string, readonly string[]> = {
   "harness/transports": ["harness/model"],
   "harness/checks": ["harness/model"],
   "harness/store": ["harness/model"],
+  "harness/plays": ["harness/model", "harness/store"],
   "harness/reporting": ["harness/model"],
   "harness/drivers": ["harness/model", "harness/transports"],
   "harness/host": ["harness/model"],
