@@ -76,7 +76,9 @@ export interface PlayedTask {
   /** As ansible calls it: `nfs-client : The mount point`. */
   readonly task: string;
   /** `ignored`: it failed, and the playbook goes on all the same. */
-  readonly outcome: "ok" | "changed" | "failed" | "ignored" | "skipped" | "unreachable";
+  readonly outcome: "ok" | "failed" | "ignored" | "skipped" | "unreachable";
+  /** It changed something, as ansible counts that. */
+  readonly changed: boolean;
   /** What the module said: its message, output and errors; the end of it where it is long. */
   readonly said: string;
 }

@@ -19,7 +19,7 @@ type Line =
       readonly event: "task";
       readonly host: string;
       readonly task: string;
-      readonly outcome: Exclude<PlayedTask["outcome"], "changed">;
+      readonly outcome: PlayedTask["outcome"];
       readonly changed: boolean;
       readonly said: Words;
       readonly items: readonly { readonly item: string; readonly said: Words }[];
@@ -35,17 +35,17 @@ export function toldBy(playbook: string, lines: readonly string[], titles: (host
   for (const line of lines.map((text) => JSON.parse(text) as Line)) {
     if (line.event === "unmatched") unmatched.push(...line.hosts);
     else if (line.event === "task") {
-      const { host, task, changed, said, items } = line;
-      const outcome = line.outcome === "ok" && changed ? "changed" : line.outcome;
+      const { host, task, outcome, changed, said, items } = line;
       const words = [sayWords(said), ...items.map((each) => `${each.item}: ${sayWords(each.said)}`)];
-      tasks.set(host, [...(tasks.get(host) ?? []), { task, outcome, said: redact(words.filter(Boolean).join("\n")) }]);
+      const told = { task, outcome, changed, said: redact(words.filter((text) => text !== "").join("\n")) };
+      tasks.set(host, [...(tasks.get(host) ?? []), told]);
     } else {
-      const { ok = 0, changed = 0, failures = 0, unreachable = 0, skipped = 0 } = line.counts;
+      const { ok = 0, changed = 0, failures: failed = 0, unreachable = 0, skipped = 0 } = line.counts;
       // A host that did not fail was rescued from what did.
       const own = (tasks.get(line.host) ?? []).map((each) =>
-        each.outcome === "failed" && failures === 0 ? { ...each, outcome: "ignored" as const } : each,
+        each.outcome === "failed" && failed === 0 ? { ...each, outcome: "ignored" as const, changed: false } : each,
       );
-      hosts[line.host] = { node: titles(line.host), ok, changed, failed: failures, unreachable, skipped, tasks: own };
+      hosts[line.host] = { node: titles(line.host), ok, changed, failed, unreachable, skipped, tasks: own };
     }
   }
   return { played: { playbook, hosts }, ended: Object.keys(hosts).length > 0, unmatched };
@@ -60,7 +60,7 @@ function sayWords(words: Words): string {
 
 /** The tasks that changed something. */
 export function changedTasks({ tasks }: PlayedHost): readonly PlayedTask[] {
-  return tasks.filter(({ outcome }) => outcome === "changed");
+  return tasks.filter(({ changed }) => changed);
 }
 
 /** The task by which a host failed or was lost; `undefined` where neither is so. */
@@ -72,6 +72,17 @@ export function brokenTask({ failed, unreachable, tasks }: PlayedHost): PlayedTa
 /** Ansible's counts in a few words, as its recap has them. */
 export function sayCounts({ ok, changed, skipped }: PlayedHost): string {
   return [`${ok} ok`, `${changed} changed`, ...(skipped === 0 ? [] : [`${skipped} skipped`])].join(", ");
+}
+
+/**
+ * Why a playbook that was applied before has still changed something, by host and task; `undefined` where it has not.
+ * @example whatChanged(again) // "studio/one: task \"nfs-client : The mount point\""
+ */
+export function whatChanged({ hosts }: Played): string | undefined {
+  const said = Object.values(hosts).flatMap((host) =>
+    changedTasks(host).map((task) => `  ${host.node}: ${sayTask(task)}`),
+  );
+  return said.length === 0 ? undefined : said.join("\n");
 }
 
 /** The last lines of what a task said, indented, for a message. */

@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { HarnessError } from "../model/errors.ts";
 import type { Hosts, Playbook, Played, PlayedHost } from "../model/playbook.ts";
-import { redact } from "../model/secret.ts";
 import { applyToNodes } from "../plays/apply.ts";
-import { brokenTask, changedTasks, sayCounts, sayTask } from "../plays/told.ts";
+import { brokenTask, changedTasks, sayCounts, sayTask, whatChanged } from "../plays/told.ts";
 import { pathsOfSteps } from "../store/recipe-paths.ts";
 import { readPaths } from "./reads.ts";
 import { session } from "./session.ts";
@@ -72,27 +71,21 @@ export async function play(playbook: Playbook, hosts: Hosts): Promise<Played> {
 
 expect.extend({
   toChangeNothing(played: Played) {
-    const hosts = Object.values(played.hosts).map((host) => ({ host, tasks: changedTasks(host) }));
-    const negated = this.isNot === true;
-    for (const { host, tasks } of negated ? [] : hosts)
-      tell(host, {
-        title: `playbook ${played.playbook} changes nothing`,
-        playbook: played.playbook,
-        outcome: tasks.length === 0 ? "passed" : "failed",
-        expected: "no task changes anything",
-        seen: tasks.length === 0 ? sayCounts(host) : tasks.map(sayTask).join("\n"),
-        ms: 0,
-      });
-    const changed = hosts.filter(({ tasks }) => tasks.length > 0);
+    const { playbook, hosts } = played;
+    const title = `playbook ${playbook} changes nothing`;
+    const expected = "no task changes anything";
+    for (const host of this.isNot === true ? [] : Object.values(hosts)) {
+      const changed = changedTasks(host);
+      const seen = changed.length === 0 ? sayCounts(host) : changed.map(sayTask).join("\n");
+      tell(host, { title, playbook, outcome: changed.length === 0 ? "passed" : "failed", expected, seen, ms: 0 });
+    }
+    const changed = whatChanged(played);
     return {
-      pass: changed.length === 0,
+      pass: changed === undefined,
       message: () =>
-        redact(
-          [
-            `playbook ${played.playbook}: expected ${negated ? "some task to change something" : "no task to change anything"}`,
-            ...changed.map(({ host, tasks }) => `  ${host.node}: ${tasks.map(sayTask).join("\n    ")}`),
-          ].join("\n"),
-        ),
+        changed === undefined
+          ? `playbook ${playbook} was expected to change something`
+          : `playbook ${playbook} was expected to change nothing, as it had been applied before\n${changed}`,
     };
   },
 });
