@@ -13,7 +13,7 @@ const rooms: Record<string, readonly string[]> = {
   "harness/reporting": ["harness/model"],
   "harness/drivers": ["harness/model", "harness/transports"],
   "harness/host": ["harness/model"],
-  "harness/lifecycle": ["harness/model", "harness/store", "harness/drivers/driver.ts"],
+  "harness/lifecycle": ["harness/model", "harness/store", "harness/plays", "harness/drivers/driver.ts"],
   "harness/vitest": ["harness"],
   "harness/commands": ["harness"],
   "harness/bench": ["harness"],

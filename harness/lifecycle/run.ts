@@ -14,6 +14,7 @@ import { admit } from "./admission.ts";
 import { inOrder } from "./create-order.ts";
 import { keptNode } from "./keep.ts";
 import type { Ledger } from "./ledger.ts";
+import { applyPlays, checkPlays } from "./plays.ts";
 import { release } from "./release.ts";
 import { takesOf } from "./takes.ts";
 
@@ -106,16 +107,10 @@ class Stand {
 
   async up(): Promise<LiveEnvironment> {
     const { environment, owner, scope, directory, drivers } = this.#wanted;
+    await checkPlays(environment);
     const images = await this.#images();
-    const standing: Standing = {
-      owner,
-      environment,
-      scope,
-      directory,
-      images,
-      nodes: this.#nodes,
-      networks: new Map(),
-    };
+    const networks = new Map();
+    const standing: Standing = { owner, environment, scope, directory, images, nodes: this.#nodes, networks };
     await this.#phase("declare", undefined, () => Promise.all(drivers.map((driver) => driver.check(standing))));
     await this.#admit(standing);
     const started = new Map<string, Promise<void>>();
@@ -126,6 +121,8 @@ class Stand {
     const ended = await Promise.allSettled(started.values());
     const failed = ended.find((each) => each.status === "rejected");
     if (failed !== undefined) throw failed.reason;
+    if (environment.plays.length > 0)
+      await this.#phase("ready", undefined, () => applyPlays(this.#wanted, this.#nodes));
     const rewindable = await this.#mark(standing);
     return {
       nodes: this.#nodes,

@@ -26,7 +26,7 @@ test("groups and their hosts are told; `all` holds who is in no other", () => {
 describe("refused, with the declaration's place", () => {
   test.each<[string, Hosts, string, string]>([
     ["a group's name", { "vfx-dev": one }, "bad-name", '"vfx-dev" is not a name for a group'],
-    ["a group of ansible's own", { ungrouped: one }, "bad-name", "means something else to ansible"],
+    ["a group of ansible's own", { ungrouped: one }, "bad-name", '"ungrouped" is not a name for a group'],
     ["this machine", { servers: node("host", "host") }, "no-host", "is not applied to this machine"],
     ["an image at rest", { servers: node("studio/still", "image") }, "no-host", "studio/still runs nothing"],
     ["a node that is not there", { servers: [undefined as never] }, "no-host", "undefined runs nothing"],

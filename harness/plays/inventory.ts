@@ -3,6 +3,7 @@
 import { DeclarationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import type { Hosts, Playbook } from "../model/playbook.ts";
+import { groupName } from "../model/plays.ts";
 
 /** Who is in an inventory, and the text that ansible reads. */
 export interface Inventory {
@@ -25,9 +26,8 @@ export function inventoryOf(playbook: Playbook, hosts: Hosts): Inventory {
   const nodes = new Map<string, Node>();
   const children: Record<string, { hosts: Record<string, object> }> = {};
   for (const [group, members] of Object.entries(hosts)) {
-    if (!/^[A-Za-z_]\w*$/.test(group))
-      refuse("bad-name", `"${group}" is not a name for a group`, "use letters, digits and underscores");
-    if (["ungrouped", "localhost"].includes(group)) refuse("bad-name", `"${group}" means something else to ansible`);
+    const { error } = groupName.safeParse(group);
+    if (error !== undefined) refuse("bad-name", `"${group}" is ${error.issues[0]?.message}`);
     children[group] = { hosts: {} };
     for (const node of [members].flat() as readonly Node[]) {
       if (node?.kind === "host") refuse("no-host", "it is not applied to this machine", "name nodes of an environment");

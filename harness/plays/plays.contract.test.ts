@@ -42,6 +42,8 @@ writeFileSync(
       changed_when: false
 `,
 );
+const never = '{ name: Never, ansible.builtin.fail: { msg: "no such luck" } }';
+writeFileSync(join(context, "failing.yml"), `- hosts: all\n  gather_facts: false\n  tasks: [${never}]\n`);
 writeFileSync(join(context, "nobody.yml"), "- hosts: severs\n  tasks: []\n");
 writeFileSync(join(context, "unread.yml"), "- hosts: all\n  roles: [none]\n");
 
@@ -138,5 +140,44 @@ describe("a playbook", () => {
     await expect(apply({ servers: nodes.a }, declare("server.yml"))).rejects.toMatchObject({ code: "missing-file" });
     await expect(apply({ servers: nodes.host })).rejects.toMatchObject({ code: "no-host" });
     expect(existsSync(home)).toBe(false);
+  });
+});
+
+describe("an environment's plays", () => {
+  const box = container({ image, idle: true });
+  const standUp = (name: string, file: string) =>
+    stage.standUp(
+      defineEnvironment(name, {
+        nodes: { one: box, desk: box },
+        plays: [{ play: declare(file), hosts: { servers: ["one"] } }],
+      }),
+    );
+  const created = (name: string) =>
+    stage.events.filter((event) => event.event === "resource" && event.environment === name).length;
+
+  test("are done when a test gets its nodes, and told of each", async () => {
+    const { nodes, takeDown } = await standUp("played", "servers.yml");
+    expect(await nodes.one.succeed(["cat", "/srv/log"])).toBe("noted");
+    await nodes.desk.fail(["test", "-e", "/srv/log"]);
+    const facts = { "playbook servers.yml": "5 ok, 3 changed" };
+    expect(stage.events).toContainEqual(expect.objectContaining({ event: "node", node: "one", facts }));
+    await takeDown();
+  });
+
+  test("that fail keep it from standing, and nothing of it stays", async () => {
+    await expect(standUp("unplayed", "failing.yml")).rejects.toMatchObject({
+      code: "play-failed",
+      message: expect.stringMatching(/unplayed\/one: task "Never"\n.*no such luck/),
+    });
+    expect(created("unplayed")).toBeGreaterThan(0);
+    expect((await stage.found()).filter(({ name }) => name.includes("unplayed"))).toEqual([]);
+  });
+
+  test("whose file is missing are refused before anything is created", async () => {
+    await expect(standUp("fileless", "server.yml")).rejects.toMatchObject({
+      code: "missing-file",
+      message: expect.stringContaining('did you mean "servers.yml"?'),
+    });
+    expect(created("fileless")).toBe(0);
   });
 });

@@ -5,12 +5,12 @@ import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import type { ContextOwner, Recipe } from "../model/recipe.ts";
 
 /** Absolute paths; a directory stands for all that is in it. What is not there yet is named as well. */
-export function pathsOf({ nodes }: Pick<Environment, "nodes">): readonly string[] {
+export function pathsOf({ nodes, plays }: Pick<Environment, "nodes" | "plays">): readonly string[] {
   const paths = Object.values<NodeDeclaration>(nodes).flatMap(({ image }) => {
     if (typeof image === "string" || "base" in image) return [];
     return "kind" in image ? pathsOfRecipe(image) : [image.path];
   });
-  return [...new Set(paths)].sort();
+  return [...new Set([...paths, ...plays.flatMap(({ play }) => pathsOfSteps(play))])].sort();
 }
 
 /** The same of a recipe's or a playbook's own steps. */

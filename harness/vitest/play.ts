@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { HarnessError } from "../model/errors.ts";
 import type { Hosts, Playbook, Played, PlayedHost } from "../model/playbook.ts";
-import { applyToNodes } from "../plays/apply.ts";
 import { brokenTask, changedTasks, sayCounts, sayTask, whatChanged } from "../plays/told.ts";
 import { pathsOfSteps } from "../store/recipe-paths.ts";
 import { readPaths } from "./reads.ts";
@@ -39,6 +38,7 @@ export async function play(playbook: Playbook, hosts: Hosts): Promise<Played> {
   readPaths(pathsOfSteps(playbook));
   plays += 1;
   const log = join("evidence", "plays", `${process.pid}-${plays}.log`);
+  const { applyToNodes } = await import("../plays/apply.ts");
   const { played, wrong } = await applyToNodes(playbook, hosts, {
     directory: join(settings.scratch, "plays"),
     log: join(settings.report, log),
