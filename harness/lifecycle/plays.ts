@@ -38,12 +38,18 @@ export async function applyPlays(
     const inventory = Object.fromEntries(
       Object.entries(hosts).map(([group, names]) => [group, names.map((name) => nodes.get(name) as Node)]),
     );
-    const log = join(report, "evidence", "plays", `${environment.name}-${scope}-${index + 1}.log`);
-    // The run's own directory: what is left there goes with the run.
-    const { played, wrong } = await applyToNodes(play, inventory, { directory: dirname(directory), log, signal });
+    const title = `playbook ${play.name}`;
+    const path = join("evidence", "plays", `${environment.name}-${scope}-${index + 1}.log`);
+    const { played, wrong } = await applyToNodes(play, inventory, {
+      // The run's own: what is left there goes with the run.
+      directory: dirname(directory),
+      log: join(report, path),
+      signal,
+    });
     for (const [node, counts] of Object.entries(played.hosts)) {
-      const facts = { [`playbook ${play.name}`]: sayCounts(counts) };
-      events.say({ event: "node", at: Date.now(), environment: environment.name, scope, node, facts });
+      const about = { at: Date.now(), environment: environment.name, scope, node };
+      events.say({ event: "node", ...about, facts: { [title]: sayCounts(counts) } });
+      events.say({ event: "evidence", ...about, title, path });
     }
     if (wrong instanceof HarnessError) throw wrong;
     if (wrong === undefined) continue;
