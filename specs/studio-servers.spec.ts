@@ -6,7 +6,8 @@ import { all, expect, file, group, play, testIn } from "../harness/index.ts";
 const test = testIn(studioServers);
 
 test("the servers get their role, and the desk does not", async ({ one, two, desk }) => {
-  await play(servers, { servers: [one, two], desks: desk });
+  const first = await play(servers, { servers: [one, two], desks: desk });
+  expect(first).not.toChangeNothing();
   for (const server of [one, two])
     await expect(server).toMeet(
       all(

@@ -55,6 +55,9 @@ export async function applyToNodes(playbook: Playbook, hosts: Hosts, at: PlayPla
           ANSIBLE_CONNECTION_PLUGINS: join(import.meta.dirname, "ansible/connection"),
           ANSIBLE_CALLBACK_PLUGINS: join(import.meta.dirname, "ansible/callback"),
           ANSIBLE_CALLBACKS_ENABLED: "assay",
+          // Not in the inventory, where they would go before what a task says itself.
+          ANSIBLE_TRANSPORT: "assay",
+          ANSIBLE_PYTHON_INTERPRETER: "python3",
           ANSIBLE_REMOTE_USER: "root",
           ANSIBLE_FORKS: String(mostForks),
           ANSIBLE_LOCALHOST_WARNING: "0",

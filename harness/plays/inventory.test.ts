@@ -18,7 +18,6 @@ test("groups and their hosts are told; `all` holds who is in no other", () => {
     none: { hosts: {} },
   });
   expect(all.hosts).toEqual({ desk: {} });
-  expect(all.vars).toEqual({ ansible_connection: "assay", ansible_python_interpreter: "python3" });
   expect([...nodes.keys()]).toEqual(["one", "two", "desk"]);
   expect(groups).toEqual(["servers", "storage", "none", "all"]);
 });

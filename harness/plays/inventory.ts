@@ -42,11 +42,10 @@ export function inventoryOf(playbook: Playbook, hosts: Hosts): Inventory {
   }
   if (nodes.size === 0) refuse("no-host", "it has no host", "name a group with its nodes: { servers: [one, two] }");
   const { all, ...others } = children;
-  const vars = { ansible_connection: "assay", ansible_python_interpreter: "python3" };
   return {
     nodes,
     groups: Object.keys(children),
-    text: JSON.stringify({ all: { vars, hosts: all?.hosts ?? {}, children: others } }),
+    text: JSON.stringify({ all: { hosts: all?.hosts ?? {}, children: others } }),
   };
 }
 
