@@ -72,6 +72,8 @@ export type { VmGroup, VmGroupOptions } from "./model/group.ts";
 export type { ContainerNode, ContainerState, Death, LoginTrial, Node, StillNode, VmNode } from "./model/node.ts";
 // 6. Two environments that are to be alike, and what may differ.
 export { defineParity, type Parity } from "./model/parity.ts";
+// 7. What is applied to live nodes by ansible.
+export { type Hosts, type Playbook, type Played, playbook } from "./model/playbook.ts";
 // 1. An image is declared by a recipe: a base, steps, metadata.
 export {
   ansible,
@@ -89,6 +91,7 @@ export { reverseName } from "./model/reverse-name.ts";
 export { type Secret, secret } from "./model/secret.ts";
 export { fromDockerArchive, fromOciLayout, fromRootfs, stillImage } from "./model/still.ts";
 export { fromQcow2, type VmOptions, vm } from "./model/vm.ts";
+export { play } from "./vitest/play.ts";
 export { type PushTarget, push } from "./vitest/push.ts";
 export { type TestInOptions, type TestsOn, testIn } from "./vitest/test-in.ts";
 export { expect, type MeetOptions } from "./vitest/to-meet.ts";

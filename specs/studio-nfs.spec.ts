@@ -2,8 +2,8 @@
 // a client that goes away does to them.
 import { setTimeout as pause } from "node:timers/promises";
 import { studioNfs } from "../environments/studio-nfs.ts";
-import { nfs } from "../fixtures/studio-nfs/recipe.ts";
-import { all, expect, file, fstab, mount, nfsExport, shell, testIn, unit } from "../harness/index.ts";
+import { nfs, referenceClient } from "../fixtures/studio-nfs/recipe.ts";
+import { all, expect, file, fstab, mount, nfsExport, play, shell, testIn, unit } from "../harness/index.ts";
 
 const test = testIn(studioNfs);
 const { path } = nfs;
@@ -75,6 +75,21 @@ test("two that append at once lose nothing", async ({ dev, server }) => {
   const lines = (await server.succeed(["cat", `${path}/log`])).trim().split("\n");
   expect(new Set(lines).size).toBe(100);
   expect(lines).toHaveLength(100);
+});
+
+test("the role, applied to the servers when they run, mounts what is to be read there alone, and once", async ({
+  dev,
+  guest,
+}) => {
+  const hosts = { servers: dev, guests: guest };
+  const { hosts: done } = await play(referenceClient, hosts);
+  for (const client of dev) {
+    expect(done[client.name]?.tasks.map(({ changed }) => changed)).toEqual([false, true, true]);
+    const reference = mount(nfs.referencePoint);
+    await expect(client).toMeet(all(reference.hasSource(`${nfs.server}:${nfs.readOnlyPath}`), fstab().isValid()));
+  }
+  await expect(guest).not.toMeet(file(nfs.referencePoint).exists());
+  expect(await play(referenceClient, hosts)).toChangeNothing();
 });
 
 test("a client that starts again mounts it by itself", async ({ dev: [client] }) => {

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
+import { playbook } from "../model/playbook.ts";
 import { debianRootfs, recipe } from "../model/recipe.ts";
 import { secret } from "../model/secret.ts";
 import { withoutSecrets } from "../store/manifest.ts";
@@ -52,6 +56,33 @@ describe("what an environment is declared to be", () => {
     expect(dataDifference((await declaredNow(one(), lookup)).facts, now.facts)).toEqual([
       "nodes.web.image.digest: sha256:recipe-soe → sha256:other",
     ]);
+  });
+
+  test("differs by a playbook's files and variables, and holds no secret of them", async () => {
+    const context = mkdtempSync(join(tmpdir(), "assay-declared-"));
+    const write = (name: string) => writeFileSync(join(context, "p.yml"), `- hosts: servers\n  name: ${name}\n`);
+    const declared = (value: string) =>
+      declaredNow(
+        defineEnvironment("studio", {
+          nodes: { web: container({ image: soe, idle: true }) },
+          plays: [
+            { play: playbook("p.yml", { context, vars: { token: secret("t", value) } }), hosts: { servers: ["web"] } },
+          ],
+        }),
+        lookup,
+      );
+    try {
+      write("one");
+      const before = await declared("first-value-4711");
+      expect((await declared("first-value-4711")).digest).toBe(before.digest);
+      expect(JSON.stringify(before)).not.toMatch(/4711|assay-declared-/);
+      expect((await declared("other-value-0815")).digest).not.toBe(before.digest);
+      write("two");
+      const now = await declared("first-value-4711");
+      expect(dataDifference(before.facts, now.facts).join()).toMatch(/^plays.*p\.yml/);
+    } finally {
+      rmSync(context, { recursive: true });
+    }
   });
 
   test("holds no secret, and differs by one", async () => {

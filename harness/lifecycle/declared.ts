@@ -1,9 +1,11 @@
 // Decides what an environment is declared to be, as data that another process can compare later: digests, not tags; no secrets; not
 // where it is written. Refuses to look into checks: a condition of being ready is known by its title.
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
+import type { Playbook } from "../model/playbook.ts";
 import type { Recipe } from "../model/recipe.ts";
 import { isSecret } from "../model/secret.ts";
 import { canonicalJson, type Digest, digestOf } from "../store/canonical.ts";
+import { contextFiles } from "../store/context-files.ts";
 
 export interface Declared {
   readonly digest: Digest;
@@ -22,7 +24,7 @@ export interface Lookup {
 
 /** Touches what `lookup` touches, and rejects as that does. */
 export async function declaredNow(environment: Environment, lookup: Lookup): Promise<Declared> {
-  const { name, nodes, networks, volumes } = environment;
+  const { name, nodes, networks, volumes, plays } = environment;
   const each = Object.entries<NodeDeclaration>(nodes).map(async ([node, { at: _, image, ...declared }]) => [
     node,
     {
@@ -31,10 +33,19 @@ export async function declaredNow(environment: Environment, lookup: Lookup): Pro
       image: "on" in declared && typeof image === "string" ? image : await imageFacts(image, lookup),
     },
   ]);
+  const played = await Promise.all(plays.map(async ({ play, hosts }) => ({ ...(await playFacts(play)), hosts })));
   // As it is read again from a file: what JSON leaves out is no difference.
   const facts: unknown = JSON.parse(
     canonicalJson(
-      lookup.sealed(plain({ name, nodes: Object.fromEntries(await Promise.all(each)), networks, volumes })),
+      lookup.sealed(
+        plain({
+          name,
+          nodes: Object.fromEntries(await Promise.all(each)),
+          networks,
+          volumes,
+          ...(played.length === 0 ? {} : { plays: played }),
+        }),
+      ),
     ),
   );
   return { digest: digestOf(canonicalJson(facts)), facts };
@@ -47,6 +58,12 @@ async function imageFacts(image: NodeDeclaration["image"], lookup: Lookup): Prom
   if ("base" in image) return { reference: image.reference, digest: await lookup.image(image.reference) };
   const { at: _, ...source } = image as { readonly at?: unknown };
   return source;
+}
+
+/** Its files count by what is in them, not by where they lie. */
+async function playFacts(play: Playbook): Promise<object> {
+  const { name, steps, timeoutMs } = play;
+  return { name, steps, timeoutMs, files: await contextFiles(play) };
 }
 
 /** What a declaration holds beside data: patterns, checks, and secrets, which stay for whoever seals them. */

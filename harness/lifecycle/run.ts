@@ -13,6 +13,7 @@ import { inOrder } from "./create-order.ts";
 import { keepEvidence } from "./evidence.ts";
 import { keptNode } from "./keep.ts";
 import type { Ledger } from "./ledger.ts";
+import { applyPlays, checkPlays } from "./plays.ts";
 import { StandingNames } from "./publish.ts";
 import { release } from "./release.ts";
 import { takesOf } from "./takes.ts";
@@ -108,16 +109,10 @@ class Stand {
 
   async up(): Promise<LiveEnvironment> {
     const { environment, owner, scope, directory, drivers } = this.#wanted;
+    await checkPlays(environment);
     const images = await this.#images();
-    const standing: Standing = {
-      owner,
-      environment,
-      scope,
-      directory,
-      images,
-      nodes: this.#nodes,
-      networks: new Map(),
-    };
+    const networks = new Map();
+    const standing: Standing = { owner, environment, scope, directory, images, nodes: this.#nodes, networks };
     await this.#phase("declare", undefined, () => Promise.all(drivers.map((driver) => driver.check(standing))));
     await this.#admit(standing);
     const started = new Map<string, Promise<void>>();
@@ -129,6 +124,8 @@ class Stand {
     const failed = ended.find((each) => each.status === "rejected");
     if (failed !== undefined) throw failed.reason;
     if (this.#names.look()) await this.#phase("ready", undefined, () => this.#names.publish(standing, drivers));
+    if (environment.plays.length > 0)
+      await this.#phase("ready", undefined, () => applyPlays(this.#wanted, this.#nodes));
     const rewindable = await this.#mark(standing);
     return {
       nodes: this.#nodes,

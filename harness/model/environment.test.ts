@@ -1,7 +1,17 @@
 // Decides that an environment's names are all looked up, that nothing in it is claimed twice, and that no circle is in it.
 import { describe, expect, test } from "vitest";
 import { container, volume } from "./container.ts";
-import { carrierOf, defineEnvironment, networkNames, startOrder, startsAfter } from "./environment.ts";
+import {
+  carrierOf,
+  defineEnvironment,
+  type Environment,
+  networkNames,
+  startOrder,
+  startsAfter,
+  withCounts,
+} from "./environment.ts";
+import { playbook } from "./playbook.ts";
+import { expandedPlays } from "./plays.ts";
 import { refusal } from "./testing/refusal.ts";
 import { fromQcow2, vm } from "./vm.ts";
 
@@ -30,6 +40,23 @@ describe("an environment", () => {
     expect(one).toMatchObject({ kind: "environment", name: "one", requires: [], networks: {} });
     expect(Object.keys(one.nodes)).toEqual(["a"]);
     expect(one.at).toMatch(/environment\.test\.ts:\d+:\d+$/);
+  });
+
+  test("its plays are for nodes and groups that it has, whatever their number", () => {
+    const play = playbook("servers.yml", { context: "/srv" });
+    const image = fromQcow2("/nowhere.qcow2", { sha256: "0".repeat(64) });
+    const dev = vm({ image, count: 1, name: (number) => `dev-${number}` });
+    const forServers = (...servers: string[]) =>
+      defineEnvironment("one", { nodes: { dev, desk: node() }, plays: [{ play, hosts: { servers, none: [] } }] });
+    const hosts = (environment: Environment) => expandedPlays(environment).map((each) => each.hosts);
+    expect(hosts(forServers("dev", "desk"))).toEqual([{ servers: ["dev-1", "desk"], none: [] }]);
+    expect(hosts(withCounts(forServers("dev"), { dev: 2 }))).toEqual([{ servers: ["dev-1", "dev-2"], none: [] }]);
+    const error = refusal(() => forServers("desc"));
+    expect(error.message).toContain('playbook servers.yml: there is no node "desc"; did you mean "desk"?');
+    expect(error.at).toMatch(/environment\.test\.ts:\d+:\d+$/);
+    const badGroup = () =>
+      defineEnvironment("one", { nodes: { desk: node() }, plays: [{ play, hosts: { "vfx-dev": ["desk"] } }] });
+    expect(refusal(badGroup).message).toContain("not a name for a group");
   });
 
   test("fixed addresses and host ports that differ are well", () => {

@@ -7,6 +7,7 @@ import { type Declared, expanded, type VmGroup, withCount } from "./group.ts";
 import { type NetworkDeclaration, networkOptions, overlapping } from "./network.ts";
 import type { ContainerNode, StillNode, VmNode } from "./node.ts";
 import { nearest, readOptions } from "./options.ts";
+import { expandedPlays, type PlayOptions, playOptions } from "./plays.ts";
 import { requirePublishable } from "./publication.ts";
 import type { StillDeclaration } from "./still.ts";
 import { hasRoomFor, readSubnet } from "./subnet.ts";
@@ -33,6 +34,8 @@ const environmentOptions = z.strictObject({
   volumes: z.record(z.string(), volumeOptions).default({}),
   /** What the host must be able to do; where it cannot, tests are skipped with the reason. */
   requires: z.array(z.enum(["selinux", "root"])).default([]),
+  /** Playbooks that are applied once all nodes are ready, in this order, before anybody has them. */
+  plays: z.array(playOptions).default([]),
   nodes: z.record(
     z.string(),
     z.custom<Declared<NodeDeclaration>>(
@@ -67,6 +70,8 @@ export interface Environment<Nodes extends DeclaredNodes = DeclaredNodes> {
   readonly networks: Readonly<Record<string, NetworkDeclaration>>;
   readonly volumes: Readonly<Record<string, z.output<typeof volumeOptions>>>;
   readonly requires: readonly Capability[];
+  /** As they were declared: their hosts may be groups. See `expandedPlays`. */
+  readonly plays: readonly PlayOptions[];
   readonly at: string | undefined;
 }
 
@@ -112,8 +117,9 @@ export function withCounts(environment: Environment, counts: Readonly<Record<str
     }
     nodes[name] = withCount(group, count);
   }
-  const { networks, volumes, requires } = environment;
-  return define(environment.name, { networks, volumes, requires: [...requires], nodes }, environment.at);
+  const { networks, volumes, requires, plays } = environment;
+  const others = { networks, volumes, requires: [...requires], plays: [...plays] };
+  return define(environment.name, { ...others, nodes }, environment.at);
 }
 
 function define<const Nodes extends DeclaredNodes>(
@@ -153,6 +159,7 @@ function define<const Nodes extends DeclaredNodes>(
   claimOnce(name, read);
   checkNetworks(name, read, at);
   startOrder(name, read.nodes, at);
+  expandedPlays({ name, plays: read.plays, nodes: read.nodes, groups });
   return {
     kind: "environment",
     name,
@@ -162,6 +169,7 @@ function define<const Nodes extends DeclaredNodes>(
     networks: read.networks,
     volumes: read.volumes,
     requires: read.requires,
+    plays: read.plays,
     at,
   };
 }

@@ -108,6 +108,9 @@ export interface Recipe {
   readonly at: string | undefined;
 }
 
+/** Whose files count by what its steps name: a recipe, a playbook. */
+export type ContextOwner = Pick<Recipe, "name" | "steps" | "context" | "at"> & { readonly kind: "recipe" | "playbook" };
+
 const word = z.string().min(1);
 const recipeImage = z.strictObject({
   entrypoint: z.array(z.string()).optional(),
@@ -337,14 +340,14 @@ export function recipe(name: string, options: RecipeOptions): Recipe {
   return { kind: "recipe", name, ...read, disk: read.disk, at };
 }
 
-/** Absolute path of something in a recipe's context; a path that leaves the context is refused. */
-export function inContext(recipe: Recipe, path: string): string {
+/** Absolute path of something in a context; a path that leaves the context is refused. */
+export function inContext(recipe: ContextOwner, path: string): string {
   const full = join(recipe.context, path);
   if (full !== recipe.context && !full.startsWith(`${recipe.context}/`)) {
     throw new DeclarationError({
       code: "outside-context",
       at: recipe.at,
-      seen: `"${path}" leaves the recipe's context ${recipe.context}`,
+      seen: `"${path}" leaves the ${recipe.kind}'s context ${recipe.context}`,
     });
   }
   return full;

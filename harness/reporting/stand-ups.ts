@@ -25,7 +25,7 @@ export function standUpsIn(events: readonly RunEvent[], endedAt: Instant): Stand
     if (event.event === "node") {
       const line = all.get(JSON.stringify([event.environment, event.scope]))?.nodes.get(event.node);
       const facts = Object.entries(event.facts).map(([name, fact]) => [told(name), told(fact)]);
-      if (line !== undefined) line.facts = Object.fromEntries(facts);
+      if (line !== undefined) line.facts = { ...line.facts, ...Object.fromEntries(facts) };
     }
     if (event.event !== "phase") continue;
     const key = JSON.stringify([event.environment, event.scope]);

@@ -1,4 +1,4 @@
-// Decides which files of a recipe's context count, and what of each counts: contents and whether it can be executed.
+// Decides which files of a recipe's or a playbook's context count, and what of each counts: contents and whether it can be executed.
 // Never times, owners or the umask of whoever cloned it. What is not listed here, no step of a build can see.
 import {
   chmodSync,
@@ -14,7 +14,7 @@ import {
 import { basename, dirname, join, relative } from "node:path";
 import { DeclarationError, messageOf, ProvisionError } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
-import { inContext, type Recipe } from "../model/recipe.ts";
+import { type ContextOwner, inContext } from "../model/recipe.ts";
 import { hashFile } from "./canonical.ts";
 
 /** What of a file counts. A mode is 0755 or 0644, as git keeps it. */
@@ -34,7 +34,7 @@ const besidePlaybook =
  * Everything that the recipe's steps name: the source of each `copy`; the playbook, its roles, and the directories beside
  * it that ansible searches. A `DeclarationError` when something is missing or leads out of the context.
  */
-export async function contextFiles(recipe: Recipe): Promise<ContextFiles> {
+export async function contextFiles(recipe: ContextOwner): Promise<ContextFiles> {
   const found = new Map<string, FileFact>();
   for (const step of recipe.steps) {
     if (step.step === "copy") await visit(recipe, step.source, found);
@@ -50,7 +50,7 @@ export async function contextFiles(recipe: Recipe): Promise<ContextFiles> {
   return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-async function visit(recipe: Recipe, path: string, found: Map<string, FileFact>): Promise<void> {
+async function visit(recipe: ContextOwner, path: string, found: Map<string, FileFact>): Promise<void> {
   const full = inContext(recipe, path);
   const key = relative(recipe.context, full);
   if (found.has(key)) return;
@@ -71,7 +71,7 @@ async function visit(recipe: Recipe, path: string, found: Map<string, FileFact>)
   found.set(key, { sha256: await hashFile(full, stat.size), mode: (stat.mode & 0o100) === 0 ? "0644" : "0755" });
 }
 
-function present<Result>(recipe: Recipe, full: string, look: () => Result): Result {
+function present<Result>(recipe: ContextOwner, full: string, look: () => Result): Result {
   try {
     return look();
   } catch (error) {
@@ -80,27 +80,27 @@ function present<Result>(recipe: Recipe, full: string, look: () => Result): Resu
   }
 }
 
-function missing(recipe: Recipe, full: string): DeclarationError {
+function missing(recipe: ContextOwner, full: string): DeclarationError {
   const key = relative(recipe.context, full);
   const parent = lstatSync(dirname(full), { throwIfNoEntry: false });
   const guess = nearest(basename(full), parent?.isDirectory() === true ? readdirSync(dirname(full)) : []);
   return new DeclarationError({
     code: "missing-file",
     at: recipe.at,
-    seen: `recipe ${recipe.name}: there is no "${key}" in ${recipe.context}`,
+    seen: `${recipe.kind} ${recipe.name}: there is no "${key}" in ${recipe.context}`,
     ...(guess === undefined ? {} : { hint: `did you mean "${join(dirname(key), guess)}"?` }),
   });
 }
 
-function refused(recipe: Recipe, seen: string): DeclarationError {
-  return new DeclarationError({ code: "bad-file", at: recipe.at, seen: `recipe ${recipe.name}: ${seen}` });
+function refused(recipe: ContextOwner, seen: string): DeclarationError {
+  return new DeclarationError({ code: "bad-file", at: recipe.at, seen: `${recipe.kind} ${recipe.name}: ${seen}` });
 }
 
 /**
  * Copies the counted files, and nothing else, below `target`, and proves that each is what was counted: what is built is
  * what the digest covers, even when somebody edits meanwhile. A changed file is a `ProvisionError` (code `context-changed`).
  */
-export async function stageFiles(recipe: Recipe, files: ContextFiles, target: string): Promise<void> {
+export async function stageFiles(recipe: ContextOwner, files: ContextFiles, target: string): Promise<void> {
   mkdirSync(target, { recursive: true });
   for (const [path, fact] of Object.entries(files)) {
     const copied = join(target, path);
@@ -115,8 +115,8 @@ export async function stageFiles(recipe: Recipe, files: ContextFiles, target: st
           code: "context-changed",
           phase: "build",
           node: recipe.name,
-          seen: `${join(recipe.context, path)} changed while the recipe was being built`,
-          hint: "build again",
+          seen: `${join(recipe.context, path)} changed while it was being read`,
+          hint: "do it again",
         });
       }
     }

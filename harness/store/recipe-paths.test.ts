@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
+import { playbook } from "../model/playbook.ts";
 import { ansible, copy, debianRootfs, dockerfile, fromArchive, fromRecipe, recipe } from "../model/recipe.ts";
 import { fromRootfs, stillImage } from "../model/still.ts";
 import { pathsOf } from "./recipe-paths.ts";
@@ -24,11 +25,13 @@ test("what recipes name, and what those name that they start from", () => {
       named: container({ image: "debian:12", idle: true }),
       still: stillImage({ image: fromRootfs("/srv/rootfs") }),
     },
+    plays: [{ play: playbook("plays/servers.yml", { context: "/ctx" }), hosts: { servers: ["soe"] } }],
   });
   expect(pathsOf(environment)).toEqual([
     "/ctx/base/etc",
     "/ctx/built/app",
     "/ctx/given/given.tar",
+    "/ctx/plays",
     "/ctx/soe/roles",
     "/ctx/soe/site",
     "/srv/rootfs",
