@@ -176,6 +176,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     imageDigest: disk.digest,
     payload,
     addresses,
+    macs: new Map(cards.map(({ declared, mac }) => [declared, mac.toLowerCase()])),
     ...(options.kept === undefined || why !== undefined ? {} : { warm: await warm(options.kept) }),
     ...(why === undefined ? {} : { whyBooted: why }),
   });

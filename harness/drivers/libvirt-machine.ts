@@ -37,6 +37,8 @@ export interface MachineFacts {
   readonly imageDigest: string;
   /** Address by network, as the network's DHCP server reserves it. */
   readonly addresses: ReadonlyMap<string, string>;
+  /** Card by network, lower-case. */
+  readonly macs: ReadonlyMap<string, string>;
   /** Images for the engine inside. */
   readonly payload: readonly Payload[];
   /** What it takes to start from a kept memory, and to be kept; absent where that cannot be. */

@@ -41,7 +41,7 @@ const environmentOptions = z.strictObject({
   networks: z.record(z.string(), network).default({}),
   volumes: z.record(z.string(), volumeOptions).default({}),
   /** What the host must be able to do; where it cannot, tests are skipped with the reason. */
-  requires: z.array(z.enum(["selinux", "root"])).default([]),
+  requires: z.array(z.enum(["selinux", "root", "partition"])).default([]),
   nodes: z.record(
     z.string(),
     z.custom<Declared<NodeDeclaration>>(
