@@ -13,13 +13,15 @@ export interface Room {
   readonly type: string;
   /** Bytes that root can still write; an ordinary user may have less. */
   readonly free: number;
+  /** Bytes of a block. */
+  readonly block: number;
   /** Bytes of memory that the machine below it has left. */
   readonly memory: number;
   /** `0:54`: the device that it is on. */
   readonly device: string;
 }
 
-/** The file's own map takes blocks of what is left, and some file systems keep a few to themselves. */
+/** The file's own map takes blocks of what is left. */
 const nearly = 1024 ** 2;
 const rounds = 3;
 
@@ -28,8 +30,8 @@ const rounds = 3;
  * ordinary user less, where the file system keeps something for root. One file of ours in `path` has the rest, by `fallocate`: nothing is written
  * to it. `heal` removes it, and so does the end of the test.
  *
- * In machines, also in containers on them, any file system. In a container of this host's engine only a `tmpfs` of its own, as all else of it
- * lies on the host's disk; and of that no more than half of the memory that the host has free: declare its `size`. Rejects with a
+ * In machines any file system that `fallocate` works on. In a container only a `tmpfs` of its own, as all else of it lies on the disk of what
+ * carries it; and of that no more than half of the memory that is free there: declare its `size`. Rejects with a
  * `DeclarationError`: `hosts-disk`, `hosts-memory`, `bad-size`; and with a `ProvisionError`: `no-room` (less is free already), `not-filled`.
  * A machine that is crashed meanwhile keeps the file: heal it after `start`.
  *
@@ -49,7 +51,7 @@ export async function fillDisk(
     throw new DeclarationError({ code: "bad-path", at, node: node.title, seen: `"${path}" is no absolute path` });
   const root = node.as("0");
   const room = await roomAt(root, path);
-  const why = node.kind === "container" && node.carrier.kind === "host" ? await hostsOwn(root, room, bytes) : undefined;
+  const why = node.kind === "container" ? await hostsOwn(root, room, bytes) : undefined;
   if (why !== undefined)
     throw new DeclarationError({ ...why, at, node: node.title, seen: `${path} of ${node.title} ${why.seen}` });
   if (room.free < bytes)
@@ -92,7 +94,7 @@ async function hostsOwn(root: ContainerNode | VmNode, room: Room, leave: number)
     return {
       code: "hosts-disk",
       seen: `is on a file system of the machine that carries it (${room.type}), which it would fill`,
-      hint: 'fill a tmpfs that it has for itself, tmpfs({ size: "64m" }), or the disk of a machine',
+      hint: 'fill a tmpfs that it has for itself, tmpfs({ size: "64m" }), or the disk of a machine by the machine',
     };
   if (room.free - leave <= room.memory / 2) return undefined;
   return {
@@ -113,7 +115,16 @@ async function roomAt(root: ContainerNode | VmNode, path: string): Promise<Room>
     must(root, ["stat", "-c", "%d %F", "--", path]),
     must(root, ["cat", "/proc/meminfo"]),
   ]);
-  return readRoom(system, device, memory) ?? Promise.reject(notFilled(root, `${path} is no directory: ${device}`));
+  const room = readRoom(system, device, memory);
+  if (room === undefined) throw notFilled(root, `${path} is no directory: ${device.trim()}`);
+  return room.type === "ext2/ext3" ? { ...room, free: room.free - (await keptByExt4(root, room)) } : room;
+}
+
+/** Bytes that ext4 keeps for its own maps, told as free, and gives to nobody; 0 for its elders, which keep none. */
+async function keptByExt4(root: ContainerNode | VmNode, { device, block }: Room): Promise<number> {
+  const script = 'cat "/sys/fs/ext4/$(basename "$(readlink "/sys/dev/block/$1")")/reserved_clusters"';
+  const { status, stdout } = await root.exec(["sh", "-c", script, "sh", device]);
+  return status === 0 ? Number(stdout.trim()) * block : 0;
 }
 
 /** Of `stat -f -c "%S %f %T"`, `stat -c "%d %F"` and /proc/meminfo; `undefined` for what is no directory. */
@@ -124,6 +135,7 @@ export function readRoom(system: string, directory: string, meminfo: string): Ro
   if (block === undefined || device === undefined || available === undefined) return undefined;
   return {
     type,
+    block: Number(block),
     free: Number(block) * Number(blocks),
     memory: Number(available) * 1024,
     device: numbersOf(BigInt(device)),
