@@ -6,7 +6,9 @@ const interfaces = "/sys/class/net";
 /** A card as its own side sees it. */
 export interface Peer {
   readonly mac: string;
-  /** The interface at the other end, by its number. */
+  /** Its number there. */
+  readonly index: number;
+  /** The number, here, of the interface at its other end. */
   readonly peer: number;
 }
 
@@ -14,14 +16,16 @@ export interface Peer {
 export function cardsOf(pid: number): readonly Peer[] {
   const inside = `/proc/${pid}/root${interfaces}`;
   return list(inside).flatMap((name) => {
-    const [mac, peer] = [textOf(`${inside}/${name}/address`), Number(textOf(`${inside}/${name}/iflink`))];
-    return mac === undefined || !Number.isInteger(peer) ? [] : [{ mac: mac.toLowerCase(), peer }];
+    const mac = textOf(`${inside}/${name}/address`);
+    const [index, peer] = ["ifindex", "iflink"].map((each) => Number(textOf(`${inside}/${name}/${each}`)));
+    return mac === undefined || !index || !peer ? [] : [{ mac: mac.toLowerCase(), index, peer }];
   });
 }
 
-/** The bridge port with this number; `undefined` where this machine has none, as for a container of another network namespace. */
-export function portNumbered(index: number): string | undefined {
-  return ports().find((name) => Number(textOf(`${interfaces}/${name}/ifindex`)) === index);
+/** The bridge's port at the other end; `undefined` where this machine has none, as for a container of another network namespace. */
+export function portOf({ index, peer }: Peer): string | undefined {
+  const number = (name: string, of: string) => Number(textOf(`${interfaces}/${name}/${of}`));
+  return ports().find((name) => number(name, "ifindex") === peer && number(name, "iflink") === index);
 }
 
 /** The port of a machine's card: libvirt gives it the card's address but for the first byte, which is the highest there is. */

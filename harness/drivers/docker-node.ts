@@ -11,7 +11,7 @@ import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import type { ImageFacts } from "../model/image.ts";
 import type { Card, ContainerNode, ContainerState, Death, Node } from "../model/node.ts";
 import type { Transport } from "../transports/transport.ts";
-import { cardsOf, portNumbered } from "./bridge-ports.ts";
+import { cardsOf, portOf } from "./bridge-ports.ts";
 import { statusNamed } from "./docker-dialect.ts";
 import { engineError, isGone, statusOf } from "./docker-engine.ts";
 import { imageFacts } from "./docker-image.ts";
@@ -185,8 +185,8 @@ export class DockerNode extends ShellNode implements ContainerNode {
     const cards = known.flatMap(([engines, { MacAddress }]): Card[] => {
       const mac = (MacAddress ?? "").toLowerCase();
       const network = [...networks].find(([, name]) => name === engines)?.[0] ?? engines;
-      const peer = seen.find((each) => each.mac === mac)?.peer;
-      const port = peer === undefined ? undefined : portNumbered(peer);
+      const peer = seen.find((each) => each.mac === mac);
+      const port = peer === undefined ? undefined : portOf(peer);
       return port === undefined ? [] : [{ network, mac, port }];
     });
     if (cards.length > 0) return cards;

@@ -13,6 +13,8 @@ const createdLabel = "dev.assay.created";
 /** What `resourceName` of names.ts begins with. */
 const ours = /^assay-/;
 const answerMs = 20_000;
+/** Codes of what keeps everybody here from cutting anything. */
+const cannot = ["no-nft", "not-root", "no-netfilter"];
 
 /** Cuts between nodes. One instance serves a process; it holds nothing open. All methods may be called concurrently. */
 export class Partitions implements Remover {
@@ -25,7 +27,7 @@ export class Partitions implements Remover {
     return { nftables: /v(\S+)/.exec(said)?.[1] ?? said.trim() };
   }
 
-  /** Cuts at once, also what is connected; all of it or nothing. Rejects with `no-nft`, `not-root`, `nft-refused`. */
+  /** Cuts at once, also what is connected; all of it or nothing. Rejects with `no-nft`, `not-root`, `no-netfilter`, `nft-refused`. */
   async create(cut: Cut): Promise<void> {
     const labels = { ...cut.labels, [createdLabel]: new Date().toISOString() };
     await tell(cutTable({ ...cut, labels }));
@@ -36,11 +38,11 @@ export class Partitions implements Remover {
     await tell([{ add: { table: { family, name } } }, { delete: { table: { family, name } } }]);
   }
 
-  /** Where there is no nft, or this is not root, nobody can have made one. */
+  /** Where there is no nft, this user may not, or the kernel has no such tables, nobody can have made one. */
   async find(run?: string): Promise<readonly FoundResource[]> {
     if (process.getuid?.() !== 0) return [];
     const listing = await nft(["-j", "list", "ruleset", family]).catch((error: unknown) => {
-      if (error instanceof ProvisionError && error.code === "no-nft") return undefined;
+      if (error instanceof ProvisionError && cannot.includes(error.code)) return undefined;
       throw error;
     });
     if (listing === undefined) return [];
@@ -101,8 +103,9 @@ function missing(cause: Error): ProvisionError {
 
 function refused(words: string): ProvisionError {
   const denied = /Operation not permitted/.test(words);
+  const unknown = /(Protocol|Operation|Address family) not supported/.test(words);
   return new ProvisionError({
-    code: denied ? "not-root" : "nft-refused",
+    code: denied ? "not-root" : unknown ? "no-netfilter" : "nft-refused",
     phase: "exec",
     seen: `nft: ${words.split("\n").slice(0, 3).join(" ")}`,
     hint: denied ? "partitions need root" : "assay doctor says whether this kernel filters on bridges",

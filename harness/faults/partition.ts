@@ -23,7 +23,7 @@ export type Side = ContainerNode | VmNode | readonly (ContainerNode | VmNode)[];
  *
  * Machines and containers of this machine's engines, and root's. Rejects with a `DeclarationError`: `not-on-a-bridge` (on another machine's
  * engine, carried by a machine, without root, stopped), `no-common-network`, `both-sides`, `no-nodes`, `two-stands`; and with a
- * `ProvisionError`: `no-nft` (`assay setup` installs nftables), `not-root`, `nft-refused`. `requires: ["partition"]` in the environment skips
+ * `ProvisionError`: `no-nft` (`assay setup` installs nftables), `not-root`, `no-netfilter`, `nft-refused`. `requires: ["partition"]` in the environment skips
  * its tests, with the reason, where this host cannot.
  *
  * @example
