@@ -60,7 +60,8 @@ export async function examineHost(surroundings: Surroundings): Promise<readonly 
     ...toolFindings(missing),
     userFinding(uid),
     probeCgroups(),
-    partitionFinding(),
+    // Without nft its own line says all.
+    ...(missing.some(({ name }) => name === "nft") ? [] : [partitionFinding()]),
     diskFinding("disk for Assay", state),
     // A remote engine's disk is not this machine's.
     ...(root === undefined || /^(tcp|http|ssh)/.test(dockerHost ?? "")
