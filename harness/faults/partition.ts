@@ -16,7 +16,7 @@ export type Side = ContainerNode | VmNode | readonly (ContainerNode | VmNode)[];
  * Cuts nodes off from each other: nobody in `a` reaches anybody in `b`, nor the other way round, on every network that they share. Nodes of
  * one side reach each other, and both sides reach everybody else, the host among them. Frames are dropped without a word, also those of
  * connections that stand: who waits, waits until `heal` or until its own patience ends. A node that is started again is still cut off; a
- * container only where its engine gives it the address of its card again.
+ * container of podman's is not, as that gives its card another address each time.
  *
  * Healed by `heal`, by `await using`, and at the latest when the test ends that made it; also where the run is killed. Ways around that
  * share no network are not cut: a port that is published on the host, say.
