@@ -52,13 +52,18 @@ export { systemd } from "./checks/systemd.ts";
 export { tree } from "./checks/tree.ts";
 export { unit } from "./checks/unit.ts";
 export { unixSocket } from "./checks/unix-socket.ts";
+// 5. What a spec breaks on purpose; healed at the latest when its test ends.
+export { fillDisk } from "./faults/fill-disk.ts";
+export { latency, loss } from "./faults/network-delay.ts";
+export { partition } from "./faults/partition.ts";
+export { skewClock } from "./faults/skew-clock.ts";
 export { type Published, published } from "./lifecycle/publish.ts";
 export { type Check, type Probe, quoteWord } from "./model/check.ts";
 // 2. An environment is declared by its nodes, networks and volumes. Data: nothing is created by it.
 export { bind, type ContainerOptions, container, scratch, tmpfs, volume } from "./model/container.ts";
 export type { Duration, Size } from "./model/duration.ts";
 export { defineEnvironment, type Environment } from "./model/environment.ts";
-// 5. Errors: all of them mean "I could not ask". A check that is not met is an ordinary assertion.
+// 6. Errors: all of them mean "I could not ask". A check that is not met is an ordinary assertion.
 export {
   DeclarationError,
   HarnessError,
@@ -68,11 +73,12 @@ export {
   TransportError,
 } from "./model/errors.ts";
 export { type Command, type ExecOptions, type ExecResult, shell } from "./model/exec.ts";
+export type { Fault } from "./model/fault.ts";
 export type { VmGroup, VmGroupOptions } from "./model/group.ts";
 export type { ContainerNode, ContainerState, Death, LoginTrial, Node, StillNode, VmNode } from "./model/node.ts";
-// 6. Two environments that are to be alike, and what may differ.
+// 7. Two environments that are to be alike, and what may differ.
 export { defineParity, type Parity } from "./model/parity.ts";
-// 7. What is applied to live nodes by ansible.
+// 8. What is applied to live nodes by ansible.
 export { type Hosts, type Playbook, type Played, playbook } from "./model/playbook.ts";
 // 1. An image is declared by a recipe: a base, steps, metadata.
 export {

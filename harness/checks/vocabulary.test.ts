@@ -1,4 +1,4 @@
-// Decides that the manual is whole: each check that a spec may import has a docstring with an example, and the words that
+// Decides that the manual is whole: each check and each fault that a spec may import has a docstring with an example, and the words that
 // README.md beside this file promises to those who come from goss, container-structure-test, testinfra and serverspec exist.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,14 +6,15 @@ import { describe, expect, test } from "vitest";
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, path), "utf8");
 
-/** The checks of `index.ts`, by name, with the text of the file that each is in. */
-const checks = [...read("../index.ts").matchAll(/^export \{([^}]*)\} from "\.(\/checks\/[^"]+)";$/gm)].flatMap(
-  ([, names = "", file = ""]) =>
-    names
-      .split(",")
-      .map((name) => name.trim())
-      .filter((name) => name !== "" && !name.startsWith("type "))
-      .map((name) => ({ name, text: read(`..${file}`) })),
+/** The checks and faults of `index.ts`, by name, with the text of the file that each is in. */
+const checks = [
+  ...read("../index.ts").matchAll(/^export \{([^}]*)\} from "\.(\/(?:checks|faults)\/[^"]+)";$/gm),
+].flatMap(([, names = "", file = ""]) =>
+  names
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "" && !name.startsWith("type "))
+    .map((name) => ({ name, text: read(`..${file}`) })),
 );
 
 /** The comment right before the declaration of `name`; `undefined` where there is none. */
@@ -32,7 +33,9 @@ describe("docstrings", () => {
   });
 
   test("there are checks to look at", () => {
-    expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(["all", "file", "dns", "sudo", "unit"]));
+    expect(checks.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["all", "file", "dns", "sudo", "unit", "partition"]),
+    );
   });
 
   test.each(checks)("$name has one, with an example", ({ name, text }) => {

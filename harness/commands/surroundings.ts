@@ -6,6 +6,7 @@ import { engineKind, engineOfKind } from "../drivers/docker-address.ts";
 import type { Remover } from "../drivers/driver.ts";
 import { LaterRemover } from "../drivers/later.ts";
 import { nothingOfOurs } from "../drivers/libvirt-witness.ts";
+import { Partitions } from "../drivers/partition.ts";
 import { type EngineFacts, enginesOf } from "../engines.ts";
 import { isListening } from "../host/socket.ts";
 import { eventSocketPath } from "../lifecycle/event-socket.ts";
@@ -46,7 +47,7 @@ export function runSettings(config: Config, run: string, report: string): RunSet
 }
 
 /**
- * Every engine that a run of this configuration may use, each opened when it is needed: one that does not answer keeps nobody from
+ * Every engine that a run of this configuration may use, and the kernel's own tables, each opened when it is needed: one that does not answer keeps nobody from
  * clearing up on the other.
  */
 export function openDrivers(config: Config): readonly Remover[] {
@@ -75,6 +76,7 @@ export function openDrivers(config: Config): readonly Remover[] {
       open: () => engines.libvirt(),
       nothingThere: () => nothingOfOurs(config.libvirtUri),
     }),
+    new Partitions(),
   ];
 }
 

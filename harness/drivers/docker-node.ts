@@ -9,8 +9,9 @@ import type { Probe } from "../model/check.ts";
 import { DeclarationError, messageOf, ProvisionError, TransportError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import type { ImageFacts } from "../model/image.ts";
-import type { ContainerNode, ContainerState, Death, Node } from "../model/node.ts";
+import type { Card, ContainerNode, ContainerState, Death, Node } from "../model/node.ts";
 import type { Transport } from "../transports/transport.ts";
+import { cardsOf, portOf } from "./bridge-ports.ts";
 import { statusNamed } from "./docker-dialect.ts";
 import { engineError, isGone, statusOf } from "./docker-engine.ts";
 import { imageFacts } from "./docker-image.ts";
@@ -34,6 +35,8 @@ export interface DockerNodeFacts {
   readonly container: Docker.Container;
   readonly life: ContainerLife;
   readonly carrier: Node;
+  /** The engine's processes are this machine's. */
+  readonly here: boolean;
   /** As the engine told them when the container started last. */
   readonly inspected: { facts: Docker.ContainerInspectInfo };
   readonly stopTimeoutMs: number | undefined;
@@ -173,6 +176,28 @@ export class DockerNode extends ShellNode implements ContainerNode {
         seen: `${this.title} has no address${network === undefined ? "" : ` on network "${network}"`}`,
       });
     return found;
+  }
+
+  async cards(): Promise<readonly Card[]> {
+    const { here, inspected, networks } = this.#facts;
+    const seen = here ? cardsOf(inspected.facts.State.Pid) : [];
+    const known = Object.entries(inspected.facts.NetworkSettings.Networks);
+    const cards = known.flatMap(([engines, { MacAddress }]): Card[] => {
+      const mac = (MacAddress ?? "").toLowerCase();
+      const network = [...networks].find(([, name]) => name === engines)?.[0] ?? engines;
+      const peer = seen.find((each) => each.mac === mac);
+      const port = peer === undefined ? undefined : portOf(peer);
+      return port === undefined ? [] : [{ network, mac, port }];
+    });
+    if (cards.length > 0) return cards;
+    throw new DeclarationError({
+      code: "not-on-a-bridge",
+      node: this.title,
+      seen: `${this.title} has no card that can be seen on a bridge of this machine`,
+      hint: here
+        ? "it has one while it runs, on a network of an engine that runs as root"
+        : "name the machine that carries it, or use this machine's engine",
+    });
   }
 
   port(containerPort: number): { host: string; port: number } {

@@ -153,6 +153,7 @@ export class DockerDriver implements Driver {
       container: known,
       life,
       carrier: this.#place.carrier,
+      here: this.#place.on === undefined && this.#place.here !== false,
       inspected: { facts },
       engine,
       stopTimeoutMs: declaration.stopTimeout,

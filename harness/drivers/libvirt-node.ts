@@ -6,7 +6,8 @@ import { sayMs, sizeBytes } from "../model/duration.ts";
 import { networkNames } from "../model/environment.ts";
 import { DeclarationError, ProvisionError, TransportError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
-import type { Death, HotDisk, LoginAnswer, LoginTrial, Node, VmFacts, VmNode } from "../model/node.ts";
+import type { Card, Death, HotDisk, LoginAnswer, LoginTrial, Node, VmFacts, VmNode } from "../model/node.ts";
+import { portOfMachine } from "./bridge-ports.ts";
 import { readConsole } from "./libvirt-console.ts";
 import { giveTo, makeDisk } from "./libvirt-files.ts";
 import { codeOf, sayEnd } from "./libvirt-life.ts";
@@ -251,6 +252,22 @@ export class LibvirtNode extends ShellNode implements VmNode {
       code: "no-address",
       node: this.title,
       seen: `${this.title} has no address${network === undefined ? "" : ` on network "${network}"`}`,
+    });
+  }
+
+  async cards(): Promise<readonly Card[]> {
+    const { client, cards: declared } = this.#machine.facts;
+    const cards = client.uri.remote
+      ? []
+      : declared.map(
+          ({ declared: network, mac }): Card => ({ network, mac: mac.toLowerCase(), port: portOfMachine(mac) }),
+        );
+    if (cards.some(({ port }) => port !== undefined) || (cards.length > 0 && this.#machine.life.over)) return cards;
+    throw new DeclarationError({
+      code: "not-on-a-bridge",
+      node: this.title,
+      seen: `${this.title} has no card on a bridge of this machine`,
+      hint: "declare a network for it, on this machine's own libvirt",
     });
   }
 

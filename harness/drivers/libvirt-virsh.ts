@@ -1,14 +1,12 @@
 // Decides how virsh is asked: one process a question (18 ms; several questions of one listing share one), arguments as an array and never
 // through a shell, XML on standard input. Reads no words, which are translated and change: only names, UUIDs, numbers and XML.
 import { spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { closeSync } from "node:fs";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import { answerMs, CallFailed, type LibvirtCalls, slowAnswerMs, unanswered } from "./libvirt-client-calls.ts";
 import type { LibvirtUri } from "./libvirt-client-uri.ts";
 import { whyUnchecked } from "./libvirt-schema.ts";
+import { nameless } from "./nameless-file.ts";
 
 /** Writing a big guest's memory to a disk is slow. */
 const dumpMs = 600_000;
@@ -115,18 +113,6 @@ function virsh(words: readonly string[], { stdin, timeoutMs = answerMs }: AskOpt
     reject(new CallFailed(seen === "" ? `virsh ended with ${status ?? signal}` : seen));
   });
   return promise;
-}
-
-/**
- * An open file without a name, which goes when it is closed. virsh opens /dev/stdin anew, which a socket, as Node's pipes are, does not
- * allow.
- */
-function nameless(text: string): number {
-  const path = join(tmpdir(), `assay-${randomUUID()}.xml`);
-  const file = openSync(path, "wx+", 0o600);
-  unlinkSync(path);
-  writeSync(file, text);
-  return file;
 }
 
 function virshMissing(cause: unknown): ProvisionError {

@@ -7,6 +7,7 @@ import { askEngine, type EngineGet, engineFinding, engineGet, otherEngineFinding
 import { kvmDeviceFindings } from "./kvm-device.ts";
 import { probeLibvirt } from "./libvirt-answer.ts";
 import { machineFindings } from "./machine-findings.ts";
+import { partitionFinding } from "./partition.ts";
 import { readSelinux, selinuxFinding } from "./selinux.ts";
 import { socketFindings } from "./socket.ts";
 import { diskFinding, probeMemory } from "./space.ts";
@@ -59,6 +60,8 @@ export async function examineHost(surroundings: Surroundings): Promise<readonly 
     ...toolFindings(missing),
     userFinding(uid),
     probeCgroups(),
+    // Without nft its own line says all.
+    ...(missing.some(({ name }) => name === "nft") ? [] : [partitionFinding()]),
     diskFinding("disk for Assay", state),
     // A remote engine's disk is not this machine's.
     ...(root === undefined || /^(tcp|http|ssh)/.test(dockerHost ?? "")

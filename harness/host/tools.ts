@@ -28,6 +28,8 @@ export const tools: readonly Tool[] = [
     seldom: true,
   },
   { name: "busybox", package: "busybox-static", use: "look into containers whose images have no tools", seldom: true },
+  // Its own service, which loads rules of the machine's at boot, stays disabled, as Debian brings it.
+  { name: "nft", package: "nftables", use: "cut nodes off from each other (partition)", seldom: true },
   { name: "buildah", package: "buildah", use: 'build a Dockerfile whose recipe says builder: "buildah"', seldom: true },
 ];
 

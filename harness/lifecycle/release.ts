@@ -7,8 +7,9 @@ import type { ResourceKind, RunEvent } from "../model/event.ts";
 import type { Releasable } from "./inventory.ts";
 import type { Ledger } from "./ledger.ts";
 
-/** What uses others goes before what is used: processes, containers, domains, volumes, networks, directories. */
+/** What uses others goes before what is used, and what stands between them first: partitions, processes, containers, domains, volumes, networks, directories. */
 export const releaseOrder: readonly ResourceKind[] = [
+  "partition",
   "process",
   "container",
   "domain",

@@ -11,12 +11,16 @@ import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
 import { inOrder } from "./create-order.ts";
 import { keepEvidence } from "./evidence.ts";
+import { Faults } from "./faults.ts";
 import { keptNode } from "./keep.ts";
 import type { Ledger } from "./ledger.ts";
+import type { LiveEnvironment } from "./live-environment.ts";
 import { applyPlays, checkPlays } from "./plays.ts";
 import { StandingNames } from "./publish.ts";
 import { release } from "./release.ts";
 import { takesOf } from "./takes.ts";
+
+export type { LiveEnvironment };
 
 /** What makes images of recipes: the store. */
 export interface ImageBuilder {
@@ -45,24 +49,6 @@ export interface StandingUp {
   /** What could not be stood up is left as it is, as by `leave`. */
   readonly keepBroken?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-export interface LiveEnvironment {
-  readonly nodes: ReadonlyMap<string, Node>;
-  readonly images: ReadonlyMap<string, BuiltImage>;
-  /**
-   * Brings all nodes back to the moment at which the environment was ready, in place. Absent where some cannot: those are taken
-   * down and stood up again.
-   */
-  readonly rewind?: () => Promise<void>;
-  /** Evidence first, then everything is removed, in reverse. Idempotent. Rejects with a `TeardownError` when something could not be. */
-  takeDown(): Promise<void>;
-  /**
-   * Evidence, and then nothing is removed: a `kept` event tells what stays, and how it is reached. Whether it does is for whoever
-   * owns the run to decide; without a lease it goes with the run. `takeDown` does nothing any more. Never rejects. Without
-   * `evidence` where nothing went wrong.
-   */
-  leave(options?: { readonly evidence?: boolean }): Promise<KeptStand>;
 }
 
 /**
@@ -100,6 +86,7 @@ class Stand {
   readonly #created: PlannedResource[] = [];
   readonly #entries = new Set<number>();
   readonly #names: StandingNames;
+  #faults: Faults | undefined;
   #down: Promise<void> | undefined;
 
   constructor(wanted: StandingUp) {
@@ -127,13 +114,7 @@ class Stand {
     if (environment.plays.length > 0)
       await this.#phase("ready", undefined, () => applyPlays(this.#wanted, this.#nodes));
     const rewindable = await this.#mark(standing);
-    return {
-      nodes: this.#nodes,
-      images,
-      ...(rewindable ? { rewind: () => this.#rewind(standing) } : {}),
-      takeDown: () => this.down(),
-      leave: (options) => this.leave(options),
-    };
+    return this.#live(standing, rewindable);
   }
 
   async adopt(): Promise<LiveEnvironment> {
@@ -161,7 +142,21 @@ class Stand {
       this.#nodes.set(node, live);
     }
     this.#names.look();
-    return { nodes: this.#nodes, images, takeDown: () => this.down(), leave: (options) => this.leave(options) };
+    return this.#live(standing, false);
+  }
+
+  #live(standing: Standing, rewindable: boolean): LiveEnvironment {
+    const faults = new Faults({ standing, ledger: this.#wanted.ledger, events: this.#wanted.events });
+    this.#faults = faults;
+    for (const node of this.#nodes.values()) if ("id" in node) faults.own(node as VmNode | ContainerNode);
+    return {
+      nodes: this.#nodes,
+      images: standing.images,
+      ...(rewindable ? { rewind: () => this.#rewind(standing) } : {}),
+      heal: () => faults.heal(),
+      takeDown: () => this.down(),
+      leave: (options) => this.leave(options),
+    };
   }
 
   /** Whether anything was made. */
@@ -172,6 +167,7 @@ class Stand {
   async leave({ evidence = true }: { readonly evidence?: boolean } = {}): Promise<KeptStand> {
     this.#down = Promise.resolve();
     if (evidence) await this.#evidence();
+    await this.#faults?.heal().catch(() => undefined); // the ledger has what is left on the host
     const { environment, owner, scope, ledger, events } = this.#wanted;
     const kept: KeptStand = {
       environment: environment.name,
@@ -207,6 +203,7 @@ class Stand {
   async #rewind(standing: Standing): Promise<void> {
     const carried = this.#created.filter((each) => each.carriedBy !== undefined);
     await this.#phase("reset", undefined, async () => {
+      await this.#faults?.over();
       for (const driver of this.#wanted.drivers) {
         const resources = this.#created.filter((each) => each.driver === driver.kind);
         if (resources.length > 0) await driver.rewind?.(resources, standing);
@@ -336,6 +333,8 @@ class Stand {
       .filter(({ entry }) => this.#entries.has(entry))
       .map((entry) => ({ ...entry, entries: [entry], owner }));
     await this.#phase("destroy", undefined, async () => {
+      // What could not be healed keeps nothing else from going; whoever reaps the run has it, and tells.
+      await this.#faults?.close().catch(() => undefined);
       // What lies in a machine is let go of, and goes with that: removing it there first takes an emulated engine a minute.
       const carried = this.#created.filter((each) => each.carriedBy !== undefined && each.kind === "container");
       await Promise.allSettled(carried.map(async (each) => this.#driverOf(each).letGo?.(each)));

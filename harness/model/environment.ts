@@ -33,7 +33,7 @@ const environmentOptions = z.strictObject({
   networks: z.record(z.string(), networkOptions).default({}),
   volumes: z.record(z.string(), volumeOptions).default({}),
   /** What the host must be able to do; where it cannot, tests are skipped with the reason. */
-  requires: z.array(z.enum(["selinux", "root"])).default([]),
+  requires: z.array(z.enum(["selinux", "root", "partition"])).default([]),
   /** Playbooks that are applied once all nodes are ready, in this order, before anybody has them. */
   plays: z.array(playOptions).default([]),
   nodes: z.record(

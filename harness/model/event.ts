@@ -18,7 +18,7 @@ export interface ToldError {
 }
 
 /** A kind of thing that is created and must be gone at the end. */
-export type ResourceKind = "container" | "network" | "volume" | "directory" | "domain" | "process";
+export type ResourceKind = "container" | "network" | "volume" | "directory" | "domain" | "process" | "partition";
 
 export type RunEvent =
   | {

@@ -39,6 +39,16 @@ export interface Death {
   readonly lastLines: readonly string[];
 }
 
+/** A network card of a node, as the machine that carries the node sees it. */
+export interface Card {
+  /** As the environment declares it. */
+  readonly network: string;
+  /** Lower-case. */
+  readonly mac: string;
+  /** The bridge's port that leads to it; absent while the node is off. */
+  readonly port?: string | undefined;
+}
+
 /** A container. Its own verbs are the engine's. Each resolves when the engine says it is done. */
 export interface ContainerNode extends Node {
   readonly kind: "container";
@@ -69,6 +79,11 @@ export interface ContainerNode extends Node {
   mountSource(target: string): string;
   /** Its address on a declared network; the only network's when none is named. */
   address(network?: string): string;
+  /**
+   * Its cards on this machine's bridges. Rejects with `not-on-a-bridge` where it has none that can be seen from here: on another machine's
+   * engine, on an engine without root, in a virtual machine, stopped.
+   */
+  cards(): Promise<readonly Card[]>;
   /** Host address and port that a declared port is published on. */
   port(containerPort: number): { readonly host: string; readonly port: number };
   /** Status and exit code as the engine sees them now. */
@@ -158,6 +173,8 @@ export interface VmNode extends Node {
   agent(execute: string, parameters?: Readonly<Record<string, unknown>>): Promise<unknown>;
   /** Its address on a declared network; the only network's when none is named. */
   address(network?: string): string;
+  /** Its cards on this machine's bridges. Rejects with `not-on-a-bridge` where libvirt is another machine's, or has none for it. */
+  cards(): Promise<readonly Card[]>;
   /** Tries to log in to the guest's ssh server, as anybody could. A refusal is an answer. */
   login(trial: LoginTrial, options?: { readonly port?: number; readonly network?: string }): Promise<LoginAnswer>;
   /** What the image is. */

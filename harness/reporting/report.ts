@@ -104,7 +104,7 @@ const resource = z
   .strictObject({
     environment: z.string(),
     scope: z.string().optional(),
-    kind: z.enum(["container", "network", "volume", "directory", "domain", "process"]),
+    kind: z.enum(["container", "network", "volume", "directory", "domain", "process", "partition"]),
     name: z.string(),
     id: z.string().optional(),
     state: z

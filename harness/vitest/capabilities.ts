@@ -1,6 +1,7 @@
 // Decides whether this host can do what an environment requires; a "no" is a reason to skip, told in words.
 import { isHere } from "../drivers/docker-address.ts";
 import { canRunMachines, type MachineSurroundings } from "../host/machines.ts";
+import { partitionFinding } from "../host/partition.ts";
 import { whyForeign } from "../host/platform.ts";
 import { readSelinux, selinuxFinding } from "../host/selinux.ts";
 import { findTool } from "../host/tools.ts";
@@ -10,6 +11,7 @@ import type { Capability, Environment } from "../model/environment.ts";
 
 const probes: Record<Capability, () => Finding> = {
   root: () => userFinding(process.getuid?.() ?? -1),
+  partition: () => partitionFinding(),
   selinux: () => selinuxFinding(readSelinux(undefined)),
 };
 

@@ -9,7 +9,8 @@ import { readConfig } from "../config.ts";
 import type { Engines } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
 import type { EngineAddress } from "../drivers/docker-address.ts";
-import type { Driver, FoundResource } from "../drivers/driver.ts";
+import type { FoundResource, Remover } from "../drivers/driver.ts";
+import { Partitions } from "../drivers/partition.ts";
 import { enginesOf } from "../engines.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { occupy } from "../lifecycle/places.ts";
@@ -65,6 +66,8 @@ export interface Staged<E extends Environment> {
   inspect(node: keyof E["declared"] & string): Promise<Inspected>;
   /** Brings every node back to the moment at which all were ready; absent where some cannot. */
   readonly rewind?: () => Promise<void>;
+  /** Mends what is broken, as the end of a test does. */
+  heal(): Promise<void>;
   takeDown(): Promise<void>;
 }
 
@@ -98,7 +101,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     ...(options.state === undefined ? {} : { state: options.state }),
   });
   const driver = await engines.docker();
-  const used = new Set<Driver>([driver]);
+  const used = new Set<Remover>([driver, new Partitions()]);
   const images = new Store({ directory: config.store, disks: config.disks, environment: proxies() });
   const hosts: Awaited<ReturnType<Engines["host"]>>[] = [];
   const events: RunEvent[] = [];
@@ -155,6 +158,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
           host: host.node,
         } as unknown as NodesOf<E>,
         ...(live.rewind === undefined ? {} : { rewind: live.rewind }),
+        heal: () => live.heal(),
         takeDown: () => live.takeDown(),
         async inspect(node) {
           const found = planned.find(({ resource }) => resource.node === node && resource.kind === "container");

@@ -52,6 +52,8 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   /** Some test of this one failed, and what it left is wanted for a look. */
   let failed = false;
   let left = false;
+  /** Tests that share the environment and have not ended: a fault is somebody's among them. */
+  let running = 0;
   /** Of several that failed the first is kept: hundreds of them would leave no room to look at any. */
   const end = async (live: LiveEnvironment, wanted: boolean) => {
     if (!wanted || left) return live.takeDown();
@@ -106,7 +108,16 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
         });
       onTestFinished(() => hideSecrets(task.result?.errors));
       if (skipped !== undefined) skip(skipped);
-      if (!perTest) return (await shared) ?? notStarted(environment);
+      if (!perTest) {
+        const live = (await shared) ?? notStarted(environment);
+        running += 1;
+        // What a test broke is not the next one's to find.
+        onTestFinished(async () => {
+          running -= 1;
+          if (running === 0) await live.heal();
+        });
+        return live;
+      }
       if (used !== undefined) {
         const last = used;
         used = undefined;
