@@ -1,22 +1,24 @@
-// Decides how a run ends of which something is to stay: the lease first, so that nobody who comes later takes it, then all else goes.
+// Decides how a run ends of which something is to stay: the lease first, so that nobody who comes later takes it, then all else goes. The same
+// whether it just stood up, or what stands is to become less.
 import type { PlannedResource } from "../drivers/driver.ts";
 import { type Environment, networkNames } from "../model/environment.ts";
+import { messageOf, TeardownError } from "../model/errors.ts";
 import type { KeptNode, TeardownTotals } from "../model/event.ts";
 import type { ContainerNode, Node, VmNode } from "../model/node.ts";
 import { takeInventory } from "./inventory.ts";
 import type { Lease } from "./lease.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Claim, Ledger } from "./ledger.ts";
 import { concerning, joined, type Reaped, silence } from "./reap.ts";
 import { type Releasing, release } from "./release.ts";
 
 /**
- * Leaves what the lease names and removes everything else of the run; nothing may be created for it any more. Idempotent.
- * Rejects only when the ledger cannot be written.
+ * Leaves what the lease names and removes everything else of the run, and what networks that stay know of machines that went; nothing may be
+ * created for it any more. Idempotent. The run is closed when all that is done: until then it counts as cut off, see `settle`. Rejects only
+ * when the ledger cannot be written.
  */
 export async function keepRun(run: string, lease: Lease, options: Releasing & { ledger: Ledger }): Promise<Reaped> {
   const { ledger } = options;
   ledger.lease(run, lease);
-  ledger.closing(run);
   const stays = new Set(lease.stands.flatMap(({ resources }) => resources));
   const others = async () => {
     const { items, unasked } = concerning(run, ledger, await takeInventory(options, run));
@@ -25,7 +27,11 @@ export async function keepRun(run: string, lease: Lease, options: Releasing & { 
   const failures = await release((await others()).items, options);
   const { items, unasked } = await others();
   const left = items.filter(({ found }) => found !== undefined);
-  const errors = [...failures.map(({ error }) => error), ...unasked.map(silence)];
+  const errors = [...failures.map(({ error }) => error), ...unasked.map(silence), ...(await unseated(run, options))];
+  if (errors.length === 0) {
+    holdOn(run, lease, ledger);
+    ledger.closing(run);
+  }
   const { until, stands } = lease;
   const kept: NonNullable<TeardownTotals["kept"]> = { stands, ...(until === undefined ? {} : { until }) };
   return {
@@ -34,6 +40,44 @@ export async function keepRun(run: string, lease: Lease, options: Releasing & { 
     kept,
     ...(errors.length === 0 ? {} : { error: joined(run, errors) }),
   };
+}
+
+/** What could not be forgotten of machines that went, by engines that the run used. */
+async function unseated(run: string, { ledger, drivers }: Releasing & { ledger: Ledger }): Promise<TeardownError[]> {
+  const used = ledger.driversOf(run);
+  const ended = await Promise.allSettled(
+    drivers.filter(({ kind }) => used.includes(kind)).map(async (driver) => driver.unseat?.(run)),
+  );
+  return ended.flatMap((each) =>
+    each.status === "fulfilled"
+      ? []
+      : [
+          new TeardownError({
+            code: "not-unseated",
+            phase: "destroy",
+            seen: `a network still knows machines that are gone: ${messageOf(each.reason)}`,
+            hint: "assay gc tries again",
+            cause: each.reason,
+            errors: [each.reason],
+          }),
+        ],
+  );
+}
+
+/** Brings what the run holds to what its lease says, where that is not so already. */
+function holdOn(run: string, { stands }: Lease, ledger: Ledger): void {
+  const held = ledger.claims().filter((claim) => claim.run === run);
+  for (const { scope, claims } of stands) {
+    const say = ({ name, amount }: Claim) => `${name} ${amount}`;
+    const now = held.filter((claim) => claim.scope === scope);
+    if (claims === undefined || same(claims.map(say), now.map(say))) continue;
+    const holder = now[0]?.holder ?? ledger.run(run)?.identity ?? "";
+    ledger.hold(run, scope, holder, claims);
+  }
+}
+
+function same(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((each) => others.includes(each));
 }
 
 /** How a node is found again once nobody holds a handle on it. `live`: absent for a node that never became ready. */

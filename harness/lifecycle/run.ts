@@ -2,10 +2,10 @@
 // Every step is in the ledger before it is done. Refuses to know what an engine is.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Driver, ImageOrigin, Owner, PlannedResource, Standing } from "../drivers/driver.ts";
-import type { Environment, NodeDeclaration } from "../model/environment.ts";
+import type { Driver, PlannedResource, Standing } from "../drivers/driver.ts";
+import type { NodeDeclaration } from "../model/environment.ts";
 import { messageOf, type Phase, ProvisionError } from "../model/errors.ts";
-import type { EventSink, KeptStand } from "../model/event.ts";
+import type { KeptStand } from "../model/event.ts";
 import type { BuiltImage } from "../model/image.ts";
 import type { ContainerNode, Node, StillNode, VmNode } from "../model/node.ts";
 import type { Recipe } from "../model/recipe.ts";
@@ -13,56 +13,11 @@ import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
 import { inOrder } from "./create-order.ts";
 import { keptNode } from "./keep.ts";
-import type { Ledger } from "./ledger.ts";
 import { release } from "./release.ts";
-import { takesOf } from "./takes.ts";
+import type { LiveEnvironment, StandingUp } from "./standing-up.ts";
+import { lastingTakes, takesOf } from "./takes.ts";
 
-/** What makes images of recipes: the store. */
-export interface ImageBuilder {
-  build(
-    recipe: Recipe,
-    options: { say(line: string): void; source?: ImageOrigin; signal?: AbortSignal },
-  ): Promise<{ image: BuiltImage; built: boolean; ms: number }>;
-}
-
-export interface StandingUp {
-  readonly environment: Environment;
-  readonly owner: Owner;
-  /** Lower-case letters and digits; one of its kind in the run. */
-  readonly scope: string;
-  /** The spec file it is for; told in events. */
-  readonly file?: string | undefined;
-  /** Of every kind that the environment's nodes need. */
-  readonly drivers: readonly Driver[];
-  readonly ledger: Ledger;
-  readonly images: ImageBuilder;
-  readonly events: EventSink;
-  /** Directory for scratch mounts of this stand-up. */
-  readonly directory: string;
-  /** The run's report directory; evidence is written below it. */
-  readonly report: string;
-  /** What could not be stood up is left as it is, as by `leave`. */
-  readonly keepBroken?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface LiveEnvironment {
-  readonly nodes: ReadonlyMap<string, Node>;
-  readonly images: ReadonlyMap<string, BuiltImage>;
-  /**
-   * Brings all nodes back to the moment at which the environment was ready, in place. Absent where some cannot: those are taken
-   * down and stood up again.
-   */
-  readonly rewind?: () => Promise<void>;
-  /** Evidence first, then everything is removed, in reverse. Idempotent. Rejects with a `TeardownError` when something could not be. */
-  takeDown(): Promise<void>;
-  /**
-   * Evidence, and then nothing is removed: a `kept` event tells what stays, and how it is reached. Whether it does is for whoever
-   * owns the run to decide; without a lease it goes with the run. `takeDown` does nothing any more. Never rejects. Without
-   * `evidence` where nothing went wrong.
-   */
-  leave(options?: { readonly evidence?: boolean }): Promise<KeptStand>;
-}
+export type { ImageBuilder, LiveEnvironment, StandingUp } from "./standing-up.ts";
 
 /**
  * Stands an environment up: nodes that do not wait for each other start at the same time. When anything fails, what was
@@ -105,7 +60,7 @@ class Stand {
   }
 
   async up(): Promise<LiveEnvironment> {
-    const { environment, owner, scope, directory, drivers } = this.#wanted;
+    const { environment, owner, scope, directory, drivers, stands } = this.#wanted;
     const images = await this.#images();
     const standing: Standing = {
       owner,
@@ -120,13 +75,18 @@ class Stand {
     await this.#admit(standing);
     const started = new Map<string, Promise<void>>();
     for (const resource of inOrder(drivers.flatMap((driver) => driver.plan(standing)))) {
+      if (stands?.has(`${resource.kind} ${resource.name}`) === true) {
+        const joins = resource.node === undefined ? this.#driverOf(resource).join?.(resource, standing) : undefined;
+        started.set(resource.name, joins ?? Promise.resolve());
+        continue;
+      }
       const needs = resource.needs.map((name) => started.get(name));
       started.set(resource.name, this.#one(resource, standing, needs));
     }
     const ended = await Promise.allSettled(started.values());
     const failed = ended.find((each) => each.status === "rejected");
     if (failed !== undefined) throw failed.reason;
-    const rewindable = await this.#mark(standing);
+    const rewindable = stands === undefined && (await this.#mark(standing));
     return {
       nodes: this.#nodes,
       images,
@@ -185,6 +145,7 @@ class Stand {
         .standing(owner.run)
         .filter(({ entry }) => this.#entries.has(entry))
         .map(({ kind, name }) => `${kind} ${name}`),
+      claims: lastingTakes(environment),
     };
     events.say({ event: "kept", at: Date.now(), ...kept });
     return kept;
