@@ -2,23 +2,34 @@
 import { type Config, readConfig } from "../config.ts";
 import { ownership } from "../lifecycle/lease.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
+import type { Plan } from "../lifecycle/plan.ts";
 import { type Reaped, reap } from "../lifecycle/reap.ts";
 import { DeclarationError, ExitCode } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
 import { declarationOf } from "./by-hand.ts";
-import { keeps, keptRuns } from "./kept-runs.ts";
+import { type KeptRun, keeps, keptRuns } from "./kept-runs.ts";
+import { goesWith, planLines } from "./plan-lines.ts";
 import { findEnvironments } from "./recipes.ts";
 import { openDrivers, placesOf } from "./surroundings.ts";
+
+export interface DownOptions {
+  readonly json?: boolean;
+  /** Tells what would be destroyed, and destroys nothing. */
+  readonly plan?: boolean;
+}
 
 /**
  * `assay down <run or environment…>`. What is not up is down already, and no error. Exit code 4 when something could not be removed,
  * 3 when an engine could not be asked.
  */
-export async function downCommand(words: readonly string[], options: { readonly json?: boolean }): Promise<number> {
+export async function downCommand(words: readonly string[], options: DownOptions): Promise<number> {
   const config = readConfig();
   using ledger = Ledger.open(config.ledger);
   const runs: string[] = [];
   for (const word of words) runs.push(...(await runsMeant(ledger, config, word)));
+  const plans = [...new Set(runs)].map((run) => ({ run, ...goesWith(run, ledger.run(run)?.lease?.stands ?? []) }));
+  if (options.plan === true) return tellPlans(words, plans, options);
+  if (options.json !== true) for (const plan of plans) console.log(planLines(`run ${plan.run}`, plan).join("\n"));
   const ended: Ended[] = [];
   const drivers = openDrivers(config);
   try {
@@ -38,6 +49,23 @@ export async function downCommand(words: readonly string[], options: { readonly 
   else console.log(ended.length === 0 ? `${words.join(", ")}: not up` : ended.map(sayEnded).join("\n"));
   if (ended.some(({ leaked }) => leaked.length > 0)) return ExitCode.leak;
   return ended.some(({ error }) => error !== undefined) ? ExitCode.couldNotAsk : ExitCode.met;
+}
+
+function tellPlans(
+  words: readonly string[],
+  plans: readonly (Plan & { readonly run: string })[],
+  { json }: DownOptions,
+): number {
+  if (json === true) {
+    const all = plans.map(({ run, ...plan }) => ({ run, state: "planned", plan }));
+    console.log(JSON.stringify(all, null, 2));
+  } else
+    console.log(
+      plans.length === 0
+        ? `${words.join(", ")}: not up`
+        : plans.flatMap((plan) => planLines(`run ${plan.run}`, plan)).join("\n"),
+    );
+  return ExitCode.met;
 }
 
 type Ended = Reaped & { readonly run: string };
@@ -79,6 +107,18 @@ async function runsMeant(
     (each) => keeps(each, word) && (declarationOf(config, each.run)?.project ?? project) === project,
   );
   if (kept.length > 0) return kept.map(({ run }) => run);
+  const changing = ledger
+    .runs()
+    .find(
+      (each): each is KeptRun =>
+        each.lease !== undefined && ownership(each) === "alive" && keeps(each as KeptRun, word),
+    );
+  if (changing !== undefined && (declarationOf(config, changing.run)?.project ?? project) === project)
+    throw new DeclarationError({
+      code: "not-kept",
+      seen: `${word} is being changed by process ${changing.identity.split(" ")[3]} (run ${changing.run})`,
+      hint: "try again when that has ended; assay list shows it",
+    });
   const environments = [...(await findEnvironments(project)).keys()];
   if (environments.includes(word)) return [];
   const guess = nearest(word, [...environments, ...keptRuns(ledger).map(({ run }) => run)]);

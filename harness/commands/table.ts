@@ -258,12 +258,14 @@ export const commandTable: readonly CommandEntry[] = [
     usage: "up <environment>",
     does: "stand an environment up outside of any spec, and keep it until assay down",
     teaches:
-      "The same declaration twice is no work: the second answers that it is up, and how each node is reached. One that was changed\n" +
-      "meanwhile, in a node, a recipe or a file of a recipe, is told with what differs (exit code 2); one of which something has\n" +
+      "It tells first what it creates and destroys. The same declaration twice is no work: the second answers that it is up, and how each\n" +
+      "node is reached. Machines that came or went, in the declaration or by --count, come and go while the others go on. One that was\n" +
+      "changed otherwise, in a node, a recipe or a file of a recipe, is told with what differs (exit code 2); one of which something has\n" +
       "ended or gone, with what (3). Neither is touched without --replace. Another checkout's of the name are that one's own.",
     examples: [
       ["assay up studio", "stand it up, or find it up"],
-      ["assay up studio --count dev=5", "with five machines of the group dev"],
+      ["assay up studio --count dev=5", "with five machines of the group dev: those that are up stay as they are"],
+      ["assay up studio --count dev=2 --plan", "what would come and go; nothing is changed"],
       ["assay up studio --replace", "the same, anew where it was declared otherwise or is not whole"],
       ["assay up studio --json | jq -r '.nodes[].name'", "its containers and domains, for a script"],
     ],
@@ -272,8 +274,12 @@ export const commandTable: readonly CommandEntry[] = [
         "--count <group=n...>",
         "so many machines of a group, in the place of what is declared; behind the environment's name",
       ],
+      ["--plan", "tell what would be done, and do nothing"],
       ["--replace", "take down what is up, where it is not what is declared now, and stand it up anew"],
-      ["--json", "print { run, environment, state, nodes } as JSON; what happens goes to standard error"],
+      [
+        "--json",
+        "print { run, environment, state, plan, nodes } as JSON, with --plan { run, environment, state, needs, plan }",
+      ],
     ],
     exits: [0, 2, 3, 4, 130, 143],
     act: async ([name = ""], options) => (await import("./up.ts")).upCommand(name, options),
@@ -286,7 +292,10 @@ export const commandTable: readonly CommandEntry[] = [
       ["assay down studio", "what assay up studio stood up"],
       ["assay down tou0b1c2d3", "what this run left standing with --keep"],
     ],
-    options: [["--json", "print [{ run, created, destroyed, leaked }] as JSON"]],
+    options: [
+      ["--plan", "tell what would be destroyed, and destroy nothing"],
+      ["--json", "print [{ run, created, destroyed, leaked }] as JSON; with --plan [{ run, state, plan }]"],
+    ],
     exits: [0, 2, 3, 4],
     act: async (words, options) => (await import("./down.ts")).downCommand(words, options),
   },

@@ -56,7 +56,10 @@ export function releaseMessage({ server, mac, address }: { server: string; mac: 
   message.set([1, 1, 6]); // a request, by ethernet, whose addresses have 6 bytes
   message.writeUInt32BE(Date.now() % 2 ** 32, 4);
   message.set(bytesOf(address), 12);
-  message.set(mac.split(":").map((byte) => Number.parseInt(byte, 16)), 28);
+  message.set(
+    mac.split(":").map((byte) => Number.parseInt(byte, 16)),
+    28,
+  );
   message.set([0x63, 0x82, 0x53, 0x63], 236);
   // 53: the kind of message, 7 is a release; 54: which server is meant.
   message.set([53, 1, 7, 54, 4, ...bytesOf(server), 255], 240);

@@ -26,7 +26,12 @@ export async function joinNetwork(
 ): Promise<JoinedNetwork> {
   const xml = await client.networkXml(name);
   if (xml === undefined)
-    throw new ProvisionError({ code: "network-gone", phase: "create", node: name, seen: `there is no network ${name}` });
+    throw new ProvisionError({
+      code: "network-gone",
+      phase: "create",
+      node: name,
+      seen: `there is no network ${name}`,
+    });
   const [live, [cidr = ""], leases] = await Promise.all([liveNetworkIn(xml), subnetsIn(xml), client.leases(name)]);
   const subnet = readSubnet(cidr);
   const sits = seats.map((seat) => ({ seat, at: addressOf(seat, live) }));

@@ -37,6 +37,11 @@ export async function declaredNow(environment: Environment, lookup: Lookup): Pro
       lookup.sealed(plain({ name, nodes: Object.fromEntries(await Promise.all(each)), networks, volumes })),
     ),
   );
+  return declaredAs(facts);
+}
+
+/** What these facts, as they are read from a file, come to. */
+export function declaredAs(facts: unknown): Declared {
   return { digest: digestOf(canonicalJson(facts)), facts };
 }
 

@@ -137,7 +137,10 @@ export class Ledger {
    * until then whoever finds the new owner dead knows that a change was cut off. `lease` is what stays if it is. Answers whether it was
    * taken: not where somebody else was quicker, or it has ended. The caller knows that `from` is dead.
    */
-  reopen(run: string, { from, to, lease }: { readonly from: string; readonly to: string; readonly lease: Lease }): boolean {
+  reopen(
+    run: string,
+    { from, to, lease }: { readonly from: string; readonly to: string; readonly lease: Lease },
+  ): boolean {
     return this.#commit(`reopen ${run}`, () => {
       const { changes } = this.#run(
         `UPDATE runs SET identity = ?, closing_at = NULL, child = NULL, reaper = NULL

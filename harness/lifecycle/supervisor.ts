@@ -169,9 +169,13 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
 }
 
 function begin({ run, ledger, command, change }: Supervision, identity: string): void {
-  if (change === undefined) return ledger.beginRun(run, identity, command);
-  if (ledger.reopen(run, { ...change, to: identity })) return;
-  throw new ProvisionError({
+  if (change === undefined) ledger.beginRun(run, identity, command);
+  else if (!ledger.reopen(run, { ...change, to: identity })) throw beingChanged(run);
+}
+
+/** Somebody else was quicker. */
+export function beingChanged(run: string): ProvisionError {
+  return new ProvisionError({
     code: "goes-up",
     phase: "create",
     seen: `run ${run} is being changed or taken down by somebody else`,
