@@ -53,7 +53,7 @@ export class MachineByHand {
     const network = await startNetwork(client, {
       name: `${name}-net`,
       labels,
-      internal: false,
+      out: "nat",
       domain: "bench.internal",
       seats: [{ mac, names: ["peer"] }],
     });

@@ -6,6 +6,7 @@ import type { BuiltDisk } from "../model/image.ts";
 import type { VmDeclaration } from "../model/vm.ts";
 import type { Standing } from "./driver.ts";
 import { accessOf, slotsOf } from "./libvirt-access.ts";
+import type { Card } from "./libvirt-addresses.ts";
 import { enoughMemory, noUefi } from "./libvirt-check.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
 import { makeFiles } from "./libvirt-files.ts";
@@ -52,24 +53,21 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
   const title = `${standing.environment.name}/${node}`;
   await enoughMemory(title, declaration.memory);
   const files = filesIn(directoryOf(standing, node));
-  const cards = networkNames(declaration).map((network) => ({
-    declared: network,
-    network: resourceName(standing, `net_${network}`),
-    mac: macOf(standing, node, network),
-  }));
-  const addresses = new Map(
-    cards.flatMap(({ declared, network, mac }) => {
-      const address = options.addresses.get(network)?.get(mac);
-      return address === undefined ? [] : [[declared, address] as const];
-    }),
-  );
+  const cards = networkNames(declaration).map((network): Card => {
+    const mac = macOf(standing, node, network);
+    const bridge = standing.environment.networks[network]?.bridge;
+    if (bridge !== undefined) return { declared: network, mac, source: { bridge }, address: undefined };
+    const name = resourceName(standing, `net_${network}`);
+    return { declared: network, mac, source: { network: name }, address: options.addresses.get(name)?.get(mac) };
+  });
+  const bridged = cards.some(({ source }) => "bridge" in source);
   const access = await accessOf({
     title,
     declaration,
     files,
     slots: slotsOf(standing, node),
     uuid: uuidOf(domain),
-    address: [...addresses.values()][0],
+    address: cards.find(({ address }) => address !== undefined)?.address,
   });
   const owner = await client.qemuUser();
   const initrd = declaration.carrier ? (disk.carrierInitrd ?? disk.initrd) : disk.initrd;
@@ -141,7 +139,12 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     room: kept,
     key: likenessOf({
       xml,
-      own: [domain, uuidOf(domain), files.directory, ...cards.flatMap(({ network, mac }) => [network, mac])],
+      own: [
+        domain,
+        uuidOf(domain),
+        files.directory,
+        ...cards.flatMap(({ source, mac }) => ["network" in source ? source.network : source.bridge, mac]),
+      ],
       disk,
       injected: access.shape,
       payload,
@@ -162,7 +165,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     macs: cards.map(({ mac }) => mac),
     anew,
   });
-  const why = options.kept === undefined ? undefined : onlyBoots(declaration, access.way);
+  const why = options.kept === undefined ? undefined : onlyBoots(declaration, access.way, bridged);
   return new Machine({
     domain,
     title,
@@ -175,7 +178,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     acceleration,
     imageDigest: disk.digest,
     payload,
-    addresses,
+    cards,
     ...(options.kept === undefined || why !== undefined ? {} : { warm: await warm(options.kept) }),
     ...(why === undefined ? {} : { whyBooted: why }),
   });

@@ -1,8 +1,9 @@
 // Decides what of a machine's declaration can be found wrong by looking at this host, before anything is created.
+import { existsSync } from "node:fs";
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { networkNames } from "../model/environment.ts";
+import { type Environment, networkNames } from "../model/environment.ts";
 import { DeclarationError, ProvisionError } from "../model/errors.ts";
 import { findUefi } from "../model/firmware.ts";
 import type { BuiltDisk } from "../model/image.ts";
@@ -60,6 +61,20 @@ export async function checkMachine(checked: Checked): Promise<void> {
     ...(declaration.devices.tpm ? [mustHave(title, "swtpm", "swtpm")] : []),
     readable(checked),
   ]);
+}
+
+/** Rejects with the first network that is to be a bridge of this machine's, and is none. */
+export function checkBridges({ name, networks, at }: Environment): void {
+  for (const [network, { bridge }] of Object.entries(networks)) {
+    if (bridge === undefined || existsSync(`/sys/class/net/${bridge}/bridge`)) continue;
+    const there = existsSync(`/sys/class/net/${bridge}`);
+    throw new DeclarationError({
+      code: "no-bridge",
+      at,
+      seen: `${name}: network "${network}" is bridge ${bridge}, and ${there ? "that interface is no bridge" : "this machine has no such interface"}`,
+      hint: `make it first (ip link add ${bridge} type bridge), or name one that \`ip link show type bridge\` lists`,
+    });
+  }
 }
 
 export function noUefi(node: string): ProvisionError {

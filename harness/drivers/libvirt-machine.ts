@@ -5,12 +5,13 @@ import type { VmFacts, VmNode } from "../model/node.ts";
 import type { VmDeclaration } from "../model/vm.ts";
 import type { Moment } from "../transports/transport.ts";
 import type { GuestAccess, GuestTransport } from "./libvirt-access.ts";
+import { type Card, untilAddressed } from "./libvirt-addresses.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
 import { MachineLife, sayEnd } from "./libvirt-life.ts";
 import type { MachineFiles } from "./libvirt-names.ts";
 import { loadPayload, type Payload } from "./libvirt-payload.ts";
 import { connectQmp, type Qmp } from "./libvirt-qmp.ts";
-import { untilReady } from "./libvirt-ready.ts";
+import { type Doing, untilReady } from "./libvirt-ready.ts";
 import { RelayTransport } from "./libvirt-relay.ts";
 import { startTpm } from "./libvirt-tpm.ts";
 import type { KeptWords, WarmFacts } from "./libvirt-warm.ts";
@@ -35,8 +36,7 @@ export interface MachineFacts {
   readonly access: GuestAccess;
   readonly acceleration: Acceleration;
   readonly imageDigest: string;
-  /** Address by network, as the network's DHCP server reserves it. */
-  readonly addresses: ReadonlyMap<string, string>;
+  readonly cards: readonly Card[];
   /** Images for the engine inside. */
   readonly payload: readonly Payload[];
   /** What it takes to start from a kept memory, and to be kept; absent where that cannot be. */
@@ -63,6 +63,8 @@ export class Machine {
   readonly plugged = new Map<string, { readonly index: number; readonly xml: string }>();
   /** The snapshots that the overlay holds, by name, with what the guest's shell was at each. */
   readonly snapshots = new Map<string, KeptMoment>();
+  /** By network: as its DHCP server reserves it, or as the machine told it when it was ready. */
+  readonly addresses: Map<string, string>;
   start: VmFacts["start"] = "booted";
   whyBooted: string | undefined;
   /** What its disks were copied from: not yet alive, until it is woken. */
@@ -73,6 +75,9 @@ export class Machine {
   constructor(facts: MachineFacts) {
     this.facts = facts;
     this.whyBooted = facts.whyBooted;
+    this.addresses = new Map(
+      facts.cards.flatMap(({ declared, address }) => (address === undefined ? [] : [[declared, address] as const])),
+    );
     this.transport = new RelayTransport(facts.title);
     this.life = new MachineLife(facts.files.console, () => {
       this.#resets += 1;
@@ -135,8 +140,23 @@ export class Machine {
       greeted: async (signal) => {
         this.#bootId = await access.greeted(this.transport.present, signal);
       },
+      addressed: (signal, doing) => this.#untilAddressed(signal, doing),
       bring: () => loadPayload(title, this.transport, payload, declaration.ready.within),
     });
+  }
+
+  async #untilAddressed(signal: AbortSignal, doing: Doing): Promise<void> {
+    const { cards, declaration, client } = this.facts;
+    const bridged = cards.some(({ source }) => "bridge" in source);
+    if (!(declaration.ready.addresses ?? bridged)) return;
+    const had = await untilAddressed({
+      cards,
+      transport: this.transport,
+      leases: (name) => client.leases(name),
+      signal,
+      doing,
+    });
+    for (const [network, address] of had) this.addresses.set(network, address);
   }
 
   /** Connects to the guest's shell anew: what was under way is rejected. */

@@ -31,7 +31,7 @@ export function planOf(standing: Standing): readonly PlannedResource[] {
   const { environment } = standing;
   const machines = machinesOf(standing);
   const networks = Object.keys(environment.networks)
-    .filter((name) => carrierOf(name, environment.nodes).kind === "vm")
+    .filter((name) => made(standing, name) && carrierOf(name, environment.nodes).kind === "vm")
     .map((name) => ({
       driver: "libvirt",
       kind: "network" as const,
@@ -42,7 +42,9 @@ export function planOf(standing: Standing): readonly PlannedResource[] {
     const directory = directoryOf(standing, node);
     const needs = [
       directory,
-      ...networkNames(declaration).map((name) => resourceName(standing, `net_${name}`)),
+      ...networkNames(declaration)
+        .filter((name) => made(standing, name))
+        .map((name) => resourceName(standing, `net_${name}`)),
       ...startsAfter(declaration).map((name) => resourceName(standing, name)),
     ];
     return [
@@ -51,6 +53,11 @@ export function planOf(standing: Standing): readonly PlannedResource[] {
     ];
   });
   return [...networks, ...domains];
+}
+
+/** Whether a network is ours to make: else it is a bridge that is there. */
+function made({ environment }: Standing, network: string): boolean {
+  return environment.networks[network]?.bridge === undefined;
 }
 
 /** The one directory in which all files of a machine lie: overlay, disks, seed, console log, sockets. */

@@ -1,41 +1,27 @@
 // Decides which IPv4 subnet a network without a declared one gets, and who sits where in it. Pure, but for reading this machine's routes.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { addressNumber, overlap, type Subnet, sayAddress } from "../model/subnet.ts";
 
-/** An IPv4 network: its first address as a number, and how many bits of it are fixed. */
-export interface Subnet {
-  readonly base: number;
-  readonly bits: number;
+export interface Route extends Subnet {
+  readonly card: string;
+  /** Who is there is reached through nobody else. */
+  readonly direct: boolean;
 }
 
-/** `10.3.0.0/24`, wherever in the subnet the address lies. */
-export function readSubnet(text: string): Subnet {
-  const [address = "", bits = "32"] = text.split("/");
-  const size = 2 ** (32 - Number(bits));
-  return { base: Math.floor(numberOf(address) / size) * size, bits: Number(bits) };
-}
-
-export function sayAddress(address: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join(".");
-}
-
-export function saySubnet({ base, bits }: Subnet): string {
-  return `${sayAddress(base)}/${bits}`;
-}
-
-export function overlap(one: Subnet, other: Subnet): boolean {
-  const size = 2 ** (32 - Math.min(one.bits, other.bits));
-  return Math.floor(one.base / size) === Math.floor(other.base / size);
-}
-
-/** Subnets that this machine has a way to, of the text of /proc/net/route; the default route covers everything and is none. */
-export function routesIn(text: string): readonly Subnet[] {
+/** Subnets that a machine has a way to, of the text of /proc/net/route; the default route covers everything and is none. */
+export function routesIn(text: string): readonly Route[] {
   return text
     .split("\n")
     .slice(1)
     .map((line) => line.trim().split(/\s+/))
     .filter(({ length }) => length > 7)
-    .map((fields) => ({ base: swapped(fields[1] ?? ""), bits: ones(swapped(fields[7] ?? "")) }))
+    .map((fields) => ({
+      card: fields[0] ?? "",
+      direct: fields[2] === "00000000",
+      base: swapped(fields[1] ?? ""),
+      bits: ones(swapped(fields[7] ?? "")),
+    }))
     .filter(({ bits }) => bits > 0);
 }
 
@@ -53,7 +39,7 @@ export function* candidates(name: string, taken: readonly Subnet[]): Generator<S
   // An odd step goes through all 65536 before it comes back.
   const step = 2 * createHash("sha256").update(`step ${name}`).digest().readUInt16BE() + 1;
   for (let index = 0; index < 65536; index++) {
-    const subnet = { base: numberOf("10.0.0.0") + ((start + index * step) % 65536) * 256, bits: 24 };
+    const subnet = { base: addressNumber("10.0.0.0") + ((start + index * step) % 65536) * 256, bits: 24 };
     if (!taken.some((other) => overlap(other, subnet))) yield subnet;
   }
 }
@@ -76,14 +62,17 @@ export function planAddresses<Seat extends { readonly address?: string | undefin
   seats: readonly Seat[],
 ): Plan<Seat> | undefined {
   const last = base + 2 ** (32 - bits) - 2;
-  const used = new Set(seats.flatMap(({ address }) => (address === undefined ? [] : [numberOf(address)])));
+  const used = new Set(seats.flatMap(({ address }) => (address === undefined ? [] : [addressNumber(address)])));
   let next = base + 2;
   const free = () => {
     while (used.has(next)) next++;
     used.add(next);
     return next;
   };
-  const seated = seats.map((seat) => ({ seat, number: seat.address === undefined ? free() : numberOf(seat.address) }));
+  const seated = seats.map((seat) => ({
+    seat,
+    number: seat.address === undefined ? free() : addressNumber(seat.address),
+  }));
   if (last < base + 1 || seated.some(({ number }) => number <= base + 1 || number > last)) return undefined;
   const half = Math.max(base + 2 ** (31 - bits), ...used) + (used.size === 0 ? 0 : 1);
   return {
@@ -91,10 +80,6 @@ export function planAddresses<Seat extends { readonly address?: string | undefin
     seats: seated.map(({ seat, number }) => ({ seat, address: sayAddress(number) })),
     strangers: half < last ? [sayAddress(half), sayAddress(last)] : undefined,
   };
-}
-
-function numberOf(address: string): number {
-  return address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
 }
 
 /** Eight hex digits of a number that the kernel wrote in the other order of bytes. */

@@ -2,9 +2,10 @@
 // and in a network namespace of the test's own.
 import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { saySubnet } from "../model/subnet.ts";
 import { type LibvirtClient, openLibvirt } from "./libvirt-client.ts";
 import { startNetwork, type WantedNetwork } from "./libvirt-network.ts";
-import { candidates, routes, saySubnet } from "./libvirt-network-subnet.ts";
+import { candidates, routes } from "./libvirt-network-subnet.ts";
 import { addressesIn, labelsIn, subnetsIn } from "./libvirt-xml-read.ts";
 import { PrivateLibvirt } from "./testing/private-libvirt.ts";
 
@@ -21,7 +22,7 @@ const seats = [
 ];
 const wanted = (changes: Partial<WantedNetwork> = {}): WantedNetwork => {
   const name = `assay-net-${randomBytes(4).toString("hex")}`;
-  return { name, labels, internal: true, domain: "a.internal", seats, ...changes };
+  return { name, labels, out: "none", domain: "a.internal", seats, ...changes };
 };
 
 describe.each(["virsh", "binding"] as const)("through %s", (through) => {

@@ -1,7 +1,8 @@
 // Decides how a network reads in libvirt's language, and what its bridge is called.
 import { expect, test } from "vitest";
+import { readSubnet } from "../model/subnet.ts";
 import { bridgeName, type NetworkFacts, type NetworkSeat, networkXml } from "./libvirt-network.ts";
-import { planAddresses, readSubnet } from "./libvirt-network-subnet.ts";
+import { planAddresses } from "./libvirt-network-subnet.ts";
 import { checkXml, whyUnchecked } from "./libvirt-schema.ts";
 import { addressesIn, labelsIn } from "./libvirt-xml-read.ts";
 
@@ -17,7 +18,7 @@ function facts(changes: Partial<NetworkFacts> = {}): NetworkFacts {
     name: "net",
     labels: { a: "b" },
     bridge: bridgeName("net"),
-    internal: false,
+    out: "nat",
     domain: "a.internal",
     subnet,
     plan,
@@ -31,7 +32,7 @@ test("is in libvirt's language, with and without machines", async ({ skip }) => 
   if (why !== undefined) skip(why);
   const subnet = readSubnet("10.3.4.0/30");
   const nobody = planAddresses<NetworkSeat>(subnet, []) ?? expect.fail("no room");
-  for (const changes of [{}, { internal: true }, { subnet, plan: nobody }])
+  for (const changes of [{}, { out: "none" as const }, { out: "route" as const }, { subnet, plan: nobody }])
     expect(await checkXml("network", networkXml(facts(changes)))).toEqual({ checked: true });
 });
 
@@ -44,7 +45,8 @@ test("labels and kept addresses come back out", async () => {
 
 test.each([
   ["out by NAT", {}, '<forward mode="nat"/>', true],
-  ["no way out", { internal: true }, "<forward", false],
+  ["no way out", { out: "none" }, "<forward", false],
+  ["out with their own addresses", { out: "route" }, '<forward mode="route"/>', true],
   ["a bridge that lets cards speak at once", {}, 'stp="off" delay="0"', true],
   ["names without a dot stay here", {}, '<dns forwardPlainNames="no">', true],
   [

@@ -2,18 +2,10 @@
 // What is taken is found by looking at routes again, not by reading libvirt's words.
 import { createHash } from "node:crypto";
 import { ProvisionError } from "../model/errors.ts";
+import { overlap, readSubnet, type Subnet, saySubnet } from "../model/subnet.ts";
 import type { MadeNetwork } from "./driver.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
-import {
-  candidates,
-  overlap,
-  type Plan,
-  planAddresses,
-  readSubnet,
-  routes,
-  type Subnet,
-  saySubnet,
-} from "./libvirt-network-subnet.ts";
+import { candidates, type Plan, planAddresses, routes } from "./libvirt-network-subnet.ts";
 import { element, writeLabels } from "./libvirt-xml.ts";
 import { subnetsIn } from "./libvirt-xml-read.ts";
 
@@ -27,14 +19,16 @@ export interface NetworkSeat {
   readonly names: readonly string[];
 }
 
+/** How who is on a network gets out of it: not at all, hidden behind its machine, or with the address that it has. */
+export type WayOut = "none" | "nat" | "route";
+
 export interface NetworkFacts {
   readonly name: string;
   /** Whose it is: `labelsOf` of names.ts. */
   readonly labels: Readonly<Record<string, string>>;
   /** At most 15 bytes, as the kernel's names of interfaces are no longer. */
   readonly bridge: string;
-  /** No way out of it; else NAT. */
-  readonly internal: boolean;
+  readonly out: WayOut;
   /** What names end with; the name server alone knows it. */
   readonly domain: string;
   readonly subnet: Subnet;
@@ -42,11 +36,11 @@ export interface NetworkFacts {
 }
 
 /** A network for `createNetwork`. */
-export function networkXml({ name, labels, bridge, internal, domain, subnet, plan }: NetworkFacts): string {
+export function networkXml({ name, labels, bridge, out, domain, subnet, plan }: NetworkFacts): string {
   const root = element("network");
   root.ele("name").txt(name);
   writeLabels(root, labels);
-  if (!internal) root.ele("forward", { mode: "nat" });
+  if (out !== "none") root.ele("forward", { mode: out });
   // With the spanning tree each card would be mute for its first seconds.
   root.ele("bridge", { name: bridge, stp: "off", delay: "0" });
   root.ele("domain", { name: domain, localOnly: "yes" });
@@ -75,7 +69,7 @@ export function bridgeName(name: string, attempt = 0): string {
 export interface WantedNetwork {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly internal: boolean;
+  readonly out: WayOut;
   readonly domain: string;
   /** CIDR; chosen where absent. */
   readonly subnet?: string | undefined;
@@ -93,7 +87,7 @@ const mostAttempts = 8;
 /**
  * Starts a transient network. Without a declared subnet it gets one that nothing here has, and the next when libvirt finds that
  * one taken. Rejects with `name-taken`, `subnet-taken` (a declared one), `subnet-full`, and what libvirt refuses.
- * @example const { addresses } = await startNetwork(client, { name, labels, internal: false, seats: [{ mac, names: ["web"] }] });
+ * @example const { addresses } = await startNetwork(client, { name, labels, out: "nat", seats: [{ mac, names: ["web"] }] });
  */
 export async function startNetwork(client: LibvirtClient, wanted: WantedNetwork): Promise<StartedNetwork> {
   // libvirt refuses the same subnet only, and lets one within another's through: neither would then be reached for sure.

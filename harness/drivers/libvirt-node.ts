@@ -244,7 +244,7 @@ export class LibvirtNode extends ShellNode implements VmNode {
   }
 
   address(network?: string): string {
-    const { addresses } = this.#machine.facts;
+    const { addresses } = this.#machine;
     const found = network === undefined ? [...addresses.values()][0] : addresses.get(network);
     if (found !== undefined) return found;
     throw new DeclarationError({

@@ -17,8 +17,16 @@ export interface Readying {
   readonly ready: VmDeclaration["ready"];
   /** Resolves when the harness's shell is in the guest and greets: by itself, or once it was typed. */
   readonly greeted: (signal: AbortSignal) => Promise<unknown>;
+  /** Resolves when it has the addresses that are waited for. */
+  readonly addressed: (signal: AbortSignal, doing: Doing) => Promise<void>;
   /** Brings into the guest what it must have, once its boot is over. */
   readonly bring: () => Promise<void>;
+}
+
+/** What is waited for, and what it looked like when it was asked last. */
+export interface Doing {
+  title: string;
+  last: string | undefined;
 }
 
 const greeting = "an answer of the harness's shell in the guest";
@@ -30,7 +38,7 @@ const greeting = "an answer of the harness's shell in the guest";
 export async function untilReady(readying: Readying): Promise<void> {
   const { node, life, ready } = readying;
   const over = new AbortController();
-  const doing = { title: greeting, last: undefined as string | undefined };
+  const doing: Doing = { title: greeting, last: undefined };
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
@@ -68,11 +76,7 @@ const final = ["cannot-tell", "login-refused", "no-administrator", "host-key-mis
  * A guest may start again on its way: firmware, a first relabelling. What it was asked then is lost and asked anew; questions
  * change nothing in it.
  */
-async function untilAnswered(
-  readying: Readying,
-  doing: { title: string; last: string | undefined },
-  signal: AbortSignal,
-): Promise<void> {
+async function untilAnswered(readying: Readying, doing: Doing, signal: AbortSignal): Promise<void> {
   for (;;) {
     try {
       return await inOrder(readying, doing, signal);
@@ -84,12 +88,8 @@ async function untilAnswered(
   }
 }
 
-async function inOrder(
-  readying: Readying,
-  doing: { title: string; last: string | undefined },
-  signal: AbortSignal,
-): Promise<void> {
-  const { ready, greeted, node } = readying;
+async function inOrder(readying: Readying, doing: Doing, signal: AbortSignal): Promise<void> {
+  const { ready, greeted, node, addressed } = readying;
   const next = (title: string) => Object.assign(doing, { title, last: undefined });
   Object.assign(doing, { title: greeting });
   await greeted(signal);
@@ -100,6 +100,8 @@ async function inOrder(
     next(`unit ${ready.unit} to be active`);
     await active(readying, ready.unit, doing, signal);
   }
+  next("the addresses of its networks");
+  await addressed(signal, doing);
   next("the engine inside to have its images");
   await readying.bring();
   if (ready.port !== undefined) {
@@ -185,7 +187,7 @@ function listening({ transport }: Readying, port: number, signal: AbortSignal): 
 }
 
 /** Soon at first. A `ProvisionError` ends it: what it says will not change. */
-async function repeatedly(
+export async function repeatedly(
   signal: AbortSignal,
   ask: () => Promise<Judgement>,
   doing: { last: string | undefined } = { last: undefined },

@@ -45,10 +45,12 @@ export function likenessOf({ xml, own, disk, injected, payload, names, declarati
 export function onlyBoots(
   { start, devices, after }: VmDeclaration,
   way: "initrd" | "seed" | "console",
+  bridged: boolean,
 ): string | undefined {
   if (start === "boot") return "it is declared to";
   if (after.length > 0)
     return `it waits for ${after.join(", ")}, and may hold something of that: a mount, a connection`;
+  if (bridged) return "it is on a bridge of this machine's, whose addresses are not ours to give";
   if (way === "seed") return "a seed makes it one machine's own";
   if (way === "console") return "somebody has to log in at its console";
   return devices.tpm ? "a TPM is one machine's own" : undefined;

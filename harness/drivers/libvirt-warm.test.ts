@@ -40,11 +40,12 @@ test("what a seed, a login or a TPM has made one machine's own always boots", ()
   const free = { start: "warm", devices: { rng: true, tpm: false }, after: [] as string[] } as Parameters<
     typeof onlyBoots
   >[0];
-  expect(onlyBoots(free, "initrd")).toBeUndefined();
-  expect(onlyBoots({ ...free, start: "boot" }, "initrd")).toBe("it is declared to");
-  expect(onlyBoots({ ...free, devices: { rng: true, tpm: true } }, "initrd")).toContain("TPM");
-  expect(onlyBoots({ ...free, after: ["server"] }, "initrd")).toContain("it waits for server");
-  for (const way of ["seed", "console"] as const) expect(onlyBoots(free, way)).toBeDefined();
+  expect(onlyBoots(free, "initrd", false)).toBeUndefined();
+  expect(onlyBoots({ ...free, start: "boot" }, "initrd", false)).toBe("it is declared to");
+  expect(onlyBoots({ ...free, devices: { rng: true, tpm: true } }, "initrd", false)).toContain("TPM");
+  expect(onlyBoots({ ...free, after: ["server"] }, "initrd", false)).toContain("it waits for server");
+  expect(onlyBoots(free, "initrd", true)).toContain("bridge");
+  for (const way of ["seed", "console"] as const) expect(onlyBoots(free, way, false)).toBeDefined();
 });
 
 const id = "0123456789abcdef0123456789abcdef";

@@ -131,7 +131,7 @@ async function wake(machine: Machine, warm: WarmFacts, kept: KeptWords): Promise
 
 /** A lease was there when the machine was ready: it is waited for by what waited for it then. */
 function untilAddressed({ facts }: Machine, { identity: { services } }: KeptWords): string {
-  if (facts.addresses.size === 0 || !services.includes("systemd-networkd.service")) return ":";
+  if (facts.cards.length === 0 || !services.includes("systemd-networkd.service")) return ":";
   return "/lib/systemd/systemd-networkd-wait-online --ipv4 --timeout=45 || exit 85";
 }
 

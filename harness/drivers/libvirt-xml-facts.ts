@@ -14,8 +14,8 @@ export interface DiskFacts {
 }
 
 export interface InterfaceFacts {
-  /** libvirt's name of the network. */
-  readonly network: string;
+  /** libvirt's name of the network, or the bridge of its machine's. */
+  readonly source: { readonly network: string } | { readonly bridge: string };
   readonly mac: string;
   /** Default `virtio`. */
   readonly model?: "virtio" | "e1000e" | "e1000";

@@ -51,8 +51,9 @@ const everything: readonly (readonly [string, Partial<DomainFacts>])[] = [
     "networks",
     {
       interfaces: [
-        { network: "n", mac: "52:54:00:00:00:01" },
-        { network: "m", mac: "52:54:00:00:00:02", model: "e1000e" },
+        { source: { network: "n" }, mac: "52:54:00:00:00:01" },
+        { source: { network: "m" }, mac: "52:54:00:00:00:02", model: "e1000e" },
+        { source: { bridge: "br0" }, mac: "52:54:00:00:00:03" },
       ],
     },
   ],

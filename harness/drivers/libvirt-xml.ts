@@ -104,10 +104,10 @@ function writeDevices(devices: XMLBuilder, facts: DomainFacts): void {
   }
   devices.ele("controller", { type: "usb", model: "none" });
   if (facts.disks.some(({ bus }) => bus === "scsi")) devices.ele("controller", { type: "scsi", model: "virtio-scsi" });
-  for (const { network, mac, model } of facts.interfaces) {
-    const card = devices.ele("interface", { type: "network" });
+  for (const { source, mac, model } of facts.interfaces) {
+    const card = devices.ele("interface", { type: "network" in source ? "network" : "bridge" });
     card.ele("mac", { address: mac });
-    card.ele("source", { network });
+    card.ele("source", source);
     card.ele("model", { type: model ?? "virtio" });
     // A card's own boot firmware would be tried, and costs a second of it.
     card.ele("rom", { enabled: "no" });

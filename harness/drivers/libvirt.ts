@@ -10,7 +10,7 @@ import { hostDirectories } from "./docker-scratch.ts";
 import type { Driver, EvidenceFile, FoundResource, PlannedResource, ResourceRef, Standing } from "./driver.ts";
 import { portsIn, slotsOf } from "./libvirt-access.ts";
 import { buildMachine } from "./libvirt-build.ts";
-import { checkMachine } from "./libvirt-check.ts";
+import { checkBridges, checkMachine } from "./libvirt-check.ts";
 import { type LibvirtClient, openLibvirt } from "./libvirt-client.ts";
 import { evidenceOf } from "./libvirt-evidence.ts";
 import { sweepNetwork } from "./libvirt-leftovers.ts";
@@ -98,6 +98,7 @@ export class LibvirtDriver implements Driver {
 
   async check(standing: Standing): Promise<void> {
     const machines = [...machinesOf(standing)];
+    if (!this.#client.uri.remote) checkBridges(standing.environment);
     for (const [node] of machines) {
       const { directory, consoleSocket, qmp, tpmSocket } = filesIn(directoryOf(standing, node));
       const { control, slots } = portsIn(directory, slotsOf(standing, node));
@@ -255,7 +256,7 @@ export class LibvirtDriver implements Driver {
     const { uuid, addresses, ...made } = await startNetwork(this.#client, {
       name: resource.name,
       labels: { ...labelsOf(standing), [createdLabel]: new Date().toISOString() },
-      internal: settings.internal,
+      out: settings.internal ? "none" : settings.routed ? "route" : "nat",
       domain: settings.domain ?? `${standing.environment.name}.internal`,
       subnet: settings.subnet,
       seats: seatsOn(standing, declared),

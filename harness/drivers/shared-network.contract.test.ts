@@ -82,6 +82,33 @@ describe("a network with machines and containers", () => {
     await nodes.apart.fail(["ping", "-c", "1", "-W", "1", subnet("77")]);
   });
 
+  test("a machine on a bridge that is there gets its address from whoever runs it, and leaves the bridge as it was", async () => {
+    const route = await nodes.host.succeed(["ip", "-o", "-4", "route", "show", subnet("0/24")]);
+    const bridge = /dev (\S+)/.exec(route)?.[1] ?? expect.fail(route);
+    const office = (name: string) =>
+      defineEnvironment("office", {
+        networks: { office: { bridge: name } },
+        nodes: { guest: vm({ image: machine, networks: { office: { mac: "02:00:00:00:0b:01" } } }) },
+      });
+    const other = await openStage();
+    try {
+      await expect(other.standUp(office("assay-none"))).rejects.toMatchObject({
+        code: "no-bridge",
+        seen: expect.stringContaining("this machine has no such interface"),
+      });
+      const { nodes: beside } = await other.standUp(office(bridge));
+      const address = beside.guest.address("office");
+      // Nobody's seat: of the range for strangers.
+      expect(address).toMatch(new RegExp(`^${subnet("").replaceAll(".", "\\.")}(1[2-9]\\d|2\\d\\d)$`));
+      await nodes.box.succeed(["ping", "-c", "1", "-W", "10", address]);
+      expect(await beside.guest.succeed(["hostname", "-I"])).toContain(address);
+    } finally {
+      expect((await other.close()).leaked).toEqual([]);
+    }
+    expect(existsSync(`/sys/class/net/${bridge}`)).toBe(true);
+    await nodes.box.succeed(["ping", "-c", "1", "-W", "10", "dev"]);
+  });
+
   test("each kind's part of it is this run's, by its labels; the bridge goes with them", async () => {
     const mine = (await stage.found()).filter(({ kind }) => kind === "network");
     expect(mine.map(({ driver, name }) => `${driver} ${name.split("-").at(-1)}`).sort()).toEqual([

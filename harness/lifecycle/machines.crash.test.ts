@@ -58,7 +58,7 @@ beforeAll(async () => {
   if (subnet === undefined || plan === undefined) return expect.fail("there is no free subnet");
   const bridge = `ca${process.pid}`;
   await libvirt.createNetwork(
-    networkXml({ name: `${canary}-net`, labels: foreign, bridge, internal: true, domain: "a.internal", subnet, plan }),
+    networkXml({ name: `${canary}-net`, labels: foreign, bridge, out: "none", domain: "a.internal", subnet, plan }),
   );
   before = await canaries();
 }, 900_000);

@@ -196,6 +196,79 @@ describe("refused", () => {
       "networks.lan.subnet",
     ],
     [
+      "two networks with addresses in common",
+      () =>
+        defineEnvironment("e", {
+          networks: { lan: subnet, wide: { subnet: "10.9.0.0/16" } },
+          nodes: { a: machine(["lan"]), b: node({ networks: ["wide"] }) },
+        }),
+      "overlapping-subnets",
+      'e: networks "lan" (10.9.8.0/24) and "wide" (10.9.0.0/16) have addresses in common',
+    ],
+    [
+      "a bridge of this machine's with a subnet of ours",
+      () => defineEnvironment("e", { networks: { br: { ...subnet, bridge: "br0" } }, nodes: { a: machine(["br"]) } }),
+      "bad-option",
+      "a bridge of this machine's has its own addresses",
+    ],
+    [
+      "a container on a bridge of this machine's",
+      () =>
+        defineEnvironment("e", {
+          networks: { br: { bridge: "br0" } },
+          nodes: { a: machine(["br"]), b: node({ networks: ["br"] }) },
+        }),
+      "bad-bridge",
+      'network "br" is bridge br0, and not machines alone are on it',
+    ],
+    [
+      "a fixed address on a bridge of this machine's",
+      () =>
+        defineEnvironment("e", {
+          networks: { br: { bridge: "br0" } },
+          nodes: {
+            a: vm({
+              image: fromQcow2("/nowhere.qcow2", { sha256: "0".repeat(64) }),
+              networks: { br: { address: "10.9.8.7" } },
+            }),
+          },
+        }),
+      "bad-option",
+      'addresses on network "br" are not ours to give',
+    ],
+    [
+      "ssh over a bridge of this machine's alone",
+      () =>
+        defineEnvironment("e", {
+          networks: { br: { bridge: "br0" } },
+          nodes: {
+            a: vm({
+              image: fromQcow2("/nowhere.qcow2", { sha256: "0".repeat(64) }),
+              networks: ["br"],
+              transport: "ssh",
+            }),
+          },
+        }),
+      "bad-option",
+      "needs a network whose addresses are known beforehand",
+    ],
+    [
+      "an internal network with a way out",
+      () =>
+        defineEnvironment("e", {
+          networks: { lan: { internal: true, routed: true } },
+          nodes: { a: machine(["lan"]) },
+        }),
+      "bad-option",
+      "an internal network has no way out",
+    ],
+    [
+      "a routed network without machines",
+      () => defineEnvironment("e", { networks: { lan: { routed: true } }, nodes: { a: node({ networks: ["lan"] }) } }),
+      "bad-option",
+      'network "lan" is routed, and no machine is on it',
+    ],
+    [
       "an option that does not exist",
       () => defineEnvironment("e", { networks: { lan: { internl: true } as object }, nodes: { a: node() } }),
       "bad-option",

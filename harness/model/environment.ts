@@ -4,9 +4,11 @@ import { callSite } from "./call-site.ts";
 import type { ContainerDeclaration } from "./container.ts";
 import { DeclarationError } from "./errors.ts";
 import { type Declared, expanded, type VmGroup, withCount } from "./group.ts";
+import { type NetworkDeclaration, networkOptions, overlapping } from "./network.ts";
 import type { ContainerNode, StillNode, VmNode } from "./node.ts";
 import { nearest, readOptions } from "./options.ts";
 import type { StillDeclaration } from "./still.ts";
+import { hasRoomFor, readSubnet } from "./subnet.ts";
 import type { VmDeclaration } from "./vm.ts";
 
 export type NodeDeclaration = ContainerDeclaration | VmDeclaration | StillDeclaration;
@@ -23,22 +25,10 @@ export type NodeOf<Declaration extends Declared<NodeDeclaration>> = Declaration 
         : never;
 
 const namePattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
-const domainPattern = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
-const network = z.strictObject({
-  /** CIDR; chosen by the engine when absent. Needed for fixed addresses. */
-  subnet: z.cidrv4().optional(),
-  /** No way out of it. */
-  internal: z.boolean().default(false),
-  /**
-   * Where machines are on it: what the names of all nodes end with, beside their short ones. Its name server answers for the domain alone,
-   * and asks nobody else about it. Default: the environment's name and `.internal`.
-   */
-  domain: z.string().regex(domainPattern, "expected a domain in lower case, studio.example").optional(),
-});
 const volumeOptions = z.strictObject({ labels: z.record(z.string(), z.string()).default({}) });
 
 const environmentOptions = z.strictObject({
-  networks: z.record(z.string(), network).default({}),
+  networks: z.record(z.string(), networkOptions).default({}),
   volumes: z.record(z.string(), volumeOptions).default({}),
   /** What the host must be able to do; where it cannot, tests are skipped with the reason. */
   requires: z.array(z.enum(["selinux", "root"])).default([]),
@@ -56,7 +46,6 @@ interface Known extends Omit<z.output<typeof environmentOptions>, "nodes"> {
   readonly nodes: Readonly<Record<string, NodeDeclaration>>;
 }
 
-export type NetworkDeclaration = z.output<typeof network>;
 export type Capability = z.output<typeof environmentOptions>["requires"][number];
 
 /** The names of a group's machines are not the compiler's to know. */
@@ -161,7 +150,7 @@ function define<const Nodes extends DeclaredNodes>(
     throw new DeclarationError({ code: "empty-environment", at, seen: `environment ${name} has no node` });
   for (const [nodeName, node] of Object.entries(read.nodes)) lookUp(name, nodeName, node, read);
   claimOnce(name, read);
-  for (const network of Object.keys(read.networks)) carrierOf(network, read.nodes, at);
+  checkNetworks(name, read, at);
   startOrder(name, read.nodes, at);
   return {
     kind: "environment",
@@ -241,6 +230,38 @@ export function carrierOf(network: string, nodes: Readonly<Record<string, NodeDe
   return first[0] === "vm" ? { kind: "vm", shared: false } : { kind: "on", vm: first[0].slice(3) };
 }
 
+/** Who is on a network can be on it, and this machine can tell its networks apart. */
+function checkNetworks(environment: string, { networks, nodes }: Known, at: string | undefined): void {
+  const refuse = (code: string, seen: string, hint: string) => {
+    throw new DeclarationError({ code, at, seen: `${environment}: ${seen}`, hint });
+  };
+  const here: Record<string, NetworkDeclaration> = {};
+  for (const [name, network] of Object.entries(networks)) {
+    const carrier = carrierOf(name, nodes, at);
+    const machinesOnly = carrier.kind === "vm" && !carrier.shared;
+    if (network.bridge !== undefined && !machinesOnly)
+      refuse(
+        "bad-bridge",
+        `network "${name}" is bridge ${network.bridge}, and not machines alone are on it`,
+        "put containers on another one",
+      );
+    if (network.routed && carrier.kind !== "vm")
+      refuse(
+        "bad-option",
+        `network "${name}" is routed, and no machine is on it`,
+        "an engine's own networks are hidden behind this machine or internal",
+      );
+    if (carrier.kind !== "on") here[name] = network;
+  }
+  const two = overlapping(here);
+  if (two !== undefined)
+    refuse(
+      "overlapping-subnets",
+      `networks "${two[0]}" (${here[two[0]]?.subnet}) and "${two[1]}" (${here[two[1]]?.subnet}) have addresses in common`,
+      "give each a subnet of its own, or none",
+    );
+}
+
 /** The engine a volume belongs to: that of the containers that mount it. */
 export function volumeCarrier(volume: string, nodes: Readonly<Record<string, NodeDeclaration>>): string | undefined {
   const user = Object.values(nodes).find(
@@ -276,13 +297,23 @@ function claimOnce(environment: string, known: Known): void {
     for (const [network, { address }] of addresses) {
       if (address === undefined) continue;
       const { subnet } = known.networks[network] ?? {};
-      if (subnet === undefined) refuse("bad-option", `a fixed address needs a subnet on network "${network}"`);
-      else if (!contains(subnet, address))
+      if (known.networks[network]?.bridge !== undefined)
+        refuse(
+          "bad-option",
+          `addresses on network "${network}" are not ours to give: it is a bridge of this machine's`,
+        );
+      else if (subnet === undefined) refuse("bad-option", `a fixed address needs a subnet on network "${network}"`);
+      else if (!hasRoomFor(readSubnet(subnet), address))
         refuse("bad-address", `${address} is no address for a node in ${subnet}`, "the first one is the gateway's");
       claim(`${network} ${address}`, `address ${address}`);
     }
     if (node.kind === "image") continue;
     if (node.kind === "vm") {
+      if (node.transport === "ssh" && networkNames(node).every((each) => known.networks[each]?.bridge !== undefined))
+        refuse(
+          "bad-option",
+          'transport: "ssh" needs a network whose addresses are known beforehand, and a bridge has none',
+        );
       for (const [network, { mac }] of Array.isArray(node.networks) ? [] : Object.entries(node.networks))
         if (mac !== undefined) claim(`${network} ${mac.toLowerCase()}`, `MAC ${mac}`);
       continue;
@@ -299,16 +330,6 @@ function claimOnce(environment: string, known: Known): void {
       published.push({ port: own, address, by: nodeName });
     }
   }
-}
-
-/** Whether a node may have the address: in the subnet, and neither the network's own, the gateway's nor the broadcast one. */
-function contains(subnet: string, address: string): boolean {
-  const asNumber = (text: string) => text.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
-  const [base = "", bits = ""] = subnet.split("/");
-  const size = 2 ** (32 - Number(bits));
-  const first = Math.floor(asNumber(base) / size) * size;
-  const place = asNumber(address) - first;
-  return place > 1 && place < size - 1;
 }
 
 /** Networks a node is on, in order of declaration. */

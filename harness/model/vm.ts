@@ -73,6 +73,11 @@ function makeSchemas() {
      * A unit's name: it is active.
      */
     unit: z.union([z.literal(["booted", "shell"]), z.string().regex(/^[\w@:.\\-]+\.[a-z]+$/)]).default("booted"),
+    /**
+     * It has the address that its network's DHCP server reserves for it, on each; on a bridge of this machine's, any. Default: asked
+     * where it is on a bridge, whose addresses are known in no other way.
+     */
+    addresses: z.boolean().optional(),
     /** A TCP port on which something listens inside. */
     port: z.int().min(1).max(65535).optional(),
     check: z
