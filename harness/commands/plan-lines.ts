@@ -18,7 +18,7 @@ export function planLines(name: string, { changes, unchanged }: Plan): readonly 
   return [
     `${name}:`,
     ...changes.map(({ action, kind, name: thing, because }) =>
-      oneLine(`${signs[action]} ${kind} ${thing}${because.length === 0 ? "" : `  ${because.join("; ")}`}`),
+      [`${signs[action]} ${kind} ${thing}`, ...(because.length === 0 ? [] : [oneLine(because.join("; "))])].join("  "),
     ),
     ...(unchanged === 0 ? [] : [`    ${unchanged} unchanged`]),
     `plan: ${count("create")} to create, ${count("replace")} to replace, ${count("destroy")} to destroy`,

@@ -285,6 +285,35 @@ export const commandTable: readonly CommandEntry[] = [
     act: async ([name = ""], options) => (await import("./up.ts")).upCommand(name, options),
   },
   {
+    usage: "ssh <node> [command...]",
+    does: "log in to a machine that is kept or up, by ssh with its own key",
+    teaches:
+      'For machines whose declaration says transport: "ssh"; the others, and containers, are reached by assay shell. A node is named as there.\n' +
+      "It is OpenSSH's ssh: the one key that was made for the machine, the one host key that it may show, nothing of your configuration. Its\n" +
+      "exit status is the command's, and 255 where ssh itself failed.",
+    examples: [
+      ["assay ssh dev-002", "a login"],
+      ["assay ssh studio/dev-002 -- uptime", "one command"],
+    ],
+    exits: asking,
+    act: async ([node = "", ...command]) => (await import("./ssh.ts")).sshCommand(node, command),
+  },
+  {
+    usage: "export <format> <what>",
+    does: "write an inventory of an environment that is up, or of a run that is kept",
+    teaches:
+      'The format is ansible: a YAML inventory with the environment\'s groups, for machines with transport: "ssh" and for containers on this\n' +
+      "machine's docker or podman (collections community.docker, containers.podman). What has no way in is told, and left out.",
+    examples: [
+      ["assay export ansible studio --out hosts.yml", "then ansible -i hosts.yml all -m ping"],
+      ["ansible-playbook -i <(assay export ansible studio) site.yml", "without a file"],
+    ],
+    options: [["--out <file>", "into this file, readable by you alone, instead of standard output"]],
+    exits: asking,
+    act: async ([format = "", what = ""], options) =>
+      (await import("./export.ts")).exportCommand(format, what, options),
+  },
+  {
     usage: "down <what...>",
     does: "take down what was kept: a run, or an environment by its name",
     teaches: "What is not up is down already: that is no error.",

@@ -2,8 +2,8 @@
 // said by its host. libvirt has no verb for it, and a name that was leased would resolve for another hour.
 import { createSocket } from "node:dgram";
 import { setTimeout as pause } from "node:timers/promises";
+import { readSubnet, sayAddress } from "../model/subnet.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
-import { readSubnet, sayAddress } from "./libvirt-network-subnet.ts";
 
 export interface Leased {
   readonly network: string;

@@ -1,11 +1,12 @@
 // Decides how machines come to a network that is up already, and leave it while others stay: a reservation, names both ways, and what the
 // DHCP server remembers. Whoever sits there keeps address and names, whatever order they are declared in now.
 import { ProvisionError } from "../model/errors.ts";
+import { readSubnet, saySubnet } from "../model/subnet.ts";
 import type { MadeNetwork } from "./driver.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
 import { releaseLease } from "./libvirt-dhcp-release.ts";
 import type { NetworkSeat } from "./libvirt-network.ts";
-import { planAddresses, readSubnet, type Seated, saySubnet } from "./libvirt-network-subnet.ts";
+import { planAddresses, type Seated } from "./libvirt-network-subnet.ts";
 import { element } from "./libvirt-xml.ts";
 import { cardsIn, liveNetworkIn, subnetsIn } from "./libvirt-xml-read.ts";
 

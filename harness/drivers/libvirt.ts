@@ -1,9 +1,9 @@
 // Decides how virtual machines, their networks and their files are made, found and removed through libvirt.
 import { availableParallelism } from "node:os";
 import type { Readable } from "node:stream";
-import type { NetworkDeclaration } from "../model/environment.ts";
 import { HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
 import type { BuiltDisk, BuiltImage } from "../model/image.ts";
+import type { NetworkDeclaration } from "../model/network.ts";
 import type { VmNode } from "../model/node.ts";
 import type { FromQcow2, VmDeclaration } from "../model/vm.ts";
 import { hostDirectories } from "./docker-scratch.ts";
