@@ -108,10 +108,10 @@ export async function gc(options: Collecting): Promise<Collected> {
 
 /** What was being changed of what is kept, and whose changer died: what its lease does not name goes. */
 async function finishChanges(options: Collecting, troubles: string[]): Promise<void> {
-  const { ledger, drivers } = options;
+  const { ledger, drivers, settleMs } = options;
   if (ledger === undefined) return;
   for (const row of ledger.runs().filter(isCutOff)) {
-    const ended = row.lease === undefined ? undefined : await settle(row, row.lease, { ledger, drivers });
+    const ended = row.lease === undefined ? undefined : await settle(row, row.lease, { ledger, drivers, settleMs });
     if (ended?.error !== undefined) troubles.push(ended.error.message);
   }
 }

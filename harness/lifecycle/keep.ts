@@ -1,22 +1,29 @@
 // Decides how a run ends of which something is to stay: the lease first, so that nobody who comes later takes it, then all else goes. The same
 // whether it just stood up, or what stands is to become less.
+import { setTimeout as pause } from "node:timers/promises";
 import type { PlannedResource } from "../drivers/driver.ts";
 import { type Environment, networkNames } from "../model/environment.ts";
 import { messageOf, TeardownError } from "../model/errors.ts";
 import type { KeptNode, TeardownTotals } from "../model/event.ts";
 import type { ContainerNode, Node, VmNode } from "../model/node.ts";
-import { takeInventory } from "./inventory.ts";
+import { type Inventory, takeInventory } from "./inventory.ts";
 import type { Lease } from "./lease.ts";
 import type { Claim, Ledger } from "./ledger.ts";
-import { concerning, joined, type Reaped, silence } from "./reap.ts";
+import { concerning, isAwaited, joined, type Reaped, silence } from "./reap.ts";
 import { type Releasing, release } from "./release.ts";
+
+export interface Keeping extends Releasing {
+  readonly ledger: Ledger;
+  /** For how long to look for a create whose answer was lost and that may still land; default 3 000. */
+  readonly settleMs?: number | undefined;
+}
 
 /**
  * Leaves what the lease names and removes everything else of the run, and what networks that stay know of machines that went; nothing may be
  * created for it any more. Idempotent. The run is closed when all that is done: until then it counts as cut off, see `settle`. Rejects only
  * when the ledger cannot be written.
  */
-export async function keepRun(run: string, lease: Lease, options: Releasing & { ledger: Ledger }): Promise<Reaped> {
+export async function keepRun(run: string, lease: Lease, options: Keeping): Promise<Reaped> {
   const { ledger } = options;
   ledger.lease(run, lease);
   const stays = new Set(lease.stands.flatMap(({ resources }) => resources));
@@ -25,7 +32,7 @@ export async function keepRun(run: string, lease: Lease, options: Releasing & { 
     return { items: items.filter(({ kind, name }) => !stays.has(`${kind} ${name}`)), unasked };
   };
   const failures = await release((await others()).items, options);
-  const { items, unasked } = await others();
+  const { items, unasked } = await untilNothingLands(others, options);
   const left = items.filter(({ found }) => found !== undefined);
   const errors = [...failures.map(({ error }) => error), ...unasked.map(silence), ...(await unseated(run, options))];
   if (errors.length === 0) {
@@ -42,8 +49,26 @@ export async function keepRun(run: string, lease: Lease, options: Releasing & { 
   };
 }
 
+/** A create whose answer was lost may still land: looked for as long as `reap` does, and then it never came to be. */
+async function untilNothingLands(others: () => Promise<Inventory>, options: Keeping): Promise<Inventory> {
+  const { ledger, settleMs = 3_000 } = options;
+  const began = performance.now();
+  for (let round = 0; ; round += 1) {
+    const inventory = await others();
+    const awaited = inventory.items.filter(isAwaited);
+    if (awaited.length === 0) return inventory;
+    if (performance.now() - began >= settleMs && inventory.unasked.length === 0) {
+      for (const { entry } of awaited.flatMap(({ entries }) => entries)) ledger.gone(entry);
+      return inventory;
+    }
+    if (performance.now() - began >= 10 * settleMs) return inventory;
+    await pause(Math.min(50 * 2 ** round, 1_000));
+    await release(inventory.items, options);
+  }
+}
+
 /** What could not be forgotten of machines that went, by engines that the run used. */
-async function unseated(run: string, { ledger, drivers }: Releasing & { ledger: Ledger }): Promise<TeardownError[]> {
+async function unseated(run: string, { ledger, drivers }: Keeping): Promise<TeardownError[]> {
   const used = ledger.driversOf(run);
   const ended = await Promise.allSettled(
     drivers.filter(({ kind }) => used.includes(kind)).map(async (driver) => driver.unseat?.(run)),

@@ -57,7 +57,7 @@ export async function reap(run: string, options: Reaping): Promise<Reaped> {
 }
 
 /** Intended, never seen: it may yet come to be. */
-function isAwaited(item: Item): boolean {
+export function isAwaited(item: Item): boolean {
   return item.found === undefined && item.entries.every((entry) => !entry.existed);
 }
 

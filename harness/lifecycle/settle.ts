@@ -1,12 +1,11 @@
 // Decides how what is kept comes to what its lease says, after that was changed or a change of it was cut off: whoever does it owns the run
 // meanwhile, so that no two do, and a third finds it cut off again where the second died.
 import { identityOf } from "../model/identity.ts";
-import { keepRun } from "./keep.ts";
+import { type Keeping, keepRun } from "./keep.ts";
 import { type Lease, ownership } from "./lease.ts";
-import type { Ledger, RunRow } from "./ledger.ts";
+import type { RunRow } from "./ledger.ts";
 import { endProcesses } from "./processes.ts";
 import type { Reaped } from "./reap.ts";
-import type { Releasing } from "./release.ts";
 
 /** Whether whoever was changing what the run keeps died before all was done: what its lease does not name may stand. */
 export function isCutOff(row: RunRow): boolean {
@@ -20,7 +19,7 @@ export function isCutOff(row: RunRow): boolean {
 export async function settle(
   { run, identity: from }: Pick<RunRow, "run" | "identity">,
   lease: Lease,
-  options: Releasing & { readonly ledger: Ledger },
+  options: Keeping,
 ): Promise<Reaped | undefined> {
   const { ledger } = options;
   const to = identityOf();
