@@ -1,7 +1,7 @@
 // Decides what is up under a name beside what is declared now: what would have to be done, and whether it can be done to what stands.
-import { setTimeout as pause } from "node:timers/promises";
 import type { Config } from "../config.ts";
 import { enginesOf } from "../engines.ts";
+import { changesOf } from "../lifecycle/changes.ts";
 import { type Declared, declaredNow } from "../lifecycle/declared.ts";
 import { takeInventory } from "../lifecycle/inventory.ts";
 import { ownership } from "../lifecycle/lease.ts";
@@ -86,6 +86,8 @@ function anew(plan: Plan, stands: PlanFacts, now: PlanFacts): Plan {
 
 /** For how long somebody else who changes it is waited for: a change that takes longer is told. */
 const patienceMs = 60_000;
+/** Nobody writes down that a process was killed. */
+const livenessMs = 1_000;
 
 /** Nobody is changing what is up under the name, and nothing is left of a change that was cut off. */
 async function settled(
@@ -95,7 +97,9 @@ async function settled(
   drivers: ReturnType<typeof openDrivers>,
 ): Promise<void> {
   const began = performance.now();
+  using changes = changesOf(ledger.file, livenessMs);
   for (;;) {
+    const changed = changes.next();
     const row = ledger
       .runs()
       .filter((each): each is KeptRun => each.lease?.digest !== undefined && each.endedAt === undefined)
@@ -115,7 +119,7 @@ async function settled(
         seen: `process ${row.identity.split(" ")[3]} is changing it (run ${row.run})`,
         hint: "assay list shows it; try again when that has ended",
       });
-    await pause(200);
+    await changed;
   }
 }
 

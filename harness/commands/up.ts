@@ -13,6 +13,7 @@ import { type KeptRun, keeps, keptRuns } from "./kept-runs.ts";
 import { planLines } from "./plan-lines.ts";
 import { environmentNamed } from "./recipes.ts";
 import { newRunId } from "./run.ts";
+import { loginOf } from "./ssh.ts";
 import { engineFacts, openDrivers, placesOf } from "./surroundings.ts";
 import { changeUp } from "./up-change.ts";
 import { type StoodUp, standChild } from "./up-stand.ts";
@@ -110,22 +111,22 @@ function tell(config: Config, { up: { run, lease }, environment: declared, plan,
   const { environment } = stand;
   // A failed run of it may have been kept as well; then only the run's own name is clear.
   const alone = !keptRuns(ledger).some((each) => each.run !== run && keeps(each, environment));
-  const nodes = stand.nodes.map(({ node, kind, name, on, reach = [] }) => ({
-    node,
-    kind,
-    name,
-    ...(on === undefined ? {} : { on }),
-    reach,
-    shell: `assay shell ${alone ? environment : run}/${node}`,
-  }));
+  const nodes = stand.nodes.map((each) => {
+    const { node, kind, name, on, reach = [] } = each;
+    const word = `${alone ? environment : run}/${node}`;
+    return {
+      ...{ node, kind, name, ...(on === undefined ? {} : { on }), reach, shell: `assay shell ${word}` },
+      ...(loginOf(config, { run, stand, node: each }) === undefined ? {} : { ssh: `assay ssh ${word}` }),
+    };
+  });
   if (json === true) {
     console.log(JSON.stringify({ run, environment, state, plan, nodes }, null, 2));
     return;
   }
   const width = Math.max(...nodes.map(({ shell }) => shell.length));
-  const lines = nodes.map(({ kind, name, on, reach, shell }) => {
+  const lines = nodes.map(({ kind, name, on, reach, shell, ssh }) => {
     const where = on === undefined ? name : `${name} on ${on}`;
-    return oneLine([shell.padEnd(width), `${kind} ${where}`, ...reach].join("  "));
+    return oneLine([shell.padEnd(width), `${kind} ${where}`, ...reach, ...(ssh === undefined ? [] : [ssh])].join("  "));
   });
   const is = { "is-up": "is up, as it is declared", changed: "is up, changed", "stood-up": "is up" }[state];
   const counts = Object.entries(declared.groups).map(([group, names]) => `${group}=${names.length}`);
