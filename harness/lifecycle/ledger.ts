@@ -325,13 +325,15 @@ export class Ledger {
   }
 
   #lease(run: string, { until, keptAt, digest, stands }: Lease): void {
+    // Nothing of a run that somebody else has ended meanwhile is kept.
     this.#run(
-      "INSERT OR REPLACE INTO leases (run, until, kept_at, digest, stands) VALUES (?, ?, ?, ?, ?)",
-      run,
+      `INSERT OR REPLACE INTO leases (run, until, kept_at, digest, stands)
+       SELECT run, ?, ?, ?, ? FROM runs WHERE run = ? AND ended_at IS NULL`,
       until ?? null,
       keptAt,
       digest ?? null,
       JSON.stringify(stands),
+      run,
     );
   }
 

@@ -166,3 +166,13 @@ test("what could not be removed stays cut off, and is tried again", async () => 
   expect(await names()).toEqual(["a", "network-lan"]);
   expect(isCutOff(row())).toBe(false);
 });
+
+test("what somebody has taken down meanwhile is not kept again, and cannot be opened again", async () => {
+  const lease = await kept("a");
+  ledger.endLease(run);
+  expect(ledger.reopen(run, { from: dead, to: alive, lease })).toBe(false);
+  for (const { entry } of ledger.standing(run)) ledger.gone(entry);
+  ledger.endRun(run);
+  ledger.lease(run, lease);
+  expect(row().lease).toBeUndefined();
+});
