@@ -8,7 +8,7 @@ import { Ledger } from "../lifecycle/ledger.ts";
 import { DeclarationError, ExitCode } from "../model/errors.ts";
 import { completionScripts } from "./completion-scripts.ts";
 import { exportFormats } from "./inventory.ts";
-import { keptRuns } from "./kept-runs.ts";
+import { standingRuns } from "./kept-runs.ts";
 import { findEnvironments, findParities, findRecipes } from "./recipes.ts";
 
 /** `assay completion <shell>` prints what that shell is to read. A `DeclarationError` (code `unknown-shell`) for another. */
@@ -108,7 +108,7 @@ async function names(command: string, argument: string): Promise<readonly Offer[
   const environments = async () => offer((await findEnvironments(config.project)).keys(), "environment");
   const kept = () => {
     using ledger = Ledger.open(config.ledger);
-    return keptRuns(ledger);
+    return standingRuns(ledger);
   };
   switch (`${command} ${argument}`) {
     case "build recipe":

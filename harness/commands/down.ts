@@ -7,7 +7,7 @@ import { type Reaped, reap } from "../lifecycle/reap.ts";
 import { DeclarationError, ExitCode } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
 import { declarationOf } from "./by-hand.ts";
-import { type KeptRun, keeps, keptRuns } from "./kept-runs.ts";
+import { keeps, keptRuns, standingRuns } from "./kept-runs.ts";
 import { goesWith, planLines } from "./plan-lines.ts";
 import { findEnvironments } from "./recipes.ts";
 import { openDrivers, placesOf } from "./surroundings.ts";
@@ -107,12 +107,7 @@ async function runsMeant(
     (each) => keeps(each, word) && (declarationOf(config, each.run)?.project ?? project) === project,
   );
   if (kept.length > 0) return kept.map(({ run }) => run);
-  const changing = ledger
-    .runs()
-    .find(
-      (each): each is KeptRun =>
-        each.lease !== undefined && ownership(each) === "alive" && keeps(each as KeptRun, word),
-    );
+  const changing = standingRuns(ledger).find((each) => ownership(each) === "alive" && keeps(each, word));
   if (changing !== undefined && (declarationOf(config, changing.run)?.project ?? project) === project)
     throw new DeclarationError({
       code: "not-kept",

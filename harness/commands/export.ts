@@ -7,7 +7,7 @@ import { DeclarationError, ExitCode } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
 import { declarationOf } from "./by-hand.ts";
 import { ansibleInventory, exportFormats, type InventoryFacts, type InventoryHost, type Reach } from "./inventory.ts";
-import { type FoundNode, type KeptRun, keeps, keptRuns } from "./kept-runs.ts";
+import { type FoundNode, type KeptRun, keeps, standingRuns } from "./kept-runs.ts";
 import { findEnvironments } from "./recipes.ts";
 import { loginOf } from "./ssh.ts";
 
@@ -33,7 +33,7 @@ export async function exportCommand(format: string, word: string, options: { rea
 }
 
 async function keptRun(config: Config, ledger: Ledger, word: string): Promise<KeptRun> {
-  const all = keptRuns(ledger);
+  const all = standingRuns(ledger);
   const meant = all.filter(
     (each) =>
       each.run === word ||

@@ -9,7 +9,7 @@ import { Ledger } from "../lifecycle/ledger.ts";
 import { quoteWord } from "../model/check.ts";
 import { DeclarationError, messageOf, ProvisionError } from "../model/errors.ts";
 import { type KeptLogin, keptLogin, sshOptions } from "../transports/ssh-kept.ts";
-import { type FoundNode, keptRuns, nodeNamed } from "./kept-runs.ts";
+import { type FoundNode, nodeNamed, standingRuns } from "./kept-runs.ts";
 
 /**
  * `assay ssh <node> [-- command…]`. Resolves with the exit status of `ssh`, which is the command's, and 255 where ssh itself failed. A command
@@ -54,7 +54,7 @@ export async function sshCommand(word: string, command: readonly string[]): Prom
 
 function foundIn(config: Config, word: string): FoundNode {
   using ledger = Ledger.open(config.ledger);
-  return nodeNamed(keptRuns(ledger), word);
+  return nodeNamed(standingRuns(ledger), word);
 }
 
 /** How one logs in to a kept node by ssh; `undefined` where one does not. */

@@ -81,7 +81,6 @@ test("growing makes what is missing, and takes part in what is there", async () 
   expect(ledger.reopen(run, { from: dead, to: alive, lease })).toBe(true);
   const live = await standing(environmentOf("a", "b"), lease.stands[0]?.resources);
   expect([...live.nodes.keys()]).toEqual(["b"]);
-  expect(live.rewind).toBeUndefined();
   const made = await live.leave({ evidence: false });
   expect(made.nodes.map(({ node }) => node)).toEqual(["b"]);
   expect(made.resources).toEqual([`container assay-${run}-up-e-b`]);
