@@ -251,6 +251,12 @@ export class Ledger {
     return { created: Number(row?.["created"]), destroyed: Number(row?.["destroyed"]) };
   }
 
+  /** Whether the run ever meant to create a resource of that name; it may be gone. */
+  knows(run: string, { driver, kind, name }: ResourceRef): boolean {
+    const sql = "SELECT 1 FROM entries WHERE run = ? AND driver = ? AND kind = ? AND name = ? LIMIT 1";
+    return this.#all(sql, run, driver, kind, name).length > 0;
+  }
+
   /** Kinds of the drivers that the run ever meant to create something with. */
   driversOf(run: string): string[] {
     return this.#all("SELECT DISTINCT driver FROM entries WHERE run = ?", run).map((row) => String(row["driver"]));
