@@ -26,6 +26,7 @@ test("a machine is reached by its own key, and is believed by its own host key a
     ansible_port: 22022,
     ansible_user: "root",
     ansible_ssh_private_key_file: "/s/dev 1/ssh_key",
+    ansible_ssh_transfer_method: "piped",
   });
   expect(common).toContain('-o "UserKnownHostsFile=/s/dev 1/known_hosts"');
   expect(common).toContain("-F none");

@@ -96,6 +96,8 @@ function variables(reach: Reach): readonly string[] {
       ansible_user: user,
       ansible_ssh_private_key_file: keyFile,
       ansible_ssh_common_args: arguments_.join(" "),
+      // The machine's ssh daemon is the harness's own, and gives shells alone.
+      ansible_ssh_transfer_method: "piped",
     });
   }
   const { by, container, address } = reach;
