@@ -52,6 +52,7 @@ export { systemd } from "./checks/systemd.ts";
 export { tree } from "./checks/tree.ts";
 export { unit } from "./checks/unit.ts";
 export { unixSocket } from "./checks/unix-socket.ts";
+export { type Published, published } from "./lifecycle/publish.ts";
 export { type Check, type Probe, quoteWord } from "./model/check.ts";
 // 2. An environment is declared by its nodes, networks and volumes. Data: nothing is created by it.
 export { bind, type ContainerOptions, container, scratch, tmpfs, volume } from "./model/container.ts";
@@ -84,6 +85,7 @@ export {
   recipe,
   run,
 } from "./model/recipe.ts";
+export { reverseName } from "./model/reverse-name.ts";
 export { type Secret, secret } from "./model/secret.ts";
 export { fromDockerArchive, fromOciLayout, fromRootfs, stillImage } from "./model/still.ts";
 export { fromQcow2, type VmOptions, vm } from "./model/vm.ts";

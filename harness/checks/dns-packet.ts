@@ -22,8 +22,8 @@ export interface DnsAnswer {
   readonly code: number;
   /** Whether there was more than fits into a datagram. */
   readonly cut: boolean;
-  /** Of the answer section: type by number, value as dig(1) `+short` writes it, names without their last dot. */
-  readonly records: readonly { readonly type: number; readonly value: string }[];
+  /** Of the answer section: type by number, value as dig(1) `+short` writes it, names without their last dot, seconds that it may be kept. */
+  readonly records: readonly { readonly type: number; readonly value: string; readonly ttl: number }[];
 }
 
 /** So long an answer may be: bigger than what most servers send, smaller than what is lost on the way. */
@@ -56,13 +56,14 @@ export function readDnsAnswer(id: number, packet: Buffer): DnsAnswer | undefined
     if (packet.readUInt16BE(0) !== id || (flags & 0x8000) === 0) return undefined;
     let at = 12;
     for (let left = packet.readUInt16BE(4); left > 0; left -= 1) at = nameAt(packet, at).end + 4;
-    const records: { type: number; value: string }[] = [];
+    const records: { type: number; value: string; ttl: number }[] = [];
     for (let left = packet.readUInt16BE(6); left > 0; left -= 1) {
       at = nameAt(packet, at).end;
       const type = packet.readUInt16BE(at);
+      const ttl = packet.readUInt32BE(at + 4);
       const length = packet.readUInt16BE(at + 8);
       if (at + 10 + length > packet.length) return undefined;
-      records.push({ type, value: valueAt(packet, type, at + 10, length) });
+      records.push({ type, value: valueAt(packet, type, at + 10, length), ttl });
       at += 10 + length;
     }
     return { code: flags & 0xf, cut: (flags & 0x0200) !== 0, records };

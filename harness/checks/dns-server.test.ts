@@ -9,7 +9,7 @@ import { dns } from "./dns.ts";
 import { dnsQuery, type RecordType, readDnsAnswer } from "./dns-packet.ts";
 import { type DnsQuestion, dnsRecords, readServer } from "./dns-server.ts";
 
-// Recorded: dnsmasq 2.90 (Debian 12), asked with EDNS; each question's id is 0x1234.
+// Recorded: dnsmasq 2.90, and for ns BIND 9.18 (Debian 12), asked with EDNS; each question's id is 0x1234.
 const recorded: Readonly<Record<string, string>> = {
   "milla.studio.example A":
     "123485800001000100000001056d696c6c610673747564696f076578616d706c650000010001c00c000100010000000000040a00000700002904d0000000000000",
@@ -33,6 +33,8 @@ const recorded: Readonly<Record<string, string>> = {
     "123481830001000000000001066e6f626f64790673747564696f076578616d706c65000001000100002904d0000000000000",
   "elsewhere.example A":
     "12348185000100000000000109656c73657768657265076578616d706c65000001000100002904d0000000000006000f0002000e",
+  "ns.studio.example A":
+    "123485000001000100000001026e730673747564696f076578616d706c650000010001c00c000100010000003c00040a35350200002904d0000000000000",
   "www.studio.example CNAME":
     "123485800001000100000001037777770673747564696f076578616d706c650000050001c00c00050001000000000016056d696c6c610673747564696f076578616d706c650000002904d0000000000000",
 };
@@ -57,7 +59,7 @@ describe("answers", () => {
     const zone = "07636f6d70616e7900";
     const packet = `123480000000000100000000${zone}0006000100000000001e046d61696ec00c0461646d69c00c0000000700000e1000000258000151800000012c`;
     const told = readDnsAnswer(0x1234, Buffer.from(packet.replace("001e", "0022"), "hex"));
-    expect(told?.records).toEqual([{ type: 6, value: "main.company admi.company 7 3600 600 86400 300" }]);
+    expect(told?.records).toEqual([{ type: 6, value: "main.company admi.company 7 3600 600 86400 300", ttl: 0 }]);
   });
 
   test("other bytes are no answer: another id, a question, cut anywhere, a name in circles", () => {
@@ -120,7 +122,8 @@ describe("asked on this machine", () => {
     ["busybox", ["python3", "perl", "bash"]],
   ])("%s carries each question in one piece, all at once", async (_, missing) => {
     const probe = without(...missing);
-    const ask = (name: string, type: RecordType) => node.observe(probe, { server: at(server), name, type });
+    const ask = async (name: string, type: RecordType) =>
+      (await node.observe(probe, { server: at(server), name, type })).map(({ value }) => value);
     // A label of ten bytes is a line break in the question.
     expect(
       await Promise.all([
@@ -187,6 +190,24 @@ describe("asked on this machine", () => {
     });
     expect(await met(ask("nobody.studio.example").hasRecord("A"))).toMatchObject({ met: false, seen: "no record A" });
   });
+
+  test("how long an answer may be kept", async () => {
+    const zone = dns("ns.studio.example", { server: at(server) });
+    const met = async (check: ReturnType<typeof zone.hasTtl>) => check.judge(await check.observe(node));
+    expect(await met(zone.hasTtl("A", 60))).toMatchObject({ met: true });
+    expect(await met(zone.hasTtl("A", { atMost: 59 }))).toEqual({ met: false, expected: "at most 59s", seen: "60s" });
+    const absent = dns("nobody.studio.example", { server: at(server) });
+    expect(await met(absent.hasTtl("A", 60))).toMatchObject({ met: false, seen: "no record A" });
+    const busybox = {
+      ...node,
+      observe: (_: unknown, question: DnsQuestion) => node.observe(without("python3", "perl", "bash"), question),
+    };
+    await expect(zone.hasTtl("A", 60).observe(busybox as typeof node)).rejects.toMatchObject({
+      code: "probe-missing",
+      seen: expect.stringContaining("how long 10.53.53.2 may be kept"),
+    });
+  });
+
   probeContract(hostNode, {
     probe: dnsRecords,
     subject: { server: "127.0.0.1:1", name: "a.example", type: "A" },
@@ -203,18 +224,22 @@ test("what busybox's nslookup says is read", () => {
       { status: 0, stderr: "", stdout: Buffer.from(`0 nslookup ${[...head, ...lines, "", ""].join("\x1e")}\n`) },
       [{ server: "127.0.0.1:5399", name: "x.example", type }],
     )[0];
-  expect(parse("A", "Name:\tmilla.studio.example", "Address: 10.0.0.7")).toEqual(["10.0.0.7"]);
-  expect(parse("AAAA", "Name:\tmilla.studio.example", "Address: fd00::7")).toEqual(["fd00::7"]);
+  const values = (type: RecordType, ...lines: readonly string[]) => {
+    const found = parse(type, ...lines);
+    return Array.isArray(found) ? found.map((each) => each.value) : found;
+  };
+  expect(values("A", "Name:\tmilla.studio.example", "Address: 10.0.0.7")).toEqual(["10.0.0.7"]);
+  expect(values("AAAA", "Name:\tmilla.studio.example", "Address: fd00::7")).toEqual(["fd00::7"]);
   const alias = "www.studio.example\tcanonical name = milla.studio.example";
-  expect(parse("A", alias, "Name:\tmilla.studio.example", "Address: 10.0.0.7")).toEqual(["10.0.0.7"]);
-  expect(parse("CNAME", alias)).toEqual(["milla.studio.example"]);
-  expect(parse("MX", "studio.example\tmail exchanger = 10 mail.studio.example")).toEqual(["10 mail.studio.example"]);
-  expect(parse("SRV", "_amqp._tcp.studio.example\tservice = 0 5 5672 broker.studio.example")).toEqual([
+  expect(values("A", alias, "Name:\tmilla.studio.example", "Address: 10.0.0.7")).toEqual(["10.0.0.7"]);
+  expect(values("CNAME", alias)).toEqual(["milla.studio.example"]);
+  expect(values("MX", "studio.example\tmail exchanger = 10 mail.studio.example")).toEqual(["10 mail.studio.example"]);
+  expect(values("SRV", "_amqp._tcp.studio.example\tservice = 0 5 5672 broker.studio.example")).toEqual([
     "0 5 5672 broker.studio.example",
   ]);
-  expect(parse("PTR", "7.0.0.10.in-addr.arpa\tname = milla.studio.example")).toEqual(["milla.studio.example"]);
-  expect(parse("MX", "Non-authoritative answer:")).toEqual([]);
-  expect(parse("A", "** server can't find nobody.studio.example: NXDOMAIN")).toEqual([]);
+  expect(values("PTR", "7.0.0.10.in-addr.arpa\tname = milla.studio.example")).toEqual(["milla.studio.example"]);
+  expect(values("MX", "Non-authoritative answer:")).toEqual([]);
+  expect(values("A", "** server can't find nobody.studio.example: NXDOMAIN")).toEqual([]);
   expect(parse("A", "** server can't find elsewhere.example: REFUSED")).toMatchObject({
     code: "probe-failed",
     seen: expect.stringContaining("it says REFUSED"),
@@ -223,6 +248,29 @@ test("what busybox's nslookup says is read", () => {
   expect(dnsRecords.parse(other, [{ server: "127.0.0.1", name: "x", type: "A" }])[0]).toMatchObject({
     code: "probe-unreadable",
   });
+});
+
+test("bounds of a time to live", () => {
+  const about = dns("a.example", { server: "10.0.0.2" });
+  const between = about.hasTtl("A", { atLeast: 30, atMost: 60 });
+  expect(between.title).toBe("name a.example at 10.0.0.2 has TTL 30s to 60s on A");
+  const met = (seen: number[]) => {
+    const judgement = between.judge(seen);
+    return "met" in judgement && judgement.met;
+  };
+  expect([[30], [60], [45, 60], [29], [61], [45, 61], []].map(met)).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+  expect(about.hasTtl("A", { atMost: 60 }).title).toContain("at most 60s");
+  expect(about.hasTtl("A", { atLeast: 60 }).title).toContain("at least 60s");
+  for (const wrong of [-1, 1.5, 2 ** 31, { atLeast: 61, atMost: 60 }])
+    expect(() => about.hasTtl("A", wrong)).toThrow(DeclarationError);
 });
 
 test("servers are addresses", () => {

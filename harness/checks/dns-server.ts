@@ -13,6 +13,14 @@ export interface DnsQuestion {
   readonly type: RecordType;
 }
 
+/** A record of a name. */
+export interface DnsRecord {
+  /** As dig(1) `+short` writes it, names without their last dot. */
+  readonly value: string;
+  /** Seconds that it may be kept; absent where busybox's nslookup asked, which does not tell. */
+  readonly ttl?: number;
+}
+
 /** Longest wait for an answer; the question is asked once more after it. */
 const seconds = 2;
 
@@ -41,8 +49,8 @@ for (1, 2) {
 }
 print "silence\\n";`;
 
-/** Subject: a server and a question. Answer: the values of the records of that type, none where there is no such name. */
-export const dnsRecords: Probe<DnsQuestion, readonly string[]> = {
+/** Subject: a server and a question. Answer: the records of that type, none where there is no such name. */
+export const dnsRecords: Probe<DnsQuestion, readonly DnsRecord[]> = {
   name: "dns",
   // A question has to leave in one piece, whatever the shell makes of line breaks in it: dd gathers it.
   script: (questions) => `export LC_ALL=C
@@ -87,13 +95,13 @@ wait`,
       if (looked === "silence") return failedProbe(`cannot ask the name server ${server}`, "it does not answer", hint);
       if (typeof looked === "string")
         return failedProbe(`the name server ${server} has no answer about ${name}`, looked);
-      if (looked !== undefined) return looked;
+      if (looked !== undefined) return looked.map((value) => ({ value }));
       const answer = word === "answer" ? readDnsAnswer(id, Buffer.from(said, "hex")) : undefined;
       if (answer === undefined) return unreadable("dns", output);
       if (answer.code !== 0 && answer.code !== 3)
         return failedProbe(`the name server ${server} has no answer about ${name}`, sayCode(answer.code));
       if (answer.cut) return failedProbe(`cannot read all that ${server} says of ${name}`, "it is cut off");
-      return answer.records.filter((each) => each.type === recordTypes[type]).map(({ value }) => value);
+      return answer.records.filter((each) => each.type === recordTypes[type]).map(({ value, ttl }) => ({ value, ttl }));
     });
   },
 };

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { type Probe, quoteWord } from "../model/check.ts";
 import type { Node } from "../model/node.ts";
 import type { RecordType } from "./dns-packet.ts";
-import { dnsRecords, readServer } from "./dns-server.ts";
+import { type DnsRecord, dnsRecords, readServer } from "./dns-server.ts";
 import { fileContents } from "./file-bytes.ts";
 import { canonicalAddress } from "./ip-address.ts";
 import { about, requireSubject, verdict } from "./question.ts";
@@ -68,6 +68,12 @@ export interface DnsOptions {
   readonly server?: string;
 }
 
+/** Whole seconds, both included. */
+export interface TtlBounds {
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
+
 /**
  * A host name, as programs of the node resolve it; or as one name server says.
  * @example await expect(soe).toMeet(dns("db").resolvesTo("10.0.0.7"));
@@ -90,9 +96,16 @@ export function dns(name: string, { server }: DnsOptions = {}) {
     command: server === undefined ? `getent ahosts ${name}` : `dig +short @${server} ${name} A ${name} AAAA`,
     async observe(node) {
       if (server === undefined) return node.observe(addresses, name);
-      return (await Promise.all([records(node, "A", server), records(node, "AAAA", server)])).flat();
+      const found = await Promise.all([records(node, "A", server), records(node, "AAAA", server)]);
+      return found.flat().map(({ value }) => value);
     },
   });
+  const askRecords = <Seen>(type: RecordType, read: (found: readonly DnsRecord[]) => Seen) =>
+    about<Node, Seen>({
+      subject,
+      command: `dig ${server === undefined ? "" : `@${server} `}${name} ${type}`,
+      observe: async (node) => read(await records(node, type, server ?? (await firstServer(node)))),
+    });
   return {
     /** It has an address, whichever. */
     resolves: () => ask("resolves", (seen) => verdict(seen.length > 0, "an address", sayAddresses(seen))),
@@ -113,19 +126,57 @@ export function dns(name: string, { server }: DnsOptions = {}) {
      * @example dns("7.0.0.10.in-addr.arpa").hasRecord("PTR", "db.studio.example")
      */
     hasRecord: (type: RecordType, ...wanted: readonly string[]) =>
-      about<Node, readonly string[]>({
-        subject,
-        command: `dig +short ${server === undefined ? "" : `@${server} `}${name} ${type}`,
-        observe: async (node) => records(node, type, server ?? (await firstServer(node))),
-      })(`has ${wanted.length === 0 ? `a record ${type}` : `${type} ${wanted.join(" and ")}`}`, (seen) => {
-        const found = seen.map(plain);
-        return verdict(
-          found.length > 0 && wanted.every((each) => found.includes(plain(each))),
-          wanted.join(", ") || `a record ${type}`,
-          seen.join(", ") || `no record ${type}`,
-        );
-      }),
+      askRecords(type, (found) => found.map(({ value }) => value))(
+        `has ${wanted.length === 0 ? `a record ${type}` : `${type} ${wanted.join(" and ")}`}`,
+        (seen) => {
+          const found = seen.map(plain);
+          return verdict(
+            found.length > 0 && wanted.every((each) => found.includes(plain(each))),
+            wanted.join(", ") || `a record ${type}`,
+            seen.join(", ") || `no record ${type}`,
+          );
+        },
+      ),
+    /**
+     * All records of a type may be kept for so many seconds: exactly, or between bounds; what a server has from another one's answer grows
+     * younger. Asks whom `hasRecord` asks. With busybox's nslookup alone it is errored: that does not tell.
+     * @example dns("db.studio.example", { server }).hasTtl("A", 60)
+     * @example dns("www.studio.example").hasTtl("A", { atLeast: 1, atMost: 300 })
+     */
+    hasTtl: (type: RecordType, wanted: number | TtlBounds) => {
+      const { atLeast = 0, atMost = longestTtl } =
+        typeof wanted === "number" ? { atLeast: wanted, atMost: wanted } : wanted;
+      requireSubject(
+        [atLeast, atMost].every((each) => Number.isInteger(each) && each >= 0 && each <= longestTtl) &&
+          atLeast <= atMost,
+        `${JSON.stringify(wanted)} is no time to live`,
+        `give whole seconds, 0 to ${longestTtl}: 60, or { atLeast: 1, atMost: 300 }`,
+      );
+      const said = sayTtl(atLeast, atMost);
+      const read = (found: readonly DnsRecord[]) => [...new Set(found.map(ttlOf))];
+      return askRecords(type, read)(`has TTL ${said} on ${type}`, (seen) =>
+        verdict(
+          seen.length > 0 && seen.every((ttl) => ttl >= atLeast && ttl <= atMost),
+          said,
+          seen.map((ttl) => `${ttl}s`).join(", ") || `no record ${type}`,
+        ),
+      );
+    },
   };
+}
+
+/** RFC 2181, section 8. */
+const longestTtl = 2 ** 31 - 1;
+
+function sayTtl(atLeast: number, atMost: number): string {
+  if (atLeast === atMost) return `${atLeast}s`;
+  if (atMost === longestTtl) return `at least ${atLeast}s`;
+  return atLeast === 0 ? `at most ${atMost}s` : `${atLeast}s to ${atMost}s`;
+}
+
+function ttlOf({ value, ttl }: DnsRecord): number {
+  if (ttl === undefined) throw missingTool("python3, perl or bash", `how long ${value} may be kept`);
+  return ttl;
 }
 
 /** As it is compared: names of any case, with or without the dot at their end. */

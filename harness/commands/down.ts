@@ -1,16 +1,20 @@
 // Decides how `assay down` ends what was kept: its lease first, so that no reaper waits for it any more, then the run.
+import { join } from "node:path";
 import { type Config, readConfig } from "../config.ts";
+import { enginesOf } from "../engines.ts";
 import { ownership } from "../lifecycle/lease.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import type { Plan } from "../lifecycle/plan.ts";
 import { type Reaped, reap } from "../lifecycle/reap.ts";
-import { DeclarationError, ExitCode } from "../model/errors.ts";
+import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
+import { redact } from "../model/secret.ts";
 import { declarationOf } from "./by-hand.ts";
 import { keeps, keptRuns, standingRuns } from "./kept-runs.ts";
 import { goesWith, planLines } from "./plan-lines.ts";
-import { findEnvironments } from "./recipes.ts";
-import { openDrivers, placesOf } from "./surroundings.ts";
+import { environmentNamed, findEnvironments } from "./recipes.ts";
+import { engineFacts, openDrivers, placesOf } from "./surroundings.ts";
+import { withdrawKept } from "./withdraw-kept.ts";
 
 export interface DownOptions {
   readonly json?: boolean;
@@ -33,8 +37,10 @@ export async function downCommand(words: readonly string[], options: DownOptions
   const ended: Ended[] = [];
   const drivers = openDrivers(config);
   try {
-    for (const run of new Set(runs))
+    for (const run of new Set(runs)) {
+      await withdrawNames(ledger, config, run);
       ended.push({ run, ...(await takeDown(run, { ledger, drivers, places: placesOf(config) })) });
+    }
   } finally {
     for (const driver of drivers) await driver.close();
   }
@@ -81,6 +87,31 @@ export async function takeDown(
 ): Promise<Reaped> {
   ledger.endLease(run);
   return reap(run, { ledger, drivers, places });
+}
+
+/** Before their server goes, or those nodes of it. Never stands in the way of removal: what could not be withdrawn is said. */
+export async function withdrawNames(
+  ledger: Ledger,
+  config: Config,
+  run: string,
+  which?: readonly string[],
+): Promise<void> {
+  const declaration = declarationOf(config, run);
+  const networks = (declaration?.facts as { networks?: Record<string, { publish?: unknown }> } | undefined)?.networks;
+  if (declaration === undefined || !Object.values(networks ?? {}).some(({ publish }) => publish !== undefined)) return;
+  const engines = enginesOf(engineFacts(config));
+  try {
+    const environment = await environmentNamed(declaration.project, declaration.environment);
+    for (const stand of ledger.run(run)?.lease?.stands ?? [])
+      await withdrawKept({
+        ...{ engines, environment, stand, directory: join(config.scratch, run, stand.scope) },
+        ...(which === undefined ? {} : { which }),
+      });
+  } catch (error) {
+    console.error(`${declaration.environment}: names were not withdrawn: ${redact(messageOf(error))}`);
+  } finally {
+    await engines.close();
+  }
 }
 
 async function runsMeant(

@@ -35,9 +35,10 @@ export async function shellCommand(
   }
 }
 
-function attach(
+/** A program in a node that some run left standing. `directory`: of the stand-up's scratch mounts. */
+export function attach(
   engines: ReturnType<typeof enginesOf>,
-  { node, stand }: FoundNode,
+  { node, stand }: Pick<FoundNode, "node" | "stand">,
   directory: string,
   attaching: Attaching,
 ): Promise<Attached> {

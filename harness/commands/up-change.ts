@@ -12,6 +12,7 @@ import type { Environment } from "../model/environment.ts";
 import { ExitCode } from "../model/errors.ts";
 import type { KeptStand } from "../model/event.ts";
 import { identityOf } from "../model/identity.ts";
+import { withdrawNames } from "./down.ts";
 import type { KeptRun } from "./kept-runs.ts";
 import { openDrivers, reaperProgram } from "./surroundings.ts";
 import { type StoodUp, standChild } from "./up-stand.ts";
@@ -61,6 +62,7 @@ async function shrunk(
     const theirs = ledger.standing(run).filter(({ node }) => node !== undefined && goes.has(node));
     const resources = new Set(theirs.map(({ kind, name }) => `${kind} ${name}`));
     const stands = up.lease.stands.map((stand) => without(stand, environment, goes, resources));
+    await withdrawNames(ledger, config, run, [...goes]);
     const ended = await settle(up, { ...up.lease, stands }, { ledger, drivers });
     if (ended === undefined) throw beingChanged(run);
     if (ended.error !== undefined) console.error(`assay: ${ended.error.message}`);

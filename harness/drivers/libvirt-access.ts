@@ -113,11 +113,11 @@ export async function accessOf(facts: AccessFacts): Promise<GuestAccess> {
   const { hostname, seed } = declaration;
   return {
     way,
-    shape: shapeOf(ssh),
+    shape: shapeOf(ssh, declaration.carrier),
     keys: ssh,
     byPorts: () => plain.connect(),
     injected: {
-      ...(way === "initrd" ? { cpio: initrdAddition({ ssh }) } : {}),
+      ...(way === "initrd" ? { cpio: initrdAddition({ ssh, early: declaration.carrier }) } : {}),
       ...(way === "seed" || seed !== undefined
         ? { seed: Object.fromEntries(noCloudSeed({ instanceId: uuid, hostname, userData: seed?.userData, ssh })) }
         : {}),
@@ -145,10 +145,10 @@ export async function accessOf(facts: AccessFacts): Promise<GuestAccess> {
   };
 }
 
-function shapeOf(ssh: SshAccess | undefined): string {
+function shapeOf(ssh: SshAccess | undefined, early: boolean): string {
   const { files, wanted } = guestFiles(ssh);
   const keyless = files.filter(({ path, secret }) => secret !== true && path !== authorizedKeysPath);
-  const shape = [initrdAddition().toString("base64"), keyless, [...wanted]];
+  const shape = [initrdAddition({ early }).toString("base64"), keyless, [...wanted]];
   return createHash("sha256").update(JSON.stringify(shape)).digest("hex");
 }
 

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { carrierOf, networkNames, startOrder, startsAfter } from "../model/environment.ts";
 import { ProvisionError } from "../model/errors.ts";
+import { shortNamesOn } from "../model/publication.ts";
 import type { VmDeclaration } from "../model/vm.ts";
 import type { PlannedResource, Standing } from "./driver.ts";
 import type { NetworkSeat } from "./libvirt-network.ts";
@@ -124,11 +125,10 @@ export function macOf(standing: Standing, node: string, network: string): string
 export function seatsOn(standing: Standing, network: string): readonly NetworkSeat[] {
   return Object.entries(standing.environment.nodes).flatMap(([node, declaration]): NetworkSeat[] => {
     if (declaration.kind === "image" || !networkNames(declaration).includes(network)) return [];
-    const { networks, hostname } = declaration;
-    const { address, aliases = [] }: { address?: string | undefined; aliases?: readonly string[] } =
+    const { networks } = declaration;
+    const { address }: { address?: string | undefined } =
       (Array.isArray(networks) ? undefined : networks[network]) ?? {};
-    const names = [...new Set([...(hostname === undefined ? [] : [hostname]), node, ...aliases])];
     const mac = declaration.kind === "vm" ? macOf(standing, node, network) : undefined;
-    return [{ mac, address, names }];
+    return [{ mac, address, names: shortNamesOn(network, node, declaration) }];
   });
 }

@@ -6,6 +6,7 @@ import { shell } from "../model/exec.ts";
 import type { VmNode } from "../model/node.ts";
 import type { Judgement } from "../model/outcome.ts";
 import type { VmDeclaration } from "../model/vm.ts";
+import { earlyPath } from "../transports/guest-files.ts";
 import type { Transport } from "../transports/transport.ts";
 import { codeOf, type End, type MachineLife, sayEnd } from "./libvirt-life.ts";
 
@@ -115,9 +116,11 @@ async function inOrder(readying: Readying, doing: Doing, signal: AbortSignal): P
   }
 }
 
-/** Systemd's queue of jobs is empty. Without systemd an answering shell is all there is to wait for. */
+/** Systemd's queue of jobs is empty. Without systemd an answering shell is all there is to wait for; a shell may be there before systemd is. */
 async function booted({ transport, ready, node }: Readying): Promise<void> {
-  const script = "[ -d /run/systemd/system ] || { echo none; exit; }; systemctl is-system-running --wait; :";
+  const script = `[ -d /run/systemd/system ] || { echo none; exit; }
+if [ -e ${earlyPath} ]; then until [ -S /run/systemd/private ]; do sleep 0.05; done; fi
+systemctl is-system-running --wait; :`;
   const { stdout, stderr } = await transport.exec(shell(script), { timeoutMs: ready.within });
   const state = stdout.trim();
   if (["none", "running", "degraded"].includes(state)) return;

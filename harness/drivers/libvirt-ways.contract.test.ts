@@ -116,6 +116,30 @@ test("ports, kernel from outside: verbs", { timeout: 900_000 }, async () => {
   expect(await node.console()).toContain("Linux version");
 });
 
+test("a carrier's shell, which is there before its own init is", { timeout: 900_000 }, async () => {
+  const environment = defineEnvironment("early", {
+    nodes: { node: vm({ image: machine, carrier: true, ready: { unit: "booted", within }, start: "boot" }) },
+  });
+  const { nodes } = await stage.standUp(environment);
+  const node: VmNode = nodes.node;
+  const unit = ["show", "--property=ActiveState,ConditionResult,NRestarts", "assay-guest-shell.service"] as const;
+  const beside = "ActiveState=inactive\nConditionResult=no\nNRestarts=0";
+  expect((await node.succeed(["systemctl", ...unit])).split("\n").sort().join("\n")).toBe(
+    beside.split("\n").sort().join("\n"),
+  );
+  // As a unit's would be: signals as a login has them, and the guest's own tree.
+  expect(await node.succeed(["grep", "^SigIgn", "/proc/self/status"])).toMatch(/\t0+$/);
+  expect(await node.succeed(["readlink", "/proc/self/root"])).toBe("/");
+  expect(await node.succeed(["findmnt", "-no", "FSTYPE", "/"])).toBe("ext4");
+  const { bootId } = node.facts;
+  await node.reboot();
+  expect(node.facts.bootId).not.toBe(bootId);
+  expect(await node.succeed(["systemctl", "show", "--property=ConditionResult", "assay-guest-shell.service"])).toBe(
+    "ConditionResult=no",
+  );
+  await node.shutdown();
+});
+
 test("ssh, to a daemon of the harness's own", { timeout: 600_000 }, async () => {
   const environment = defineEnvironment("by-ssh", {
     networks: { lan: {} },

@@ -1,7 +1,5 @@
 // Decides how one environment is stood up and taken down: images, admission, creation in order, evidence, release.
 // Every step is in the ledger before it is done. Refuses to know what an engine is.
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Driver, PlannedResource, Standing } from "../drivers/driver.ts";
 import type { NodeDeclaration } from "../model/environment.ts";
 import { messageOf, type Phase, ProvisionError } from "../model/errors.ts";
@@ -12,7 +10,9 @@ import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
 import { inOrder } from "./create-order.ts";
+import { keepEvidence } from "./evidence.ts";
 import { keptNode } from "./keep.ts";
+import { StandingNames } from "./publish.ts";
 import { release } from "./release.ts";
 import type { LiveEnvironment, StandingUp } from "./standing-up.ts";
 import { lastingTakes, takesOf } from "./takes.ts";
@@ -53,10 +53,12 @@ class Stand {
   readonly #nodes = new Map<string, Node>();
   readonly #created: PlannedResource[] = [];
   readonly #entries = new Set<number>();
+  readonly #names: StandingNames;
   #down: Promise<void> | undefined;
 
   constructor(wanted: StandingUp) {
     this.#wanted = wanted;
+    this.#names = new StandingNames(wanted.environment, this.#nodes);
   }
 
   async up(): Promise<LiveEnvironment> {
@@ -86,6 +88,7 @@ class Stand {
     const ended = await Promise.allSettled(started.values());
     const failed = ended.find((each) => each.status === "rejected");
     if (failed !== undefined) throw failed.reason;
+    if (this.#names.look()) await this.#phase("ready", undefined, () => this.#names.publish(standing, drivers));
     const rewindable = stands === undefined && (await this.#mark(standing));
     return {
       nodes: this.#nodes,
@@ -120,6 +123,7 @@ class Stand {
       const live = await this.#phase("ready", node, () => this.#driverOf(resource).connect(resource, standing));
       this.#nodes.set(node, live);
     }
+    this.#names.look();
     return { nodes: this.#nodes, images, takeDown: () => this.down(), leave: (options) => this.leave(options) };
   }
 
@@ -289,6 +293,7 @@ class Stand {
   async #takeDown(): Promise<void> {
     const { drivers, ledger, owner, scope, events } = this.#wanted;
     if (this.#created.length === 0) return ledger.release(owner.run, scope);
+    await this.#names.withdraw((why) => this.#say("destroy", "started", undefined, redact(why)));
     await this.#evidence();
     const items = ledger
       .standing(owner.run)
@@ -320,14 +325,7 @@ class Stand {
   async #keep(resource: PlannedResource): Promise<void> {
     const { environment, scope, report, events } = this.#wanted;
     const files = await this.#driverOf(resource).evidence(resource);
-    const folder = join("evidence", `${environment.name}-${scope}`);
-    await mkdir(join(report, folder), { recursive: true });
-    for (const { title, name, content } of files) {
-      const path = join(folder, `${resource.node}.${name}`);
-      await writeFile(join(report, path), typeof content === "string" ? redact(content) : content);
-      const node = resource.node ?? "";
-      events.say({ event: "evidence", at: Date.now(), environment: environment.name, scope, node, title, path });
-    }
+    await keepEvidence({ environment: environment.name, scope, node: resource.node ?? "", report }, files, events);
   }
 
   async #phase<Result>(phase: Phase, node: string | undefined, work: () => Promise<Result>): Promise<Result> {

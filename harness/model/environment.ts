@@ -7,6 +7,7 @@ import { type Declared, expanded, type VmGroup, withCount } from "./group.ts";
 import { type NetworkDeclaration, networkOptions, overlapping } from "./network.ts";
 import type { ContainerNode, StillNode, VmNode } from "./node.ts";
 import { nearest, readOptions } from "./options.ts";
+import { requirePublishable } from "./publication.ts";
 import type { StillDeclaration } from "./still.ts";
 import { hasRoomFor, readSubnet } from "./subnet.ts";
 import type { VmDeclaration } from "./vm.ts";
@@ -252,6 +253,9 @@ function checkNetworks(environment: string, { networks, nodes }: Known, at: stri
         "an engine's own networks are hidden behind this machine or internal",
       );
     if (carrier.kind !== "on") here[name] = network;
+    const on = Object.entries(nodes).filter(([, node]) => networkNames(node).includes(name));
+    if (network.publish !== undefined)
+      requirePublishable({ ...network, environment, network: name, publish: network.publish, nodes, on, at });
   }
   const two = overlapping(here);
   if (two !== undefined)

@@ -1,9 +1,8 @@
 // Decides what can be declared of an environment's network: whose bridge it is, which way out of it there is, what addresses and names
 // end in. Data only; who is on it is the nodes' to say.
 import { z } from "zod";
+import { domainPattern, publication } from "./publication.ts";
 import { overlap, readSubnet } from "./subnet.ts";
-
-const domainPattern = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
 export const networkOptions = z
   .strictObject({
@@ -32,6 +31,8 @@ export const networkOptions = z
      * and asks nobody else about it. Default: the environment's name and `.internal`.
      */
     domain: z.string().regex(domainPattern, "expected a domain in lower case, studio.example").optional(),
+    /** The names of all nodes on it are published below `domain` once these are ready, by dynamic update (RFC 2136), and withdrawn before they go. */
+    publish: publication.optional(),
   })
   .refine(({ internal, routed }) => !(internal && routed), {
     path: ["routed"],

@@ -3,11 +3,19 @@
 import { dirname } from "node:path";
 import { DeclarationError } from "../model/errors.ts";
 import { cpio } from "./cpio.ts";
-import { guestFiles, type SshAccess, scriptPath } from "./guest-files.ts";
+import { earlyPath, guestFiles, type SshAccess, scriptPath } from "./guest-files.ts";
 
 export interface AccessOptions {
   /** A daemon of the harness's own for ssh; needs OpenSSH's in the image. */
   readonly ssh?: SshAccess | undefined;
+}
+
+export interface InitrdOptions extends AccessOptions {
+  /**
+   * The shell is started before the guest's own init, and stays beside it: a carrier answers its first command while it boots. It is in no
+   * unit of systemd's; where the image has a policy of SELinux's the unit's domain is needed, and it waits for that.
+   */
+  readonly early?: boolean;
 }
 
 /** Ends each file's text in the script below; no file has such a line. */
@@ -34,6 +42,18 @@ function installText({ ssh }: AccessOptions = {}): string {
 }
 
 /**
+ * In an initrd whose root is at /root and becomes /: /run, /dev, /sys and /proc are moved there last, in this order. Detached and not by `&`,
+ * for the reason below.
+ */
+const earlyText = `if [ -x /root/usr/bin/setsid ] && [ ! -e /root/etc/selinux/config ]; then
+  : >${earlyPath}
+  chroot /root /usr/bin/setsid -f /bin/sh -c 'until [ -e /proc/self ]; do sleep 0.01; done
+exec </dev/null >/dev/null 2>&1
+while :; do /bin/sh ${scriptPath}; sleep 0.1; done'
+fi
+`;
+
+/**
  * The same for a guest that runs already; starts what it wrote. Without systemd only the shell is started, detached and not by
  * `&`, which would leave it and all its commands deaf to SIGINT.
  */
@@ -51,9 +71,9 @@ fi
  * The archive to append to a Debian initrd (initramfs-tools): its own scripts stay as they are, and one is called after
  * them. An initrd with an init of its own calls `/assay/install` once /run is there, before it leaves for the root.
  */
-export function initrdAddition(options: AccessOptions = {}): Buffer {
+export function initrdAddition({ early = false, ...options }: InitrdOptions = {}): Buffer {
   return cpio([
-    { path: "assay/install", mode: 0o755, content: `#!/bin/sh\n${installText(options)}` },
+    { path: "assay/install", mode: 0o755, content: `#!/bin/sh\n${installText(options)}${early ? earlyText : ""}` },
     // Read by init at its start. The list of scripts is extended, not replaced: the initrd's own are in it.
     {
       path: "conf/conf.d/assay",

@@ -26,6 +26,8 @@ export interface GuestFile {
 const directory = "/run/assay";
 /** Where the script lies in a guest. */
 export const scriptPath = `${directory}/guest-shell`;
+/** There when the script was started before the guest's own init: no unit of it is needed then. */
+export const earlyPath = `${directory}/early`;
 /** Of the harness's own ssh daemon. */
 export const hostKeyPath = `${directory}/ssh_host_key`;
 export const authorizedKeysPath = `${directory}/authorized_keys`;
@@ -43,6 +45,7 @@ DefaultDependencies=no
 Conflicts=shutdown.target
 Before=shutdown.target
 StartLimitIntervalSec=0
+ConditionPathExists=!${earlyPath}
 
 [Service]
 ExecStart=/bin/sh ${scriptPath}
