@@ -25,6 +25,8 @@ export interface Declaration extends Declared {
   readonly environment: string;
   /** Top level of the project that declares it: each checkout has its own of a name. */
   readonly project: string;
+  /** The names of each group's machines. */
+  readonly groups?: Readonly<Record<string, readonly string[]>>;
 }
 
 export function writeDeclaration(config: Pick<Config, "scratch">, run: string, declaration: Declaration): void {

@@ -7,7 +7,8 @@ import { readConfig } from "../config.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { DeclarationError, ExitCode } from "../model/errors.ts";
 import { completionScripts } from "./completion-scripts.ts";
-import { keptRuns } from "./kept-runs.ts";
+import { exportFormats } from "./inventory.ts";
+import { standingRuns } from "./kept-runs.ts";
 import { findEnvironments, findParities, findRecipes } from "./recipes.ts";
 
 /** `assay completion <shell>` prints what that shell is to read. A `DeclarationError` (code `unknown-shell`) for another. */
@@ -107,7 +108,7 @@ async function names(command: string, argument: string): Promise<readonly Offer[
   const environments = async () => offer((await findEnvironments(config.project)).keys(), "environment");
   const kept = () => {
     using ledger = Ledger.open(config.ledger);
-    return keptRuns(ledger);
+    return standingRuns(ledger);
   };
   switch (`${command} ${argument}`) {
     case "build recipe":
@@ -129,6 +130,24 @@ async function names(command: string, argument: string): Promise<readonly Offer[
           "run that is kept",
         ),
       ];
+    case "export format":
+      return offer(exportFormats, "format");
+    case "export what":
+      return kept().flatMap(({ run, lease }) => [
+        ...offer(
+          lease.stands.map(({ environment }) => environment),
+          "environment that is kept",
+        ),
+        ...offer([run], "run that is kept"),
+      ]);
+    case "ssh node":
+      return kept().flatMap(({ command: typed, run, lease }) =>
+        lease.stands.flatMap(({ environment, nodes }) =>
+          nodes.flatMap(({ node, kind }) =>
+            kind === "vm" ? [{ word: `${run}/${node}`, about: `${environment}/${node} of ${typed}` }] : [],
+          ),
+        ),
+      );
     case "shell node":
       return kept().flatMap(({ run, command: typed, lease }) =>
         lease.stands.flatMap(({ environment, nodes }) =>
@@ -148,6 +167,7 @@ async function names(command: string, argument: string): Promise<readonly Offer[
     }
     case "merge report":
     case "shell command":
+    case "ssh command":
       return files;
     default:
       return [];

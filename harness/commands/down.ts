@@ -4,25 +4,36 @@ import { type Config, readConfig } from "../config.ts";
 import { enginesOf } from "../engines.ts";
 import { ownership } from "../lifecycle/lease.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
+import type { Plan } from "../lifecycle/plan.ts";
 import { type Reaped, reap } from "../lifecycle/reap.ts";
 import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
 import { nearest } from "../model/options.ts";
 import { redact } from "../model/secret.ts";
 import { declarationOf } from "./by-hand.ts";
-import { keeps, keptRuns } from "./kept-runs.ts";
+import { keeps, keptRuns, standingRuns } from "./kept-runs.ts";
+import { goesWith, planLines } from "./plan-lines.ts";
 import { environmentNamed, findEnvironments } from "./recipes.ts";
 import { engineFacts, openDrivers, placesOf } from "./surroundings.ts";
 import { withdrawKept } from "./withdraw-kept.ts";
+
+export interface DownOptions {
+  readonly json?: boolean;
+  /** Tells what would be destroyed, and destroys nothing. */
+  readonly plan?: boolean;
+}
 
 /**
  * `assay down <run or environment…>`. What is not up is down already, and no error. Exit code 4 when something could not be removed,
  * 3 when an engine could not be asked.
  */
-export async function downCommand(words: readonly string[], options: { readonly json?: boolean }): Promise<number> {
+export async function downCommand(words: readonly string[], options: DownOptions): Promise<number> {
   const config = readConfig();
   using ledger = Ledger.open(config.ledger);
   const runs: string[] = [];
   for (const word of words) runs.push(...(await runsMeant(ledger, config, word)));
+  const plans = [...new Set(runs)].map((run) => ({ run, ...goesWith(run, ledger.run(run)?.lease?.stands ?? []) }));
+  if (options.plan === true) return tellPlans(words, plans, options);
+  if (options.json !== true) for (const plan of plans) console.log(planLines(`run ${plan.run}`, plan).join("\n"));
   const ended: Ended[] = [];
   const drivers = openDrivers(config);
   try {
@@ -46,6 +57,23 @@ export async function downCommand(words: readonly string[], options: { readonly 
   return ended.some(({ error }) => error !== undefined) ? ExitCode.couldNotAsk : ExitCode.met;
 }
 
+function tellPlans(
+  words: readonly string[],
+  plans: readonly (Plan & { readonly run: string })[],
+  { json }: DownOptions,
+): number {
+  if (json === true) {
+    const all = plans.map(({ run, ...plan }) => ({ run, state: "planned", plan }));
+    console.log(JSON.stringify(all, null, 2));
+  } else
+    console.log(
+      plans.length === 0
+        ? `${words.join(", ")}: not up`
+        : plans.flatMap((plan) => planLines(`run ${plan.run}`, plan)).join("\n"),
+    );
+  return ExitCode.met;
+}
+
 type Ended = Reaped & { readonly run: string };
 
 /** Ends a lease, and removes all of the run. Its reaper, where one waits for the lease's end, does the same at the same time. */
@@ -61,8 +89,13 @@ export async function takeDown(
   return reap(run, { ledger, drivers, places });
 }
 
-/** Before their server goes. Never stands in the way of removal: what could not be withdrawn is said. */
-async function withdrawNames(ledger: Ledger, config: Config, run: string): Promise<void> {
+/** Before their server goes, or those nodes of it. Never stands in the way of removal: what could not be withdrawn is said. */
+export async function withdrawNames(
+  ledger: Ledger,
+  config: Config,
+  run: string,
+  which?: readonly string[],
+): Promise<void> {
   const declaration = declarationOf(config, run);
   const networks = (declaration?.facts as { networks?: Record<string, { publish?: unknown }> } | undefined)?.networks;
   if (declaration === undefined || !Object.values(networks ?? {}).some(({ publish }) => publish !== undefined)) return;
@@ -70,7 +103,10 @@ async function withdrawNames(ledger: Ledger, config: Config, run: string): Promi
   try {
     const environment = await environmentNamed(declaration.project, declaration.environment);
     for (const stand of ledger.run(run)?.lease?.stands ?? [])
-      await withdrawKept({ engines, environment, stand, directory: join(config.scratch, run, stand.scope) });
+      await withdrawKept({
+        ...{ engines, environment, stand, directory: join(config.scratch, run, stand.scope) },
+        ...(which === undefined ? {} : { which }),
+      });
   } catch (error) {
     console.error(`${declaration.environment}: names were not withdrawn: ${redact(messageOf(error))}`);
   } finally {
@@ -102,6 +138,13 @@ async function runsMeant(
     (each) => keeps(each, word) && (declarationOf(config, each.run)?.project ?? project) === project,
   );
   if (kept.length > 0) return kept.map(({ run }) => run);
+  const changing = standingRuns(ledger).find((each) => ownership(each) === "alive" && keeps(each, word));
+  if (changing !== undefined && (declarationOf(config, changing.run)?.project ?? project) === project)
+    throw new DeclarationError({
+      code: "not-kept",
+      seen: `${word} is being changed by process ${changing.identity.split(" ")[3]} (run ${changing.run})`,
+      hint: "try again when that has ended; assay list shows it",
+    });
   const environments = [...(await findEnvironments(project)).keys()];
   if (environments.includes(word)) return [];
   const guess = nearest(word, [...environments, ...keptRuns(ledger).map(({ run }) => run)]);

@@ -13,6 +13,13 @@ export function keptRuns(ledger: Pick<Ledger, "runs">): readonly KeptRun[] {
   return ledger.runs().filter((row): row is KeptRun => row.lease !== undefined && ownership(row) === "leased");
 }
 
+/** The same, and what is being changed just now: the nodes that it has stand as they stood. */
+export function standingRuns(ledger: Pick<Ledger, "runs">): readonly KeptRun[] {
+  return ledger
+    .runs()
+    .filter((row): row is KeptRun => row.lease !== undefined && ["leased", "alive"].includes(ownership(row)));
+}
+
 /** Whether an environment of that name is what the run keeps. */
 export function keeps({ lease }: KeptRun, environment: string): boolean {
   return lease.stands.some((stand) => stand.environment === environment);

@@ -87,7 +87,8 @@ describe("--keep", () => {
     expect(status).toBe(9);
 
     expect((await assay(["gc"])).out).toContain(`left alone: run ${run}`);
-    expect(await assay(["down", run])).toMatchObject({ status: 0, out: `run ${run}: 3 removed, 0 left\n` });
+    const plan = `run ${run}:\n  - network lan\n  - container box\nplan: 0 to create, 0 to replace, 2 to destroy\n`;
+    expect(await assay(["down", run])).toMatchObject({ status: 0, out: `${plan}run ${run}: 3 removed, 0 left\n` });
     expect(await driver.find(run)).toEqual([]);
     expect(await assay(["down", run])).toMatchObject({ status: 0, out: `${run}: not up\n` });
   });

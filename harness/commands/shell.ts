@@ -6,7 +6,7 @@ import type { Attached, Attaching } from "../drivers/attach.ts";
 import { enginesOf } from "../engines.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
 import { DeclarationError, TransportError } from "../model/errors.ts";
-import { type FoundNode, keptRuns, nodeNamed } from "./kept-runs.ts";
+import { type FoundNode, nodeNamed, standingRuns } from "./kept-runs.ts";
 import { engineFacts } from "./surroundings.ts";
 
 /** `assay shell <node> [-- command…]`. Resolves with the program's own exit status; rejects when that is not known. */
@@ -16,7 +16,7 @@ export async function shellCommand(
   options: { readonly user?: string },
 ): Promise<number> {
   const config = readConfig();
-  const found = await withLedger(config.ledger, (ledger) => nodeNamed(keptRuns(ledger), word));
+  const found = await withLedger(config.ledger, (ledger) => nodeNamed(standingRuns(ledger), word));
   const { stdin, stdout } = process;
   const terminal =
     stdin.isTTY && stdout.isTTY ? { ...sizeOf(stdout), name: process.env["TERM"] || "xterm" } : undefined;

@@ -2,12 +2,13 @@
 // keeps nothing open. Whether what it leaves stays is the owner's to decide. A process of its own, so that it may die at any time.
 import { join } from "node:path";
 import { type EngineFacts, enginesOf } from "../engines.ts";
-import { declaredNow } from "../lifecycle/declared.ts";
+import { type Declared, declaredAs, declaredNow } from "../lifecycle/declared.ts";
 import { connectEvents } from "../lifecycle/event-socket.ts";
 import { faultStep } from "../lifecycle/fault.ts";
 import { offer } from "../lifecycle/idle.ts";
 import { ownership } from "../lifecycle/lease.ts";
 import { type HeldClaim, Ledger } from "../lifecycle/ledger.ts";
+import type { PlanFacts } from "../lifecycle/plan.ts";
 import { standUp } from "../lifecycle/run.ts";
 import { withCounts } from "../model/environment.ts";
 import { DeclarationError, ExitCode, HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
@@ -15,7 +16,7 @@ import { identityOf } from "../model/identity.ts";
 import { onSecret, redact } from "../model/secret.ts";
 import { Store } from "../store/store.ts";
 import { standsAhead } from "../vitest/warm.ts";
-import { claimOf, lookupOf, writeDeclaration } from "./by-hand.ts";
+import { claimOf, declarationOf, lookupOf, writeDeclaration } from "./by-hand.ts";
 import { proxies } from "./proxies.ts";
 import { environmentNamed } from "./recipes.ts";
 
@@ -40,6 +41,8 @@ export interface StandSettings {
   readonly project: string;
   readonly engines: EngineFacts;
   readonly fault?: string | undefined;
+  /** What of it stands already, by nodes' names and by `kind name`: only what is missing is made, and the declaration of the rest stays. */
+  readonly stands?: { readonly nodes: readonly string[]; readonly resources: readonly string[] };
   /** Where it is offered to whoever runs specs on it: see `lifecycle/idle.ts`. Without it, it is for a person. */
   readonly idle?: string | undefined;
 }
@@ -55,7 +58,7 @@ async function main(settings: StandSettings): Promise<number> {
     if (settings.idle !== undefined && !standsAhead(environment)) return ExitCode.met;
     const claim = claimOf({ project, environment: name });
     const refused =
-      settings.idle === undefined
+      settings.idle === undefined && settings.stands === undefined
         ? ledger.claim(run, "by-hand", identityOf(), [{ name: claim }], (held) => taken(held, claim, run))
         : undefined;
     if (refused !== undefined)
@@ -83,13 +86,18 @@ async function main(settings: StandSettings): Promise<number> {
       events,
       directory: join(settings.scratch, run, scope),
       report: settings.report,
+      stands: settings.stands === undefined ? undefined : new Set(settings.stands.resources),
     });
     // What was built, not what the files say by now.
     const declared = await declaredNow(environment, {
       ...lookupOf(store, () => engines.docker()),
       recipe: async ({ name, version }) => live.images.get(`${name}:${version}`)?.recipeDigest ?? "not built",
     });
-    if (settings.idle === undefined) writeDeclaration(settings, run, { environment: name, project, ...declared });
+    const { groups } = environment;
+    if (settings.idle === undefined) {
+      const all = settings.stands === undefined ? declared : beside(settings, settings.stands.nodes, declared);
+      writeDeclaration(settings, run, { environment: name, project, groups, ...all });
+    }
     const { resources } = await live.leave({ evidence: false });
     if (settings.idle !== undefined)
       offer(settings.idle, { environment: name, scope, digest: declared.digest, resources });
@@ -114,6 +122,14 @@ async function main(settings: StandSettings): Promise<number> {
     await events.flushed();
     events.close();
   }
+}
+
+/** What stood keeps what it was declared to be: an image may have been built anew meanwhile. */
+function beside(settings: StandSettings, stood: readonly string[], now: Declared): Declared {
+  const before = declarationOf(settings, settings.run)?.facts as PlanFacts | undefined;
+  const is = now.facts as PlanFacts;
+  const kept = Object.entries(before?.nodes ?? {}).filter(([name]) => stood.includes(name));
+  return declaredAs({ ...is, nodes: { ...is.nodes, ...Object.fromEntries(kept) } });
 }
 
 /** Why the environment cannot be stood up beside what holds its claim. */

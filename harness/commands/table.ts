@@ -258,12 +258,14 @@ export const commandTable: readonly CommandEntry[] = [
     usage: "up <environment>",
     does: "stand an environment up outside of any spec, and keep it until assay down",
     teaches:
-      "The same declaration twice is no work: the second answers that it is up, and how each node is reached. One that was changed\n" +
-      "meanwhile, in a node, a recipe or a file of a recipe, is told with what differs (exit code 2); one of which something has\n" +
+      "It tells first what it creates and destroys. The same declaration twice is no work: the second answers that it is up, and how each\n" +
+      "node is reached. Machines that came or went, in the declaration or by --count, come and go while the others go on. One that was\n" +
+      "changed otherwise, in a node, a recipe or a file of a recipe, is told with what differs (exit code 2); one of which something has\n" +
       "ended or gone, with what (3). Neither is touched without --replace. Another checkout's of the name are that one's own.",
     examples: [
       ["assay up studio", "stand it up, or find it up"],
-      ["assay up studio --count dev=5", "with five machines of the group dev"],
+      ["assay up studio --count dev=5", "with five machines of the group dev: those that are up stay as they are"],
+      ["assay up studio --count dev=2 --plan", "what would come and go; nothing is changed"],
       ["assay up studio --replace", "the same, anew where it was declared otherwise or is not whole"],
       ["assay up studio --json | jq -r '.nodes[].name'", "its containers and domains, for a script"],
     ],
@@ -272,11 +274,44 @@ export const commandTable: readonly CommandEntry[] = [
         "--count <group=n...>",
         "so many machines of a group, in the place of what is declared; behind the environment's name",
       ],
+      ["--plan", "tell what would be done, and do nothing"],
       ["--replace", "take down what is up, where it is not what is declared now, and stand it up anew"],
-      ["--json", "print { run, environment, state, nodes } as JSON; what happens goes to standard error"],
+      [
+        "--json",
+        "print { run, environment, state, plan, nodes } as JSON, with --plan { run, environment, state, needs, plan }",
+      ],
     ],
     exits: [0, 2, 3, 4, 130, 143],
     act: async ([name = ""], options) => (await import("./up.ts")).upCommand(name, options),
+  },
+  {
+    usage: "ssh <node> [command...]",
+    does: "log in to a machine that is kept or up, by ssh with its own key",
+    teaches:
+      'For machines whose declaration says transport: "ssh"; the others, and containers, are reached by assay shell. A node is named as there.\n' +
+      "It is OpenSSH's ssh: the one key that was made for the machine, the one host key that it may show, nothing of your configuration. Its\n" +
+      "exit status is the command's, and 255 where ssh itself failed.",
+    examples: [
+      ["assay ssh dev-002", "a login"],
+      ["assay ssh studio/dev-002 -- uptime", "one command"],
+    ],
+    exits: asking,
+    act: async ([node = "", ...command]) => (await import("./ssh.ts")).sshCommand(node, command),
+  },
+  {
+    usage: "export <format> <what>",
+    does: "write an inventory of an environment that is up, or of a run that is kept",
+    teaches:
+      'The format is ansible: a YAML inventory with the environment\'s groups, for machines with transport: "ssh" and for containers on this\n' +
+      "machine's docker or podman (collections community.docker, containers.podman). What has no way in is told, and left out.",
+    examples: [
+      ["assay export ansible studio --out hosts.yml", "then ansible -i hosts.yml all -m ping"],
+      ["ansible-playbook -i <(assay export ansible studio) site.yml", "without a file"],
+    ],
+    options: [["--out <file>", "into this file, readable by you alone, instead of standard output"]],
+    exits: asking,
+    act: async ([format = "", what = ""], options) =>
+      (await import("./export.ts")).exportCommand(format, what, options),
   },
   {
     usage: "down <what...>",
@@ -286,7 +321,10 @@ export const commandTable: readonly CommandEntry[] = [
       ["assay down studio", "what assay up studio stood up"],
       ["assay down tou0b1c2d3", "what this run left standing with --keep"],
     ],
-    options: [["--json", "print [{ run, created, destroyed, leaked }] as JSON"]],
+    options: [
+      ["--plan", "tell what would be destroyed, and destroy nothing"],
+      ["--json", "print [{ run, created, destroyed, leaked }] as JSON; with --plan [{ run, state, plan }]"],
+    ],
     exits: [0, 2, 3, 4],
     act: async (words, options) => (await import("./down.ts")).downCommand(words, options),
   },

@@ -117,6 +117,11 @@ export interface Driver {
   load(image: BuiltImage): Promise<void>;
   /** Creates, and for a node starts, one planned resource; `created` is told the id as soon as the engine says it. Rejects when the name exists. */
   create(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void>;
+  /**
+   * Takes part in what stands already and was made by another process, a network say: those of the environment who are new get their
+   * places in it. `unseat` undoes it. Only drivers need it whose nodes' places are known beforehand. Idempotent.
+   */
+  join?(resource: PlannedResource, standing: Standing): Promise<void>;
   /** The live handle of a created node, ready as its declaration means it. Rejects at once when the node dies first. */
   connect(resource: PlannedResource, standing: Standing): Promise<Node>;
   /**
@@ -143,6 +148,8 @@ export interface Driver {
    * engine nothing. Only drivers of what is carried need it. Never rejects.
    */
   letGo?(resource: ResourceRef): Promise<void>;
+  /** Clears what a run's networks that stay know of this engine's nodes that are gone: places, names, leases. Idempotent. */
+  unseat?(run: string): Promise<void>;
   /** Everything on the engine with our labels, of one run or of all. Images are a cache and not listed. */
   find(run?: string): Promise<readonly FoundResource[]>;
   /** Releases connections to nodes. The driver cannot be used after it. */
@@ -150,4 +157,4 @@ export interface Driver {
 }
 
 /** What of a driver those need who make nothing: they find, and remove. */
-export type Remover = Pick<Driver, "kind" | "probe" | "find" | "destroy" | "close">;
+export type Remover = Pick<Driver, "kind" | "probe" | "find" | "destroy" | "unseat" | "close">;

@@ -33,6 +33,11 @@ export class LaterRemover implements Remover {
     await (await this.#driver()).destroy(resource);
   }
 
+  async unseat(run: string): Promise<void> {
+    if (this.#opened === undefined && this.#later.nothingThere()) return;
+    await (await this.#driver()).unseat?.(run);
+  }
+
   async close(): Promise<void> {
     await (await this.#opened?.catch(() => undefined))?.close();
   }

@@ -12,6 +12,7 @@ import { GuestPorts } from "../transports/guest-ports.ts";
 import { guestSlots, portPrefix } from "../transports/guest-shell.ts";
 import { ShellTransport } from "../transports/shell-transport.ts";
 import type { SshGuest } from "../transports/ssh.ts";
+import { keepLogin } from "../transports/ssh-kept.ts";
 import type { Standing } from "./driver.ts";
 import type { Injected } from "./libvirt-files.ts";
 import type { MachineFiles } from "./libvirt-names.ts";
@@ -160,7 +161,7 @@ function byPorts(node: string, ports: ReturnType<typeof portsIn>): Connection {
   return { ssh: undefined, connect: () => new GuestTransport(new GuestPorts({ node, ...ports })) };
 }
 
-async function bySsh({ title, address }: AccessFacts): Promise<Connection> {
+async function bySsh({ title, address, files }: AccessFacts): Promise<Connection> {
   if (address === undefined) throw new Error(`${title} has no address to connect to`);
   const [{ SshGuest }, { makeKeyPair }] = await Promise.all([
     import("../transports/ssh.ts"),
@@ -168,6 +169,8 @@ async function bySsh({ title, address }: AccessFacts): Promise<Connection> {
   ]);
   const [host, login] = await Promise.all([makeKeyPair(`host key of ${title}`), makeKeyPair(`login key of ${title}`)]);
   const server = { host: address, port: guestSshPort, hostKey: host.publicKey };
+  // For whoever works in a machine that is kept, once this process is gone.
+  await keepLogin(files.directory, { ...server, privateKey: login.privateKey });
   return {
     ssh: { hostKey: host.privateKey, authorizedKey: login.publicKey, port: guestSshPort },
     connect: () =>

@@ -136,6 +136,17 @@ export class AskedClient implements LibvirtClient {
       : gone("observe", "network", network, seen);
   }
 
+  async updateNetwork(
+    name: string,
+    verb: "add" | "delete",
+    section: "ip-dhcp-host" | "dns-host",
+    xml: string,
+  ): Promise<void> {
+    const seen = await this.#try("create", name, () => this.#calls.updateNetwork(name, verb, section, xml));
+    if (seen === undefined) return;
+    throw (await this.#hasNetwork(name)) ? refused("create", name, seen) : gone("create", "network", name, seen);
+  }
+
   attachDevice(domain: string, xml: string): Promise<void> {
     return this.#onDomain("exec", domain, () => this.#calls.device("attach", domain, xml));
   }

@@ -24,6 +24,7 @@ export interface LibvirtCalls {
   networkXmls(uuids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   createNetwork(xml: string): Promise<void>;
   destroyNetwork(name: string): Promise<void>;
+  updateNetwork(name: string, verb: "add" | "delete", section: "ip-dhcp-host" | "dns-host", xml: string): Promise<void>;
   leases(network: string): Promise<readonly Lease[]>;
   device(verb: "attach" | "detach", domain: string, xml: string): Promise<void>;
   screenshot(domain: string, file: string): Promise<void>;

@@ -80,6 +80,11 @@ export interface LibvirtClient {
   /** `undefined` when there is no such network. */
   networkXml(name: string): Promise<string | undefined>;
   networkXmls(uuids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Adds an entry to a network that is up, or takes one away: a reservation of an address for a MAC (`ip-dhcp-host`), names of an address
+   * (`dns-host`). Its name server learns of it at once, and nobody's connection is touched.
+   */
+  updateNetwork(name: string, verb: "add" | "delete", section: "ip-dhcp-host" | "dns-host", xml: string): Promise<void>;
   /** What the network's DHCP server has given out. */
   leases(network: string): Promise<readonly Lease[]>;
 

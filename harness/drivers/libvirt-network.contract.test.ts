@@ -5,8 +5,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { saySubnet } from "../model/subnet.ts";
 import { type LibvirtClient, openLibvirt } from "./libvirt-client.ts";
 import { startNetwork, type WantedNetwork } from "./libvirt-network.ts";
+import { joinNetwork, leaveNetwork } from "./libvirt-network-seats.ts";
 import { candidates, routes } from "./libvirt-network-subnet.ts";
-import { addressesIn, labelsIn, subnetsIn } from "./libvirt-xml-read.ts";
+import { addressesIn, labelsIn, liveNetworkIn, subnetsIn } from "./libvirt-xml-read.ts";
 import { PrivateLibvirt } from "./testing/private-libvirt.ts";
 
 let libvirt: PrivateLibvirt;
@@ -70,6 +71,48 @@ describe.each(["virsh", "binding"] as const)("through %s", (through) => {
     await Promise.all([client.destroyNetwork(asked.name), client.destroyNetwork(asked.name)]);
     expect(await client.networks()).toEqual([]);
     expect(await client.networkXml(asked.name)).toBeUndefined();
+  });
+
+  test("who comes to a network that is up gets a place in it, and keeps it; who went has none", async () => {
+    const asked = wanted();
+    const { gateway } = await startNetwork(client, asked);
+    const at = (place: number) => gateway.replace(/1$/, String(place));
+    // Declared before those who sit there already: they stay where they are all the same.
+    const more = [
+      { mac: "52:54:00:00:00:03", names: ["new", "other"] },
+      { names: ["box"] },
+      ...seats,
+      { mac: "52:54:00:00:00:04", address: at(77), names: ["fixed"] },
+    ];
+    const known = new Map([
+      ["new", at(4)],
+      ["other", at(4)],
+      ["box", at(5)],
+      ["web", at(2)],
+      ["db", at(3)],
+      ["data", at(3)],
+      ["fixed", at(77)],
+    ]);
+    const joined = await joinNetwork(client, asked.name, more);
+    expect(joined).toMatchObject({ gateway, domain: "a.internal", names: known });
+    expect(await joinNetwork(client, asked.name, more)).toEqual(joined);
+    const live = await liveNetworkIn((await client.networkXml(asked.name)) ?? expect.fail("it is gone"));
+    expect(live.addresses).toEqual(joined.addresses);
+    expect(live.names.get(at(4))).toEqual(["new", "other"]);
+
+    const taken = joinNetwork(client, asked.name, [{ mac: "52:54:00:00:00:05", address: at(77), names: ["late"] }]);
+    await expect(taken).rejects.toMatchObject({ code: "address-taken", seen: expect.stringContaining("late") });
+
+    // Nobody has a card of it here: all reservations are of machines that are gone, and the container stays.
+    await leaveNetwork(client, asked.name);
+    await leaveNetwork(client, asked.name);
+    const left = await liveNetworkIn((await client.networkXml(asked.name)) ?? expect.fail("it is gone"));
+    expect([...left.addresses]).toEqual([]);
+    expect([...left.names]).toEqual([[at(5), ["box"]]]);
+
+    await client.destroyNetwork(asked.name);
+    await leaveNetwork(client, asked.name);
+    await expect(joinNetwork(client, asked.name, more)).rejects.toMatchObject({ code: "network-gone" });
   });
 
   test("a subnet that somebody took after the look is left to them, and the next one is taken", async () => {

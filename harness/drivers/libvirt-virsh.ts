@@ -70,6 +70,8 @@ export function virshCalls(uri: LibvirtUri): LibvirtCalls {
     networkXmls: (uuids) => xmls("net-dumpxml", uuids),
     createNetwork: (xml) => run(["net-create", "--file", "/dev/stdin"], { stdin: xml }),
     destroyNetwork: (name) => run(["net-destroy", "--network", name]),
+    updateNetwork: (name, verb, section, xml) =>
+      run(["net-update", "--network", name, "--command", verb, "--section", section, "--xml", xml, "--live"]),
     leases: async (network) => lines(await ask(["net-dhcp-leases", "--network", network])).flatMap(readLease),
     device: (verb, domain, xml) =>
       run([`${verb}-device`, "--domain", domain, "--file", "/dev/stdin", "--live"], { stdin: xml }),

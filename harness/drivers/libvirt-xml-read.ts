@@ -50,6 +50,40 @@ export async function addressesIn(xml: string): Promise<ReadonlyMap<string, stri
   });
 }
 
+/** A network as it is. */
+export interface LiveNetwork {
+  readonly bridge: string;
+  readonly domain: string;
+  /** What its name server calls each address, in order. */
+  readonly names: ReadonlyMap<string, readonly string[]>;
+  /** By MAC address, lower-case. */
+  readonly addresses: ReadonlyMap<string, string>;
+}
+
+export async function liveNetworkIn(xml: string): Promise<LiveNetwork> {
+  const addresses = await addressesIn(xml);
+  return reading(xml, (document) => ({
+    bridge: document.get("/network/bridge/@name")?.content ?? "",
+    domain: document.get("/network/domain/@name")?.content ?? "",
+    names: new Map(
+      document
+        .find("/network/dns/host[@ip]")
+        .map((host) => [host.get("@ip")?.content ?? "", host.find("hostname").map(({ content }) => content)] as const),
+    ),
+    addresses,
+  }));
+}
+
+/** Cards of a domain, by the network that each is on, with its MAC address in lower case. */
+export async function cardsIn(xml: string): Promise<readonly { readonly network: string; readonly mac: string }[]> {
+  return reading(xml, (document) =>
+    document.find("/domain/devices/interface[source/@network and mac/@address]").map((card) => ({
+      network: card.get("source/@network")?.content ?? "",
+      mac: card.get("mac/@address")?.content.toLowerCase() ?? "",
+    })),
+  );
+}
+
 /** IPv4 subnets of a network as CIDR, by the address of its bridge: `10.3.4.1/24`. */
 export async function subnetsIn(xml: string): Promise<readonly string[]> {
   return reading(xml, (document) =>

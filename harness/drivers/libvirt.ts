@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import type { Readable } from "node:stream";
 import { HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
 import type { BuiltDisk, BuiltImage } from "../model/image.ts";
+import type { NetworkDeclaration } from "../model/network.ts";
 import type { VmNode } from "../model/node.ts";
 import type { FromQcow2, VmDeclaration } from "../model/vm.ts";
 import { hostDirectories } from "./docker-scratch.ts";
@@ -25,6 +26,7 @@ import {
   uuidOf,
 } from "./libvirt-names.ts";
 import { startNetwork } from "./libvirt-network.ts";
+import { joinNetwork, leaveNetwork } from "./libvirt-network-seats.ts";
 import { LibvirtNode } from "./libvirt-node.ts";
 import { loadAll, markSnapshot, readySnapshot, saveAll } from "./libvirt-snapshot.ts";
 import { endTpm } from "./libvirt-tpm.ts";
@@ -151,6 +153,19 @@ export class LibvirtDriver implements Driver {
     }
   }
 
+  async join(resource: PlannedResource, standing: Standing): Promise<void> {
+    if (resource.kind !== "network") return;
+    const [declared] = this.#networkOf(resource, standing);
+    const { addresses, ...made } = await joinNetwork(this.#client, resource.name, seatsOn(standing, declared));
+    this.#addresses.set(resource.name, addresses);
+    standing.networks?.set(declared, made);
+  }
+
+  async unseat(run: string): Promise<void> {
+    const networks = (await this.find(run)).filter(({ kind }) => kind === "network");
+    for (const { name } of networks) await leaveNetwork(this.#client, name);
+  }
+
   async connect(resource: PlannedResource, standing: Standing): Promise<VmNode> {
     const machine = this.#machines.get(resource.name);
     const title = `${standing.environment.name}/${resource.node}`;
@@ -237,10 +252,7 @@ export class LibvirtDriver implements Driver {
   }
 
   async #createNetwork(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
-    const networks = Object.entries(standing.environment.networks);
-    const [declared, settings] =
-      networks.find(([each]) => resourceName(standing, `net_${each}`) === resource.name) ?? [];
-    if (declared === undefined || settings === undefined) throw new Error(`no network is called ${resource.name}`);
+    const [declared, settings] = this.#networkOf(resource, standing);
     const { uuid, addresses, ...made } = await startNetwork(this.#client, {
       name: resource.name,
       labels: { ...labelsOf(standing), [createdLabel]: new Date().toISOString() },
@@ -252,6 +264,13 @@ export class LibvirtDriver implements Driver {
     this.#addresses.set(resource.name, addresses);
     standing.networks?.set(declared, made);
     created(uuid);
+  }
+
+  #networkOf({ name }: PlannedResource, standing: Standing): [string, NetworkDeclaration] {
+    const networks = Object.entries(standing.environment.networks);
+    const found = networks.find(([each]) => resourceName(standing, `net_${each}`) === name);
+    if (found === undefined) throw new Error(`no network is called ${name}`);
+    return found;
   }
 
   async #createDomain(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {

@@ -48,6 +48,11 @@ export async function declaredNow(environment: Environment, lookup: Lookup): Pro
       ),
     ),
   );
+  return declaredAs(facts);
+}
+
+/** What these facts, as they are read from a file, come to. */
+export function declaredAs(facts: unknown): Declared {
   return { digest: digestOf(canonicalJson(facts)), facts };
 }
 

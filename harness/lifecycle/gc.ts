@@ -7,6 +7,7 @@ import { type Lease, type Ownership, ownership } from "./lease.ts";
 import { abandoned, type Places, vacate } from "./places.ts";
 import { endProcesses } from "./processes.ts";
 import { type Reaped, type Reaping, reap } from "./reap.ts";
+import { isCutOff, settle } from "./settle.ts";
 
 export interface Collecting extends Reaping {
   /** Leases are over as well. */
@@ -79,6 +80,7 @@ export async function gc(options: Collecting): Promise<Collected> {
     return { ...known, owner: "dead" as const };
   });
   const troubles = inventory.unasked.map(({ driver, error }) => `${driver} could not be asked: ${messageOf(error)}`);
+  await finishChanges(options, troubles);
   const runsWhere = (dead: boolean) =>
     new Set(judged.filter(({ owner }) => (owner === "dead") === dead).map(({ run }) => run));
   const [gone, living] = [runsWhere(true), runsWhere(false)];
@@ -102,6 +104,16 @@ export async function gc(options: Collecting): Promise<Collected> {
     ];
   });
   return { removed, kept, troubles };
+}
+
+/** What was being changed of what is kept, and whose changer died: what its lease does not name goes. */
+async function finishChanges(options: Collecting, troubles: string[]): Promise<void> {
+  const { ledger, drivers, settleMs } = options;
+  if (ledger === undefined) return;
+  for (const row of ledger.runs().filter(isCutOff)) {
+    const ended = row.lease === undefined ? undefined : await settle(row, row.lease, { ledger, drivers, settleMs });
+    if (ended?.error !== undefined) troubles.push(ended.error.message);
+  }
 }
 
 /** `shared`: somebody lives under the same name, whose processes and files stay. */

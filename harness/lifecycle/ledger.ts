@@ -123,22 +123,43 @@ export class Ledger {
   }
 
   /** From now on the run outlives its owner. Another lease of it is replaced. */
-  lease(run: string, { until, keptAt, digest, stands }: Lease): void {
-    this.#commit(`lease of ${run}`, () =>
-      this.#run(
-        "INSERT OR REPLACE INTO leases (run, until, kept_at, digest, stands) VALUES (?, ?, ?, ?, ?)",
-        run,
-        until ?? null,
-        keptAt,
-        digest ?? null,
-        JSON.stringify(stands),
-      ),
-    );
+  lease(run: string, lease: Lease): void {
+    this.#commit(`lease of ${run}`, () => this.#lease(run, lease));
   }
 
   /** From now on the run is its owner's again, and goes when that is dead. Idempotent. */
   endLease(run: string): void {
     this.#free(`lease of ${run} over`, () => this.#run("DELETE FROM leases WHERE run = ?", run));
+  }
+
+  /**
+   * Takes a kept run over from an owner that is dead, so that what is kept can be changed: entries may be made again until `closing`, and
+   * until then whoever finds the new owner dead knows that a change was cut off. `lease` is what stays if it is. Answers whether it was
+   * taken: not where somebody else was quicker, or it has ended. The caller knows that `from` is dead.
+   */
+  reopen(
+    run: string,
+    { from, to, lease }: { readonly from: string; readonly to: string; readonly lease: Lease },
+  ): boolean {
+    return this.#commit(`reopen ${run}`, () => {
+      const { changes } = this.#run(
+        `UPDATE runs SET identity = ?, closing_at = NULL, child = NULL, reaper = NULL
+         WHERE run = ? AND identity = ? AND ended_at IS NULL AND run IN (SELECT run FROM leases)`,
+        to,
+        run,
+        from,
+      );
+      if (Number(changes) === 0) return false;
+      this.#lease(run, lease);
+      return true;
+    });
+  }
+
+  /** Gives a run back that `reopen` took, so that it is nobody's but its lease's again. Idempotent. */
+  handBack(run: string, { from, to }: { readonly from: string; readonly to: string }): void {
+    this.#free(`hand back ${run}`, () =>
+      this.#run("UPDATE runs SET identity = ? WHERE run = ? AND identity = ?", from, run, to),
+    );
   }
 
   /** Nothing of the run stands: its claims go too. A `TeardownError` (code `still-standing`) when something does. Idempotent. */
@@ -230,6 +251,12 @@ export class Ledger {
     return { created: Number(row?.["created"]), destroyed: Number(row?.["destroyed"]) };
   }
 
+  /** Whether the run ever meant to create a resource of that name; it may be gone. */
+  knows(run: string, { driver, kind, name }: ResourceRef): boolean {
+    const sql = "SELECT 1 FROM entries WHERE run = ? AND driver = ? AND kind = ? AND name = ? LIMIT 1";
+    return this.#all(sql, run, driver, kind, name).length > 0;
+  }
+
   /** Kinds of the drivers that the run ever meant to create something with. */
   driversOf(run: string): string[] {
     return this.#all("SELECT DISTINCT driver FROM entries WHERE run = ?", run).map((row) => String(row["driver"]));
@@ -262,20 +289,14 @@ export class Ledger {
   ): string | undefined {
     return this.#commit(`claim ${wanted.map((claim) => claim.name).join(" ")}`, () => {
       const reason = objection(this.claims());
-      if (reason !== undefined) return reason;
-      this.#run("DELETE FROM claims WHERE run = ? AND scope = ?", run, scope);
-      for (const { name, amount } of wanted) {
-        this.#run(
-          "INSERT INTO claims (run, scope, holder, name, amount) VALUES (?, ?, ?, ?, ?)",
-          run,
-          scope,
-          holder,
-          name,
-          amount ?? null,
-        );
-      }
-      return undefined;
+      if (reason === undefined) this.#hold(run, scope, holder, wanted);
+      return reason;
     });
+  }
+
+  /** What one stand-up of a run that is kept goes on holding, in the place of what it held: more than it holds is not asked for like this. */
+  hold(run: string, scope: string, holder: string, held: readonly Claim[]): void {
+    this.#free(`hold ${scope}`, () => this.#hold(run, scope, holder, held));
   }
 
   /** Gives back what one stand-up of a run holds. Idempotent. */
@@ -307,6 +328,33 @@ export class Ledger {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #lease(run: string, { until, keptAt, digest, stands }: Lease): void {
+    // Nothing of a run that somebody else has ended meanwhile is kept.
+    this.#run(
+      `INSERT OR REPLACE INTO leases (run, until, kept_at, digest, stands)
+       SELECT run, ?, ?, ?, ? FROM runs WHERE run = ? AND ended_at IS NULL`,
+      until ?? null,
+      keptAt,
+      digest ?? null,
+      JSON.stringify(stands),
+      run,
+    );
+  }
+
+  #hold(run: string, scope: string, holder: string, claims: readonly Claim[]): void {
+    this.#run("DELETE FROM claims WHERE run = ? AND scope = ?", run, scope);
+    for (const { name, amount } of claims) {
+      this.#run(
+        "INSERT INTO claims (run, scope, holder, name, amount) VALUES (?, ?, ?, ?, ?)",
+        run,
+        scope,
+        holder,
+        name,
+        amount ?? null,
+      );
+    }
   }
 
   /**

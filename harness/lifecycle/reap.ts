@@ -43,7 +43,9 @@ export async function reap(run: string, options: Reaping): Promise<Reaped> {
   for (let round = 0; ; round += 1) {
     const inventory = concerning(run, ledger, await takeInventory(options, run), options.spare);
     const existing = inventory.items.filter((item) => !isAwaited(item));
-    for (const item of existing) if (item.entries.length === 0) unknown.add(nameOf(item));
+    // What another process that reaps the same run has just written down as gone is known all the same.
+    for (const item of existing)
+      if (item.entries.length === 0 && ledger?.knows(run, item) !== true) unknown.add(nameOf(item));
     const elapsed = performance.now() - began;
     const awaiting = inventory.items.length > existing.length;
     const quiet = existing.length === 0 && inventory.unasked.length === 0;
@@ -57,7 +59,7 @@ export async function reap(run: string, options: Reaping): Promise<Reaped> {
 }
 
 /** Intended, never seen: it may yet come to be. */
-function isAwaited(item: Item): boolean {
+export function isAwaited(item: Item): boolean {
   return item.found === undefined && item.entries.every((entry) => !entry.existed);
 }
 

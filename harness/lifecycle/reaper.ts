@@ -10,6 +10,7 @@ import type { Ledger } from "./ledger.ts";
 import type { Places } from "./places.ts";
 import { endProcesses } from "./processes.ts";
 import { type Reaped, reap } from "./reap.ts";
+import { isCutOff, settle } from "./settle.ts";
 
 export interface StandingBy {
   readonly run: string;
@@ -46,8 +47,11 @@ export async function standBy(options: StandingBy): Promise<Reaction> {
     if (performance.now() - began > exitMs) return "owner-lives";
     await pause(20);
   }
-  await endProcesses(run);
   const { ledger, drivers } = await open();
+  const kept = ledger?.run(run);
+  // Of a run that is kept, others may be at work by now; they say so in the ledger.
+  if (kept?.lease === undefined) await endProcesses(run);
+  else if (ledger !== undefined && isCutOff(kept)) await settle(kept, kept.lease, { ledger, drivers });
   // Of a run that has ended, its owner may have died before it left its places.
   if (ledger !== undefined && (await leaseEnd(ledger, run)) === "unlimited") return "leased";
   return reap(run, { ledger, drivers, places });

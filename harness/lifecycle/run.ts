@@ -1,9 +1,9 @@
 // Decides how one environment is stood up and taken down: images, admission, creation in order, evidence, release.
 // Every step is in the ledger before it is done. Refuses to know what an engine is.
-import type { Driver, ImageOrigin, Owner, PlannedResource, Standing } from "../drivers/driver.ts";
-import type { Environment, NodeDeclaration } from "../model/environment.ts";
+import type { Driver, PlannedResource, Standing } from "../drivers/driver.ts";
+import type { NodeDeclaration } from "../model/environment.ts";
 import { messageOf, type Phase, ProvisionError } from "../model/errors.ts";
-import type { EventSink, KeptStand } from "../model/event.ts";
+import type { KeptStand } from "../model/event.ts";
 import type { BuiltImage } from "../model/image.ts";
 import type { ContainerNode, Node, StillNode, VmNode } from "../model/node.ts";
 import type { Recipe } from "../model/recipe.ts";
@@ -13,43 +13,17 @@ import { inOrder } from "./create-order.ts";
 import { keepEvidence } from "./evidence.ts";
 import { Faults } from "./faults.ts";
 import { keptNode } from "./keep.ts";
-import type { Ledger } from "./ledger.ts";
+
 import type { LiveEnvironment } from "./live-environment.ts";
 import { applyPlays, checkPlays } from "./plays.ts";
+
 import { StandingNames } from "./publish.ts";
 import { release } from "./release.ts";
-import { takesOf } from "./takes.ts";
+import type { StandingUp } from "./standing-up.ts";
+import { lastingTakes, takesOf } from "./takes.ts";
 
+export type { ImageBuilder, StandingUp } from "./standing-up.ts";
 export type { LiveEnvironment };
-
-/** What makes images of recipes: the store. */
-export interface ImageBuilder {
-  build(
-    recipe: Recipe,
-    options: { say(line: string): void; source?: ImageOrigin; signal?: AbortSignal },
-  ): Promise<{ image: BuiltImage; built: boolean; ms: number }>;
-}
-
-export interface StandingUp {
-  readonly environment: Environment;
-  readonly owner: Owner;
-  /** Lower-case letters and digits; one of its kind in the run. */
-  readonly scope: string;
-  /** The spec file it is for; told in events. */
-  readonly file?: string | undefined;
-  /** Of every kind that the environment's nodes need. */
-  readonly drivers: readonly Driver[];
-  readonly ledger: Ledger;
-  readonly images: ImageBuilder;
-  readonly events: EventSink;
-  /** Directory for scratch mounts of this stand-up. */
-  readonly directory: string;
-  /** The run's report directory; evidence is written below it. */
-  readonly report: string;
-  /** What could not be stood up is left as it is, as by `leave`. */
-  readonly keepBroken?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /**
  * Stands an environment up: nodes that do not wait for each other start at the same time. When anything fails, what was
@@ -95,7 +69,7 @@ class Stand {
   }
 
   async up(): Promise<LiveEnvironment> {
-    const { environment, owner, scope, directory, drivers } = this.#wanted;
+    const { environment, owner, scope, directory, drivers, stands } = this.#wanted;
     await checkPlays(environment);
     const images = await this.#images();
     const networks = new Map();
@@ -104,6 +78,11 @@ class Stand {
     await this.#admit(standing);
     const started = new Map<string, Promise<void>>();
     for (const resource of inOrder(drivers.flatMap((driver) => driver.plan(standing)))) {
+      if (stands?.has(`${resource.kind} ${resource.name}`) === true) {
+        const joins = resource.node === undefined ? this.#driverOf(resource).join?.(resource, standing) : undefined;
+        started.set(resource.name, joins ?? Promise.resolve());
+        continue;
+      }
       const needs = resource.needs.map((name) => started.get(name));
       started.set(resource.name, this.#one(resource, standing, needs));
     }
@@ -111,9 +90,10 @@ class Stand {
     const failed = ended.find((each) => each.status === "rejected");
     if (failed !== undefined) throw failed.reason;
     if (this.#names.look()) await this.#phase("ready", undefined, () => this.#names.publish(standing, drivers));
-    if (environment.plays.length > 0)
+    // Who joins what stands is in none of them: else all would be made anew.
+    if (environment.plays.length > 0 && stands === undefined)
       await this.#phase("ready", undefined, () => applyPlays(this.#wanted, this.#nodes));
-    const rewindable = await this.#mark(standing);
+    const rewindable = stands === undefined && (await this.#mark(standing));
     return this.#live(standing, rewindable);
   }
 
@@ -182,6 +162,7 @@ class Stand {
         .standing(owner.run)
         .filter(({ entry }) => this.#entries.has(entry))
         .map(({ kind, name }) => `${kind} ${name}`),
+      claims: lastingTakes(environment),
     };
     events.say({ event: "kept", at: Date.now(), ...kept });
     return kept;

@@ -55,6 +55,8 @@ export interface Supervision {
   readonly secret?: (name: string, value: string) => void;
   /** What `gc`, which runs beside the start, did about earlier runs; or why it could not. */
   readonly collected?: (collected: Collected | { readonly error: unknown }) => void;
+  /** The run is one that is kept, taken over from `from`, which is dead; unless `keep` says otherwise, what `lease` names stays. */
+  readonly change?: { readonly from: string; readonly lease: Lease };
   /** Asked once the child has ended by itself: what of the run stays, and for how long. The reaper then waits for that end. */
   readonly keep?: () => Lease | undefined;
   /** For how long a cancelled child may go on before it is killed; default 2 000. */
@@ -82,7 +84,7 @@ export function cancelledCode(signal: Cancelling): number {
 export async function supervise(supervision: Supervision): Promise<Supervised> {
   const { run, ledger, places, child: program } = supervision;
   const identity = identityOf();
-  ledger.beginRun(run, identity, supervision.command);
+  begin(supervision, identity);
   const cancellation = listenForSignals();
   const reaper = keepReaper(supervision.reaper, (pid) => ledger.reaperStarted(run, identityOf(pid)));
   let opening: Promise<readonly Remover[]> | undefined;
@@ -96,7 +98,7 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
   let collecting: Promise<void> | undefined;
   let begun: Promise<void> | undefined;
   // Not before the child has something to say: while it is being loaded it has more use for the processors.
-  const begin = () => {
+  const beginBeside = () => {
     if (begun !== undefined) return;
     begun = (supervision.begun?.() ?? Promise.resolve()).catch(async (error: unknown) => {
       refusal = { error };
@@ -108,7 +110,7 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
     occupy(places, run, identity);
     const socket = await listenForEvents(places.socket(run), {
       event: (event) => {
-        begin();
+        beginBeside();
         supervision.event(event);
       },
       secret: (name, value) => supervision.secret?.(name, value),
@@ -122,7 +124,7 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
       );
       cancel.catch(() => {});
       const [code, signal] = await ended;
-      begin();
+      beginBeside();
       await begun;
       end = { status: code ?? 128 + constants.signals[signal ?? "SIGKILL"], ...(signal === null ? {} : { signal }) };
       // Workers outlive their parent when it is killed, and services that specs started on this machine may outlive both.
@@ -133,17 +135,20 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
   } catch (error) {
     trouble = error;
   }
-  let lease: Lease | undefined;
+  const before = supervision.change?.lease;
+  let kept: Lease | undefined;
   try {
-    if (end !== undefined && cancellation.signal() === undefined) lease = supervision.keep?.();
+    if (end !== undefined && cancellation.signal() === undefined) kept = supervision.keep?.();
   } catch (error) {
     refusal ??= { error };
   }
+  let lease = kept ?? before;
   let totals = await takeDown(supervision, drivers, lease);
   if (cancellation.signal() === undefined) await collecting;
-  if (lease !== undefined && cancellation.signal() !== undefined) {
+  if (lease !== undefined && before === undefined && cancellation.signal() !== undefined) {
     // While what was to stay was told from the rest.
     lease = undefined;
+    kept = undefined;
     ledger.endLease(run);
     totals = await takeDown(supervision, drivers, lease);
   }
@@ -154,13 +159,28 @@ export async function supervise(supervision: Supervision): Promise<Supervised> {
   if (refusal !== undefined) throw refusal.error;
   if (end === undefined) throw trouble;
   // What is kept by now was not cancelled any more.
-  const cancelled = lease === undefined ? cancellation.signal() : undefined;
+  const cancelled = kept === undefined ? cancellation.signal() : undefined;
   return {
     childStatus: end.status,
     ...(end.signal === undefined ? {} : { childSignal: end.signal }),
     ...(cancelled === undefined ? {} : { cancelled }),
     totals,
   };
+}
+
+function begin({ run, ledger, command, change }: Supervision, identity: string): void {
+  if (change === undefined) ledger.beginRun(run, identity, command);
+  else if (!ledger.reopen(run, { ...change, to: identity })) throw beingChanged(run);
+}
+
+/** Somebody else was quicker. */
+export function beingChanged(run: string): ProvisionError {
+  return new ProvisionError({
+    code: "goes-up",
+    phase: "create",
+    seen: `run ${run} is being changed or taken down by somebody else`,
+    hint: "assay list shows it",
+  });
 }
 
 async function takeDown(

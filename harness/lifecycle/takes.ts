@@ -4,12 +4,13 @@ import { totalmem } from "node:os";
 import type { Driver, Standing } from "../drivers/driver.ts";
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import type { Admission } from "./admission.ts";
+import type { Claim } from "./ledger.ts";
 
 /** What QEMU takes beside the guest's memory: its own, and translated code where it emulates. Bytes. */
 const machineOverhead = 128 * 1024 ** 2;
 
 /** What only one environment on this machine can have at a time: fixed host ports and subnets. */
-export function exclusiveNames(environment: Environment): readonly string[] {
+export function exclusiveNames(environment: Pick<Environment, "nodes" | "networks">): readonly string[] {
   const ports = Object.values<NodeDeclaration>(environment.nodes).flatMap((node) =>
     // A container on a machine publishes on that machine.
     (node.kind === "container" && node.on === undefined ? node.ports : []).flatMap((port) =>
@@ -22,6 +23,18 @@ export function exclusiveNames(environment: Environment): readonly string[] {
   return [...new Set([...ports, ...subnets])];
 }
 
+/** What an environment holds for as long as it stands: what is shared for speed alone it needs only while it comes up. */
+export function lastingTakes({ nodes, networks }: Pick<Environment, "nodes" | "networks">): readonly Claim[] {
+  // A container on a machine has its memory from that machine's.
+  const memory = Object.values<NodeDeclaration>(nodes)
+    .filter((node) => node.kind !== "container" || node.on === undefined)
+    .reduce((sum, node) => sum + (node.memory ?? 0) + (node.kind === "vm" ? machineOverhead : 0), 0);
+  return [
+    ...exclusiveNames({ nodes, networks }).map((name) => ({ name })),
+    ...(memory === 0 ? [] : [{ name: "memory", amount: memory }]),
+  ];
+}
+
 /** All that is to be asked for before the first of its resources is made; `drivers` are those of its nodes. */
 export async function takesOf(
   standing: Standing,
@@ -32,16 +45,8 @@ export async function takesOf(
     drivers.map(async (driver) => Object.entries((await driver.takes?.(standing)) ?? {})),
   );
   const shared = taken.flat();
-  // A container on a machine has its memory from that machine's.
-  const memory = Object.values<NodeDeclaration>(environment.nodes)
-    .filter((node) => node.kind !== "container" || node.on === undefined)
-    .reduce((sum, node) => sum + (node.memory ?? 0) + (node.kind === "vm" ? machineOverhead : 0), 0);
   return {
-    claims: [
-      ...exclusiveNames(environment).map((name) => ({ name })),
-      ...(memory === 0 ? [] : [{ name: "memory", amount: memory }]),
-      ...shared.map(([name, { amount }]) => ({ name, amount })),
-    ],
+    claims: [...lastingTakes(environment), ...shared.map(([name, { amount }]) => ({ name, amount }))],
     capacity: { memory: totalmem(), ...Object.fromEntries(shared.map(([name, { capacity }]) => [name, capacity])) },
     elastic: shared.map(([name]) => name),
   };

@@ -44,6 +44,13 @@ export function sizeBytes(text: string, at?: string): number {
   return Math.round(Number(match[1]) * (sizeUnits[match[2] ?? ""] ?? Number.NaN));
 }
 
+/** Bytes as a declaration writes them, in the largest unit that needs no fraction. @example writtenSize(536_870_912) // "512m" */
+export function writtenSize(bytes: number): Size {
+  const units = Object.entries(sizeUnits).filter(([, size]) => bytes % size === 0);
+  const [unit, size] = units.at(-1) ?? ["b", 1];
+  return bytes === 0 ? "0b" : `${bytes / size}${unit as "b"}`;
+}
+
 /** A duration for people. @example sayMs(93_500) // "1m 34s" */
 export function sayMs(ms: number): string {
   // The limits are those of what is said: what would round up to the next unit is said in that.

@@ -184,6 +184,8 @@ export interface KeptStand {
   readonly nodes: readonly KeptNode[];
   /** `kind name` of all that belongs to it. */
   readonly resources: readonly string[];
+  /** What it goes on holding of this machine: names, and amounts of what is shared. */
+  readonly claims?: readonly { readonly name: string; readonly amount?: number }[];
 }
 
 /** How a kept node is found again: by its name on the engine. */
