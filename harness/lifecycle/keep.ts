@@ -1,11 +1,8 @@
 // Decides how a run ends of which something is to stay: the lease first, so that nobody who comes later takes it, then all else goes. The same
 // whether it just stood up, or what stands is to become less.
 import { setTimeout as pause } from "node:timers/promises";
-import type { PlannedResource } from "../drivers/driver.ts";
-import { type Environment, networkNames } from "../model/environment.ts";
 import { messageOf, TeardownError } from "../model/errors.ts";
-import type { KeptNode, TeardownTotals } from "../model/event.ts";
-import type { ContainerNode, Node, VmNode } from "../model/node.ts";
+import type { TeardownTotals } from "../model/event.ts";
 import { type Inventory, takeInventory } from "./inventory.ts";
 import type { Lease } from "./lease.ts";
 import type { Claim, Ledger } from "./ledger.ts";
@@ -103,42 +100,4 @@ function holdOn(run: string, { stands }: Lease, ledger: Ledger): void {
 
 function same(some: readonly string[], others: readonly string[]): boolean {
   return some.length === others.length && some.every((each) => others.includes(each));
-}
-
-/** How a node is found again once nobody holds a handle on it. `live`: absent for a node that never became ready. */
-export function keptNode(
-  { node = "", kind, name, carriedBy }: PlannedResource,
-  { nodes }: Environment,
-  live?: Node,
-): KeptNode {
-  const declared = nodes[node];
-  // What lies in a machine is reached through that.
-  const near = declared?.kind !== "image" && carriedBy === undefined ? declared : undefined;
-  const addresses = (near === undefined ? [] : networkNames(near)).flatMap((network) =>
-    told(() => `${(live as ContainerNode | VmNode).address(network)} on ${network}`),
-  );
-  const ports = (near?.kind === "container" ? near.ports : []).flatMap((port) => {
-    const number = typeof port === "number" ? port : port.container;
-    return told(() => {
-      const bound = (live as ContainerNode).port(number);
-      return `${bound.host}:${bound.port} → ${number}`;
-    });
-  });
-  const reach = live === undefined ? [] : [...addresses, ...ports];
-  return {
-    node,
-    kind: kind === "domain" ? "vm" : "container",
-    name,
-    ...(carriedBy === undefined ? {} : { on: carriedBy }),
-    ...(reach.length === 0 ? {} : { reach }),
-  };
-}
-
-/** Of one that has ended there is nothing to tell: it has no address and publishes nothing. */
-function told(say: () => string): string[] {
-  try {
-    return [say()];
-  } catch {
-    return [];
-  }
 }

@@ -12,7 +12,7 @@ import { admit } from "./admission.ts";
 import { inOrder } from "./create-order.ts";
 import { keepEvidence } from "./evidence.ts";
 import { Faults } from "./faults.ts";
-import { keptNode } from "./keep.ts";
+import { keptNode } from "./kept-node.ts";
 
 import type { LiveEnvironment } from "./live-environment.ts";
 import { applyPlays, checkPlays } from "./plays.ts";
