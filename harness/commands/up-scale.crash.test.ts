@@ -154,7 +154,8 @@ test("ansible reaches machines and containers by the inventory that is written f
   await said("export", "ansible", "office", "--out", file);
   expect(statSync(file).mode & 0o777).toBe(0o600);
   const { stdout } = await promisify(execFile)("ansible", ["-i", file, "all", "-m", "ping", "--one-line"], {
-    env: { ...process.env, ANSIBLE_LOCAL_TEMP: stage.directory, ANSIBLE_NOCOLOR: "1" },
+    // An emulated guest on a busy host takes its time to greet: ansible gives it 10 s.
+    env: { ...process.env, ANSIBLE_LOCAL_TEMP: stage.directory, ANSIBLE_NOCOLOR: "1", ANSIBLE_TIMEOUT: "120" },
   });
   expect(stdout).toMatch(/^dev-001 \| SUCCESS .*pong/m);
   expect(stdout).toMatch(/^box \| SUCCESS .*pong/m);
