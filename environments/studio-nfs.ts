@@ -16,6 +16,8 @@ export const studioNfs = defineEnvironment("studio-nfs", {
       image: nfsClient,
       count: 2,
       name: (number) => `vfx-dev-00${number}`,
+      // A server tells its clients apart by what they call themselves: two of one name take each other's locks.
+      hostname: (number) => `vfx-dev-00${number}`,
       networks: { studio: { mac: (number) => `02:00:00:00:00:0${number}` } },
       after: ["server"],
     }),
