@@ -36,6 +36,11 @@ test("a server that cannot be asked is no answer", () => {
     expect(shownExports.parse(output(record), ["a"])[0]).toBeInstanceOf(ObservationError);
 });
 
+test("a port mapper's name that is not known looks like a host's", () => {
+  const [unknown] = shownExports.parse(output("0 1 clnt_create: RPC: Unknown host"), ["a"]);
+  expect(unknown).toMatchObject({ hint: expect.stringContaining("/etc/services") });
+});
+
 probeContract(hostNode, {
   probe: shownExports,
   subject: "127.0.0.1",

@@ -46,7 +46,9 @@ wait`,
         return failedProbe(
           `${host} does not tell what it exports`,
           text.trim() || `showmount ended with ${status}`,
-          "is its mount daemon reached from here? a server of version 4 alone needs none: see nfsExport",
+          text.includes("Unknown host")
+            ? `does this machine know the name, and the port mapper's in /etc/services (Debian: netbase)? showmount says the same of either`
+            : "is its mount daemon reached from here? a server of version 4 alone needs none: see nfsExport",
         );
       const lines = text.split("\n").slice(1).filter(Boolean);
       return lines.map((line) => {

@@ -38,7 +38,8 @@ beforeAll(async () => {
   const { nodes } = await stage.standUp(environment);
   const { host, port } = nodes.registry.port(5000);
   server = `${host}:${port}`;
-  reference = `${server}/studio/soe:0.1.0`;
+  // Ports come again: under a name of an earlier, killed run the engine might still have its image.
+  reference = `${server}/studio/${stage.run}:0.1.0`;
   id = (await nodes.soe.image()).id;
   // What `docker login` leaves; read once, when the first image is fetched.
   const auth = Buffer.from(`${username}:${password.reveal()}`).toString("base64");
