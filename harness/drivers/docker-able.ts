@@ -2,6 +2,7 @@
 import type Docker from "dockerode";
 import type { ContainerDeclaration } from "../model/container.ts";
 import { ProvisionError } from "../model/errors.ts";
+import type { VolumeDeclaration } from "../model/volume.ts";
 import { spokenBy } from "./docker-dialect.ts";
 import { engineError } from "./docker-engine.ts";
 
@@ -9,8 +10,13 @@ import { engineError } from "./docker-engine.ts";
  * Rejects with `engine-cannot` for the first thing of a declaration that the engine would not do as declared. What every engine can do
  * costs no question.
  */
-export async function mustBeAble(docker: Docker, node: string, declaration: ContainerDeclaration): Promise<void> {
-  const wanted = [...mountsIn(declaration), ...limitsIn(declaration)];
+export async function mustBeAble(
+  docker: Docker,
+  node: string,
+  declaration: ContainerDeclaration,
+  volumes: Readonly<Record<string, VolumeDeclaration>>,
+): Promise<void> {
+  const wanted = [...mountsIn(declaration, volumes), ...limitsIn(declaration)];
   if (wanted.length === 0) return;
   const failed = (error: unknown) => Promise.reject(engineError(error, "declare", node));
   const { name } = await spokenBy(docker).catch(failed);
@@ -36,13 +42,23 @@ interface PodmanLimits {
   readonly rootless: boolean;
 }
 
-function mountsIn({ mounts }: ContainerDeclaration): readonly Wanted[] {
+function mountsIn(
+  { mounts }: ContainerDeclaration,
+  volumes: Readonly<Record<string, VolumeDeclaration>>,
+): readonly Wanted[] {
   return Object.entries(mounts).flatMap(([target, mount]): Wanted[] => {
     if (mount.mount === "tmpfs" && ((mount.uid ?? 0) !== 0 || (mount.gid ?? 0) !== 0))
       return [
         {
           seen: `makes a tmpfs root's alone, and the one at ${target} is declared another user's`,
           hint: "declare a mode that lets that user in, or scratch({ owner })",
+        },
+      ];
+    if (mount.mount === "volume" && volumes[mount.volume]?.nfs !== undefined)
+      return [
+        {
+          seen: `mounts what a server exports in another way than Assay asks for, and volume ${mount.volume} is declared one`,
+          hint: "mount it on the machine, and declare bind()",
         },
       ];
     if (mount.mount === "volume" && mount.noCopy)

@@ -21,7 +21,7 @@ export async function checkStanding(
   for (const [node, declaration] of nodes)
     await pathsAreThere(`${standing.environment.name}/${node}`, declaration, directories);
   for (const [node, declaration] of nodes)
-    await mustBeAble(docker, `${standing.environment.name}/${node}`, declaration);
+    await mustBeAble(docker, `${standing.environment.name}/${node}`, declaration, standing.environment.volumes);
   await Promise.all(
     nodes.map(async ([node, declaration]) => {
       if (standing.images.has(imageReference(declaration))) return;

@@ -2,6 +2,7 @@
 import type { ContainerDeclaration } from "../model/container.ts";
 import { carrierOf, networkNames, startOrder, startsAfter, volumeCarrier } from "../model/environment.ts";
 import type { BuiltImage } from "../model/image.ts";
+import { volumeResource } from "./docker-volume.ts";
 import type { PlannedResource, Standing } from "./driver.ts";
 import { resourceName } from "./names.ts";
 
@@ -50,7 +51,7 @@ export function planOf(standing: Standing, on?: string, engine = "docker"): read
     .map((name) => ({
       driver,
       kind: "volume" as const,
-      name: resourceName(standing, `vol_${name}`),
+      name: volumeResource(standing, name),
       needs: machine,
       ...carried,
     }));
@@ -62,7 +63,7 @@ export function planOf(standing: Standing, on?: string, engine = "docker"): read
       ...startsAfter(declaration).map((name) => resourceName(standing, name)),
     ];
     for (const [target, mount] of Object.entries(declaration.mounts)) {
-      if (mount.mount === "volume") needs.push(resourceName(standing, `vol_${mount.volume}`));
+      if (mount.mount === "volume") needs.push(volumeResource(standing, mount.volume));
       if (mount.mount !== "scratch") continue;
       const path = scratchPath(standing, node, target);
       directories.push({ driver, kind: "directory", name: path, node, needs: machine, ...carried });

@@ -8,6 +8,7 @@ import { secret } from "../model/secret.ts";
 import { containersOn } from "./docker-names.ts";
 import { createOptions, idleEntrypoint, imageReference, laterNetworks, portsOf } from "./docker-options.ts";
 import { busyboxTarget } from "./docker-tools.ts";
+import { volumeSettings } from "./docker-volume.ts";
 import type { Standing } from "./driver.ts";
 
 const soe = recipe("soe", { version: "1.2", from: debianRootfs({ suite: "bookworm" }), context: "/" });
@@ -18,7 +19,10 @@ function standing(options: Partial<ContainerOptions>): Standing {
     owner: { run: "r1", identity: "host boot ns 1 2" },
     environment: defineEnvironment("env", {
       networks: { lan: { subnet: "10.9.8.0/24" }, back: {} },
-      volumes: { data: {} },
+      volumes: {
+        data: { labels: { team: "render", "dev.assay.run": "forged" } },
+        stored: { nfs: { server: "vfx-nfs-001", path: "/srv/nfs/vfx", options: ["hard", "timeo=50"] } },
+      },
       nodes: { other: container({ image: "x" }), box: container({ image: "image:tag", ...options }) },
     }),
     scope: "s1",
@@ -154,9 +158,21 @@ describe("mounts", () => {
         Source: "assay-r1-s1-env-vol_data",
         Target: "/v",
         ReadOnly: true,
-        VolumeOptions: expect.objectContaining({ NoCopy: true }),
+        VolumeOptions: {
+          NoCopy: true,
+          Labels: expect.objectContaining({ team: "render", "dev.assay.run": "r1" }),
+          DriverConfig: { Name: "local", Options: {} },
+        },
       }),
     ]);
+  });
+
+  test("a volume that a server exports is one however the engine comes to make it", () => {
+    const options = { type: "nfs4", device: ":/srv/nfs/vfx", o: "addr=vfx-nfs-001,vers=4.2,hard,timeo=50" };
+    expect(host({ "/v": volume("stored") }).Mounts).toMatchObject([
+      { VolumeOptions: { DriverConfig: { Name: "local", Options: options } } },
+    ]);
+    expect(volumeSettings(standing({}), "stored")).toMatchObject({ Driver: "local", DriverOpts: options });
   });
 
   test("tmpfs, with owner and mode in octal", () => {

@@ -5,6 +5,7 @@ import { networkNames } from "../model/environment.ts";
 import { revealed } from "../model/secret.ts";
 import { networkResource, scratchPath } from "./docker-names.ts";
 import { busyboxMount, busyboxShell } from "./docker-tools.ts";
+import { volumeResource, volumeSettings } from "./docker-volume.ts";
 import type { Standing } from "./driver.ts";
 import { labelsOf, resourceName } from "./names.ts";
 
@@ -170,18 +171,19 @@ function endpoint(
 function mountSettings(standing: Standing, node: string, target: string, mount: Mount): Docker.MountSettings[] {
   if (mount.mount === "tmpfs") return [];
   if (mount.mount === "volume") {
+    const made = volumeSettings(standing, mount.volume);
     return [
       {
         Type: "volume",
-        Source: resourceName(standing, `vol_${mount.volume}`),
+        Source: volumeResource(standing, mount.volume),
         Target: target,
         ReadOnly: mount.readOnly,
         // The engine makes a volume that is not there, as after a kill between its removal and an answer that was
         // under way: made so, it too says whose it is.
         VolumeOptions: {
           NoCopy: mount.noCopy,
-          Labels: labelsOf(standing),
-          DriverConfig: { Name: "local", Options: {} },
+          Labels: made.Labels,
+          DriverConfig: { Name: made.Driver, Options: made.DriverOpts },
         },
       },
     ];

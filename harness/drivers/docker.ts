@@ -24,6 +24,7 @@ import { createOptions, imageReference, laterNetworks, onPlatform } from "./dock
 import { reachEngine } from "./docker-reach.ts";
 import type { Directories } from "./docker-scratch.ts";
 import { ContainerTools } from "./docker-tools.ts";
+import { volumeResource, volumeSettings } from "./docker-volume.ts";
 import type { Driver, EvidenceFile, FoundResource, Owner, PlannedResource, ResourceRef, Standing } from "./driver.ts";
 import { label, labelsOf, ownerOf } from "./names.ts";
 
@@ -123,8 +124,7 @@ export class DockerDriver implements Driver {
     const title = resource.node === undefined ? resource.name : `${standing.environment.name}/${resource.node}`;
     try {
       if (resource.kind === "network") await this.#createNetwork(resource, standing, created);
-      else if (resource.kind === "volume")
-        created((await this.#docker.createVolume({ Name: resource.name, Labels: labelsOf(standing) })).name);
+      else if (resource.kind === "volume") await this.#createVolume(resource, standing, created);
       else if (resource.kind === "directory") await this.#createDirectory(resource, standing, created);
       else await this.#createContainer(resource, standing, created);
     } catch (error) {
@@ -269,6 +269,14 @@ export class DockerDriver implements Driver {
       ...(shared === undefined ? {} : { Options: onBridge(shared.bridge) }),
     });
     created(network.id);
+  }
+
+  async #createVolume(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
+    const declared = Object.keys(standing.environment.volumes).find(
+      (name) => volumeResource(standing, name) === resource.name,
+    );
+    const settings = volumeSettings(standing, declared ?? "");
+    created((await this.#docker.createVolume({ Name: resource.name, ...settings })).name);
   }
 
   async #createDirectory(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {

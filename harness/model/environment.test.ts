@@ -128,6 +128,16 @@ describe("refused", () => {
       'there is no volume "data"; the environment has none',
     ],
     [
+      "an option of a volume that would be two",
+      () =>
+        defineEnvironment("e", {
+          volumes: { v: { nfs: { server: "nfs", path: "/srv", options: ["hard,addr=10.0.0.1"] } } },
+          nodes: { a: node() },
+        }),
+      "bad-option",
+      "expected one option of nfs(5)",
+    ],
+    [
       "an unknown node to wait for",
       () => defineEnvironment("e", { nodes: { a: node({ after: ["b"] }) } }),
       "unknown-node",

@@ -12,6 +12,7 @@ import { requirePublishable } from "./publication.ts";
 import type { StillDeclaration } from "./still.ts";
 import { hasRoomFor, readSubnet } from "./subnet.ts";
 import type { VmDeclaration } from "./vm.ts";
+import { type VolumeDeclaration, volumeOptions } from "./volume.ts";
 
 export type NodeDeclaration = ContainerDeclaration | VmDeclaration | StillDeclaration;
 
@@ -27,7 +28,6 @@ export type NodeOf<Declaration extends Declared<NodeDeclaration>> = Declaration 
         : never;
 
 const namePattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
-const volumeOptions = z.strictObject({ labels: z.record(z.string(), z.string()).default({}) });
 
 const environmentOptions = z.strictObject({
   networks: z.record(z.string(), networkOptions).default({}),
@@ -68,7 +68,7 @@ export interface Environment<Nodes extends DeclaredNodes = DeclaredNodes> {
   /** The names of each group's machines, in their order. */
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly networks: Readonly<Record<string, NetworkDeclaration>>;
-  readonly volumes: Readonly<Record<string, z.output<typeof volumeOptions>>>;
+  readonly volumes: Readonly<Record<string, VolumeDeclaration>>;
   readonly requires: readonly Capability[];
   /** As they were declared: their hosts may be groups. See `expandedPlays`. */
   readonly plays: readonly PlayOptions[];
