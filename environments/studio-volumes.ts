@@ -4,6 +4,17 @@ import { nfs, nfsServer } from "../fixtures/studio-nfs/recipe.ts";
 import { soe } from "../fixtures/vfx-studio-soe/recipe.ts";
 import { container, defineEnvironment, vm, volume } from "../harness/index.ts";
 
+/** They need the storage no sooner than the service does. */
+const engine = (hostname: string) => vm({ image: engineHost, hostname, memory: "512m", networks: { studio: {} } });
+const service = (on: "one" | "two") =>
+  container({
+    on,
+    image: soe,
+    idle: true,
+    user: "1000:1000",
+    mounts: { "/data": volume(`on-${on}`) },
+    after: ["server"],
+  });
 const stored = { nfs: { server: nfs.server, path: nfs.path, options: ["hard"] } };
 
 export const studioVolumes = defineEnvironment("studio-volumes", {
@@ -17,27 +28,9 @@ export const studioVolumes = defineEnvironment("studio-volumes", {
       networks: { studio: {} },
       ready: { unit: "nfs-server.service" },
     }),
-    one: vm({
-      image: engineHost,
-      hostname: "vfx-engine-001",
-      memory: "512m",
-      networks: { studio: {} },
-      after: ["server"],
-    }),
-    two: vm({
-      image: engineHost,
-      hostname: "vfx-engine-002",
-      memory: "512m",
-      networks: { studio: {} },
-      after: ["server"],
-    }),
-    wiki: container({ on: "one", image: soe, idle: true, user: "1000:1000", mounts: { "/data": volume("on-one") } }),
-    successor: container({
-      on: "two",
-      image: soe,
-      idle: true,
-      user: "1000:1000",
-      mounts: { "/data": volume("on-two") },
-    }),
+    one: engine("vfx-engine-001"),
+    two: engine("vfx-engine-002"),
+    wiki: service("one"),
+    successor: service("two"),
   },
 });

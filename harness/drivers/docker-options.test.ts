@@ -168,7 +168,7 @@ describe("mounts", () => {
   });
 
   test("a volume that a server exports is one however the engine comes to make it", () => {
-    const options = { type: "nfs4", device: ":/srv/nfs/vfx", o: "addr=vfx-nfs-001,vers=4.2,hard,timeo=50" };
+    const options = { type: "nfs", device: ":/srv/nfs/vfx", o: "addr=vfx-nfs-001,vers=4.2,hard,timeo=50" };
     expect(host({ "/v": volume("stored") }).Mounts).toMatchObject([
       { VolumeOptions: { DriverConfig: { Name: "local", Options: options } } },
     ]);

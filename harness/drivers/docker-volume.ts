@@ -25,9 +25,9 @@ export function volumeSettings(standing: Standing, volume: string): VolumeSettin
 }
 
 /**
- * The engine hands this to the kernel, which resolves no names: `addr` it looks up itself.
+ * The engine hands this to the kernel, which resolves no names: `addr` it looks up itself, where the type is `nfs`.
  * @see https://docs.docker.com/engine/storage/volumes/#create-a-service-which-creates-an-nfs-volume
  */
 function mounted({ server, path, version, options }: NonNullable<VolumeDeclaration["nfs"]>): Record<string, string> {
-  return { type: "nfs4", device: `:${path}`, o: [`addr=${server}`, `vers=${version}`, ...options].join(",") };
+  return { type: "nfs", device: `:${path}`, o: [`addr=${server}`, `vers=${version}`, ...options].join(",") };
 }
