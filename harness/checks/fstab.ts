@@ -1,8 +1,8 @@
 // Decides which sentences can be said about fstab: what is in it, and what `findmnt --verify` has against it.
 import type { Probe } from "../model/check.ts";
+import { unescapeOctal } from "../model/escaped-name.ts";
 import type { Node } from "../model/node.ts";
 import { fileContents } from "./file-bytes.ts";
-import { unescapeOctal } from "./mount.ts";
 import { about, verdict } from "./question.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 

@@ -1,8 +1,8 @@
 // Decides how all files of a kind are found: one `find` a kind and directory, GNU's or busybox's.
 // A complaint of find is an error, not a shorter list: what it could not enter was not looked at.
 import { type Probe, quoteWord } from "../model/check.ts";
+import { unescapeOctal } from "../model/escaped-name.ts";
 import { endFrame, type Frame, readFrames } from "./frames.ts";
-import { unescapeOctal } from "./mount.ts";
 import { foundInTree } from "./tree-find.ts";
 import { denied, failedProbe, missingTool, unreadable } from "./unanswered.ts";
 

@@ -1,9 +1,11 @@
 // Decides that mountinfo is read, and every sentence about it.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { DeclarationError, ObservationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
+import { framed } from "./frames.ts";
 import { mount, mountFacts, readMountLine } from "./mount.ts";
+import { mountAnswer } from "./mount-answer.ts";
 
 // Recorded in a Debian 12 container.
 const shm = "88 74 0:47 / /dev/shm rw,nosuid,nodev,noexec,relatime - tmpfs shm rw,size=65536k";
@@ -70,4 +72,48 @@ test.each([
 
 test("a relative path is refused", () => {
   expect(() => mount("data")).toThrow(DeclarationError);
+});
+
+describe("whether it answers", () => {
+  const asked = { target: "/vfx", within: 5 };
+  const read = (text: string, status: string) =>
+    mountAnswer.parse({ status: 0, stdout: framed([[text, status]]), stderr: "" }, [asked])[0];
+  const useless = (words: string) => `stat: cannot read file system information for '/vfx': ${words}\n`;
+
+  test("an answer, none in time, and one that says that it is of no use", () => {
+    expect(read("type nfs\n", "0")).toEqual({ answers: true });
+    // Recorded, of a client whose server had crashed.
+    expect(read("Killed\n", "137")).toEqual({ answers: false, late: true, said: "no answer within 5 s" });
+    expect(read(useless("Stale file handle"), "1")).toEqual({ answers: false, said: "Stale file handle" });
+    expect(read(useless("Input/output error"), "1")).toEqual({ answers: false, said: "Input/output error" });
+  });
+
+  test("a refusal, nothing, and any other words are no answer", () => {
+    expect(read(useless("Permission denied"), "1")).toMatchObject({ code: "probe-denied" });
+    expect(read(useless("Too many levels of symbolic links"), "1")).toMatchObject({ code: "probe-failed" });
+    expect(read("", "0")).toMatchObject({ code: "probe-unreadable" });
+    expect(read("stat: not found", "127")).toMatchObject({ code: "probe-missing" });
+  });
+
+  probeContract(hostNode, { probe: mountAnswer, subject: { target: "/proc", within: 5 }, tools: ["timeout", "stat"] });
+
+  test("judges", () => {
+    const check = mount("/dev/shm").answers();
+    expect(check.title).toBe("mount /dev/shm answers within 5s");
+    const mounted = readMountLine(shm);
+    expect(check.judge({ mounted, answer: { answers: true } })).toMatchObject({
+      met: true,
+      seen: expect.stringMatching(/^it answers: tmpfs from shm/),
+    });
+    const late = { answers: false, late: true, said: "no answer within 5 s" } as const;
+    expect(check.judge({ mounted, answer: late })).toMatchObject({
+      met: false,
+      seen: expect.stringMatching(/^no answer within 5 s: tmpfs from shm/),
+    });
+    expect(check.judge({ mounted: undefined, answer: late })).toMatchObject({ seen: "nothing is mounted there" });
+  });
+
+  test.each(["1500ms", "0s", "1m"] as const)("%s is refused", (within) => {
+    expect(() => mount("/vfx").answers({ within })).toThrow(DeclarationError);
+  });
 });

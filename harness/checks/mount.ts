@@ -1,7 +1,10 @@
 // Decides which sentences can be said about what is mounted, as the kernel tells the node (mountinfo).
 import { isAbsolute } from "node:path";
 import type { Probe } from "../model/check.ts";
+import { type Duration, durationMs } from "../model/duration.ts";
+import { unescapeOctal } from "../model/escaped-name.ts";
 import type { Node } from "../model/node.ts";
+import { type MountAnswer, mountAnswer } from "./mount-answer.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 
@@ -58,6 +61,36 @@ export function mount(target: string) {
     /** `ro`, `noexec`, `size=65536k`: as the kernel writes them. */
     hasOption: (option: string) =>
       ask(`has option ${option}`, (seen) => verdict(seen?.options.includes(option) === true, option, sayMount(seen))),
+    /**
+     * Who asks it gets an answer, which of a network's file system comes from its server: within whole seconds, up to 30; default 5 s. A mount
+     * that hangs is judged so, and not waited for.
+     * @example await server.crash(); await expect(client).not.toMeet(mount("/vfx").answers());
+     */
+    answers({ within = "5s" }: { readonly within?: Duration } = {}) {
+      const seconds = durationMs(within) / 1000;
+      requireSubject(
+        Number.isInteger(seconds) && seconds >= 1 && seconds <= 30,
+        `"${within}" is not between 1s and 30s in whole seconds`,
+        'write within: "5s"',
+      );
+      return about<Node, { mounted: MountFacts | undefined; answer: MountAnswer }>({
+        subject: `mount ${sayWord(path)}`,
+        command: `timeout -s KILL ${seconds} stat -f ${sayWord(path)}`,
+        async observe(node) {
+          const mounted = await node.observe(mountFacts, path);
+          if (mounted === undefined) return { mounted, answer: { answers: false, said: "nothing is mounted there" } };
+          return { mounted, answer: await node.observe(mountAnswer, { target: path, within: seconds }) };
+        },
+      })(`answers within ${within}`, ({ mounted, answer }) =>
+        verdict(
+          answer.answers,
+          `an answer within ${within}`,
+          mounted === undefined
+            ? sayMount(mounted)
+            : `${answer.answers ? "it answers" : answer.said}: ${sayMount(mounted)}`,
+        ),
+      );
+    },
   };
 }
 
@@ -84,11 +117,6 @@ export function readMountLine(line: string): MountFacts | undefined {
     root: unescapeOctal(root),
     options: [...new Set([access, ...others.map(unescapeOctal)])],
   };
-}
-
-/** The kernel, and who writes fstab, put space, tab, line break and backslash as `\040` and so on. */
-export function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
 function sayMount(seen: MountFacts | undefined): string {

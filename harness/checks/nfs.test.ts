@@ -41,7 +41,8 @@ probeContract(hostNode, {
   elsewhere: "this machine exports nothing",
 });
 
-const [seen = []] = read("/srv/nfs/vfx");
+const [offers = []] = read("/srv/nfs/vfx");
+const seen = { path: "/srv/nfs/vfx", offers, there: true };
 test.each([
   ["export /srv/nfs/vfx exists", nfsExport("/srv/nfs/vfx").exists(), true],
   ["export /srv/nfs/vfx is offered to 10.0.0.7", nfsExport("/srv/nfs/vfx").isOfferedTo("10.0.0.7"), true],
@@ -65,8 +66,33 @@ test.each([
 });
 
 test("what is not exported has no option, and is offered to nobody", () => {
-  expect(nfsExport("/srv").hasOption("rw").judge([])).toMatchObject({ met: false, seen: "it is not exported" });
-  expect(nfsExport("/srv").isOfferedOnlyTo().judge([])).toMatchObject({ met: true });
+  const none = { path: "/srv", offers: [], there: true };
+  expect(nfsExport("/srv").hasOption("rw").judge(none)).toMatchObject({ met: false, seen: "it is not exported" });
+  expect(nfsExport("/srv").isOfferedOnlyTo().judge(none)).toMatchObject({ met: true });
+  const nowhere = "there is no /srv on the server, and it is not exported";
+  expect(
+    nfsExport("/srv")
+      .exists()
+      .judge({ ...none, there: false }),
+  ).toMatchObject({ met: false, seen: nowhere });
+});
+
+test("what is in the server's table and not on its disk is said to be so, and is offered to nobody", () => {
+  const missing = { ...seen, there: false };
+  const exported = nfsExport("/srv/nfs/vfx");
+  for (const check of [
+    exported.exists(),
+    exported.isOfferedTo("10.0.0.7"),
+    exported.isOfferedOnlyTo("10.0.0.7", "172.16.0.0/24"),
+    exported.isOfferedOnlyTo(),
+    exported.hasOption("sync"),
+  ])
+    expect(check.judge(missing)).toMatchObject({
+      met: false,
+      seen: expect.stringMatching(
+        /^there is no \/srv\/nfs\/vfx on the server: clients are refused, though it is exported to 172\.16\.0\.0\/24\(rw,/,
+      ),
+    });
 });
 
 test("a path that is relative is refused", () => {

@@ -1,9 +1,10 @@
 // Decides which sentences can be said about what an NFS server exports, as the server itself sees it.
 import { isAbsolute } from "node:path";
 import type { Probe } from "../model/check.ts";
+import { unescapeOctal } from "../model/escaped-name.ts";
 import type { Node } from "../model/node.ts";
+import { lookThrough } from "./file-stat.ts";
 import { canonicalNetwork } from "./ip-address.ts";
-import { unescapeOctal } from "./mount.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 
@@ -48,26 +49,36 @@ export const exportFacts: Probe<string, readonly ExportFacts[]> = {
   },
 };
 
+/** What the server has in its table about a path, and whether there is anything at it. */
+export interface Exported {
+  readonly path: string;
+  readonly offers: readonly ExportFacts[];
+  readonly there: boolean;
+}
+
 /**
- * A directory that an NFS server exports.
+ * A directory that an NFS server exports. One that is not there is offered to nobody, whatever the server's table says of it.
  * @example await expect(server).toMeet(all(nfsExport("/srv/nfs/vfx").isOfferedOnlyTo("172.16.0.0/24"), nfsExport("/srv/nfs/vfx").hasOption("root_squash")));
  */
 export function nfsExport(path: string) {
   requireSubject(isAbsolute(path), `"${path}" is not an absolute path`, "write the exported directory from /");
-  const ask = about<Node, readonly ExportFacts[]>({
+  const ask = about<Node, Exported>({
     subject: `export ${sayWord(path)}`,
-    command: "cat /var/lib/nfs/etab",
-    observe: (node) => node.observe(exportFacts, path),
+    command: `grep -F ${sayWord(path)} /var/lib/nfs/etab; ls -d ${sayWord(path)}`,
+    async observe(node) {
+      const [offers, { stat }] = await Promise.all([node.observe(exportFacts, path), lookThrough(node, path)]);
+      return { path, offers, there: stat !== undefined };
+    },
   });
-  const clients = (seen: readonly ExportFacts[]) => seen.map(({ client }) => canonicalNetwork(client)).sort();
+  const clients = ({ offers }: Exported) => offers.map(({ client }) => canonicalNetwork(client)).sort();
   return {
     /** It is exported, to whomever. */
-    exists: () => ask("exists", (seen) => verdict(seen.length > 0, "an export", say(seen))),
+    exists: () => ask("exists", (seen) => verdict(seen.there && seen.offers.length > 0, "an export", say(seen))),
     /** Clients as the server has them; there may be others. */
     isOfferedTo: (...wanted: readonly [string, ...string[]]) =>
       ask(`is offered to ${wanted.join(", ")}`, (seen) =>
         verdict(
-          wanted.every((client) => clients(seen).includes(canonicalNetwork(client))),
+          seen.there && wanted.every((client) => clients(seen).includes(canonicalNetwork(client))),
           wanted.join(", "),
           say(seen),
         ),
@@ -76,7 +87,8 @@ export function nfsExport(path: string) {
     isOfferedOnlyTo: (...wanted: readonly string[]) =>
       ask(`is offered only to ${wanted.join(", ") || "nobody"}`, (seen) =>
         verdict(
-          clients(seen).join(" ") === wanted.map(canonicalNetwork).sort().join(" "),
+          (seen.there || wanted.length === 0) &&
+            clients(seen).join(" ") === wanted.map(canonicalNetwork).sort().join(" "),
           wanted.join(", ") || "nobody",
           say(seen),
         ),
@@ -84,11 +96,17 @@ export function nfsExport(path: string) {
     /** `rw`, `sync`, `root_squash`, `sec=krb5p`: for each of its clients. One that nobody wrote is there as the server's default. */
     hasOption: (option: string) =>
       ask(`has option ${option}`, (seen) =>
-        verdict(seen.length > 0 && seen.every(({ options }) => options.includes(option)), option, say(seen)),
+        verdict(
+          seen.there && seen.offers.length > 0 && seen.offers.every(({ options }) => options.includes(option)),
+          option,
+          say(seen),
+        ),
       ),
   };
 }
 
-function say(seen: readonly ExportFacts[]): string {
-  return seen.map(({ client, options }) => `${client}(${options.join(",")})`).join(" ") || "it is not exported";
+function say({ path, offers, there }: Exported): string {
+  const said = offers.map(({ client, options }) => `${client}(${options.join(",")})`).join(" ");
+  if (there) return said || "it is not exported";
+  return `there is no ${path} on the server${said === "" ? ", and it is not exported" : `: clients are refused, though it is exported to ${said}`}`;
 }

@@ -49,6 +49,7 @@ const subjects: Readonly<Record<string, unknown>> = {
   mislabelledFiles: { path: "/etc", recursive: false },
   modifiedFiles: "bash",
   moduleFacts: "ext4",
+  mountAnswer: { target: "/", within: 5 },
   mountFacts: "/",
   nodeTime: "now",
   openFiles: 1,

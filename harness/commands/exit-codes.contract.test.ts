@@ -132,6 +132,15 @@ describe("2: a declaration or the command line is wrong, and nothing is created"
     expect(report.teardown.created).toBe(0);
   });
 
+  test("a broken twin of the studio, two of whose machines have one MAC, with file and line of the second", async () => {
+    const ended = await fault("doubled-mac");
+    const report = await agree(ended, 2, "0 passed, 1 failed, 0 skipped");
+    const place = "fixtures/faults/doubled-mac.spec.ts:12:12";
+    expect(ended.said).toContain(`${place}: doubled-mac/guest: MAC 02:00:00:00:00:01 is vfx-dev-001's already`);
+    expect(report.troubles[0]?.error).toMatchObject({ code: "claimed-twice", at: place });
+    expect(report.teardown.created).toBe(0);
+  });
+
   test("a bind mount's source that is not there", async () => {
     const ended = await fault("sourceless");
     const report = await agree(ended, 2, "0 passed, 1 failed, 0 skipped");

@@ -28,10 +28,14 @@ export function portOf({ index, peer }: Peer): string | undefined {
   return ports().find((name) => number(name, "ifindex") === peer && number(name, "iflink") === index);
 }
 
-/** The port of a machine's card: libvirt gives it the card's address but for the first byte, which is the highest there is. */
-export function portOfMachine(mac: string): string | undefined {
+/**
+ * The port of a machine's card, on any bridge or on this one: libvirt gives it the card's address but for the first byte, which is the
+ * highest there is.
+ */
+export function portOfMachine(mac: string, bridge?: string): string | undefined {
   const tap = `fe${mac.slice(2).toLowerCase()}`;
-  return ports().find((name) => textOf(`${interfaces}/${name}/address`) === tap);
+  const among = bridge === undefined ? ports() : list(`${interfaces}/${bridge}/brif`);
+  return among.find((name) => textOf(`${interfaces}/${name}/address`) === tap);
 }
 
 function ports(): readonly string[] {

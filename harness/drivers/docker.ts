@@ -26,6 +26,7 @@ import type { Directories } from "./docker-scratch.ts";
 import { ContainerTools } from "./docker-tools.ts";
 import { volumeResource, volumeSettings } from "./docker-volume.ts";
 import type { Driver, EvidenceFile, FoundResource, Owner, PlannedResource, ResourceRef, Standing } from "./driver.ts";
+import { hungMountsOf, seesNfs } from "./hung-mounts.ts";
 import { label, labelsOf, ownerOf } from "./names.ts";
 
 export interface DockerDriverOptions extends EngineAddress {
@@ -168,14 +169,24 @@ export class DockerDriver implements Driver {
     if (resource.kind !== "container") return [];
     const container = this.#docker.getContainer(resource.name);
     const told = (what: Promise<string>) => what.catch((error: unknown) => `could not be had: ${messageOf(error)}\n`);
-    const [log, inspect] = await Promise.all([
+    const inspected = container.inspect();
+    const [log, inspect, hung] = await Promise.all([
       told(readLog(container)),
-      told(container.inspect().then((facts) => `${JSON.stringify(facts, null, 2)}\n`)),
+      told(inspected.then((facts) => `${JSON.stringify(facts, null, 2)}\n`)),
+      inspected.then(({ State }) => this.#hungIn(resource.name, State.Pid)).catch(() => []),
     ]);
     return [
       { title: "log", name: "log.txt", content: log },
       { title: "inspect", name: "inspect.json", content: inspect },
+      ...hung,
     ];
+  }
+
+  /** Of a container that this machine's kernel shows with something of NFS in it; on a machine of the environment that one tells. */
+  async #hungIn(name: string, pid: number): Promise<readonly EvidenceFile[]> {
+    const open = this.#open.get(name);
+    if (open === undefined || pid === 0 || this.#place.on !== undefined || this.#place.here === false) return [];
+    return (await seesNfs(pid)) ? hungMountsOf(open.transport) : [];
   }
 
   async destroy(resource: ResourceRef): Promise<void> {

@@ -84,6 +84,8 @@ export interface EvidenceFile {
   /** File name without directory: `soe.log`. */
   readonly name: string;
   readonly content: string | Uint8Array;
+  /** What of it nobody should have to look for: told in the run's output, and at the teardown in its report. One line. */
+  readonly remark?: string;
 }
 
 /** What an image reference stands for, and its flattened root file system as a tar. */

@@ -7,7 +7,7 @@ import type { VmDeclaration } from "../model/vm.ts";
 import type { Standing } from "./driver.ts";
 import { accessOf, slotsOf } from "./libvirt-access.ts";
 import type { Card } from "./libvirt-addresses.ts";
-import { enoughMemory, noUefi } from "./libvirt-check.ts";
+import { checkMacs, enoughMemory, noUefi } from "./libvirt-check.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
 import { makeFiles } from "./libvirt-files.ts";
 import { type Acceleration, Machine } from "./libvirt-machine.ts";
@@ -60,6 +60,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     const name = resourceName(standing, `net_${network}`);
     return { declared: network, mac, source: { network: name }, address: options.addresses.get(name)?.get(mac) };
   });
+  if (!client.uri.remote) checkMacs(title, cards);
   const bridged = cards.some(({ source }) => "bridge" in source);
   const access = await accessOf({
     title,

@@ -8,7 +8,9 @@ import { DeclarationError, ProvisionError } from "../model/errors.ts";
 import { findUefi } from "../model/firmware.ts";
 import type { BuiltDisk } from "../model/image.ts";
 import type { VmDeclaration } from "../model/vm.ts";
+import { portOfMachine } from "./bridge-ports.ts";
 import { wayIn } from "./libvirt-access.ts";
+import type { Card } from "./libvirt-addresses.ts";
 import type { QemuUser } from "./libvirt-client.ts";
 
 export interface Checked {
@@ -73,6 +75,25 @@ export function checkBridges({ name, networks, at }: Environment): void {
       at,
       seen: `${name}: network "${network}" is bridge ${bridge}, and ${there ? "that interface is no bridge" : "this machine has no such interface"}`,
       hint: `make it first (ip link add ${bridge} type bridge), or name one that \`ip link show type bridge\` lists`,
+    });
+  }
+}
+
+/**
+ * Rejects with the first card whose address a machine that runs has already, on the same bridge of this machine's: each would get the
+ * other's packets. Who was admitted before has them claimed; these are of machines that nobody here declared.
+ */
+export function checkMacs(title: string, cards: readonly Card[]): void {
+  for (const { mac, source } of cards) {
+    if (!("bridge" in source)) continue;
+    const port = portOfMachine(mac, source.bridge);
+    if (port === undefined) continue;
+    throw new ProvisionError({
+      code: "mac-taken",
+      phase: "create",
+      node: title,
+      seen: `MAC ${mac} is on bridge ${source.bridge} already: the machine at port ${port} has it`,
+      hint: `give it another one, or end that machine: \`virsh domiflist\` tells whose ${port} is`,
     });
   }
 }

@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../model/errors.ts";
 import type { EvidenceFile } from "./driver.ts";
+import { hungMountsOf } from "./hung-mounts.ts";
 import type { LibvirtClient } from "./libvirt-client.ts";
 import { readConsole } from "./libvirt-console.ts";
 import type { Machine } from "./libvirt-machine.ts";
@@ -24,13 +25,14 @@ export async function evidenceOf(
 ): Promise<readonly EvidenceFile[]> {
   const told = (what: Promise<string>) => what.catch((error: unknown) => `could not be had: ${messageOf(error)}\n`);
   const asked = (command: readonly [string, ...string[]]) => told(fromGuest(machine, command));
-  const [console, journal, dmesg, qemu, xml, screen] = await Promise.all([
+  const [console, journal, dmesg, qemu, xml, screen, hung] = await Promise.all([
     told(machine === undefined ? notHere() : readConsole(machine.facts.files.console)),
     asked(["journalctl", "--boot", "--output=short-monotonic", "--no-pager", "--quiet"]),
     asked(["dmesg"]),
     told(readFile(qemuLog, "utf8")),
     told(client.domainXml(domain).then((text) => text ?? "there is no such domain any more\n")),
     screenOf(domain, client, machine),
+    hungIn(machine),
   ]);
   return [
     { title: "log", name: "console.log", content: console },
@@ -39,6 +41,7 @@ export async function evidenceOf(
     { title: "qemu", name: "qemu.log", content: qemu },
     { title: "domain", name: "domain.xml", content: xml },
     ...(screen === undefined ? [] : [{ title: "screen", name: "screen.png", content: screen }]),
+    ...hung,
   ];
 }
 
@@ -53,6 +56,12 @@ async function fromGuest(machine: Machine | undefined, command: readonly [string
   answer.catch(() => undefined);
   const { status, stdout, stderr } = await Promise.race([answer, ended]);
   return status === 0 ? stdout : `${stdout}${stderr}(ended with status ${status})\n`;
+}
+
+/** Who waits in containers on it is among its own processes. */
+async function hungIn(machine: Machine | undefined): Promise<readonly EvidenceFile[]> {
+  if (machine === undefined || !machine.life.answers || machine.bootId === "") return [];
+  return Promise.race([hungMountsOf(machine.transport), machine.life.ended.then(() => [])]);
 }
 
 async function screenOf(

@@ -85,16 +85,21 @@ describe("a network with machines and containers", () => {
   test("a machine on a bridge that is there gets its address from whoever runs it, and leaves the bridge as it was", async () => {
     const route = await nodes.host.succeed(["ip", "-o", "-4", "route", "show", subnet("0/24")]);
     const bridge = /dev (\S+)/.exec(route)?.[1] ?? expect.fail(route);
-    const office = (name: string) =>
+    const office = (name: string, mac = "02:00:00:00:0b:01") =>
       defineEnvironment("office", {
         networks: { office: { bridge: name } },
-        nodes: { guest: vm({ image: machine, networks: { office: { mac: "02:00:00:00:0b:01" } } }) },
+        nodes: { guest: vm({ image: machine, networks: { office: { mac } } }) },
       });
     const other = await openStage();
     try {
       await expect(other.standUp(office("assay-none"))).rejects.toMatchObject({
         code: "no-bridge",
         seen: expect.stringContaining("this machine has no such interface"),
+      });
+      const [card] = (await nodes.dev.cards()).filter(({ network }) => network === "lan");
+      await expect(other.standUp(office(bridge, card?.mac))).rejects.toMatchObject({
+        code: "mac-taken",
+        seen: `MAC ${card?.mac} is on bridge ${bridge} already: the machine at port ${card?.port} has it`,
       });
       const { nodes: beside } = await other.standUp(office(bridge));
       const address = beside.guest.address("office");

@@ -332,7 +332,7 @@ class Stand {
     await Promise.all(
       nodes.map((resource) =>
         this.#keep(resource).catch((error: unknown) =>
-          this.#say("destroy", "started", resource.node, `evidence could not be kept: ${redact(messageOf(error))}`),
+          this.#remark(resource.node, `evidence could not be kept: ${messageOf(error)}`),
         ),
       ),
     );
@@ -341,7 +341,15 @@ class Stand {
   async #keep(resource: PlannedResource): Promise<void> {
     const { environment, scope, report, events } = this.#wanted;
     const files = await this.#driverOf(resource).evidence(resource);
+    const remarks = files.flatMap(({ remark }) => remark ?? []);
+    if (remarks.length > 0) this.#remark(resource.node, remarks.join("; "));
     await keepEvidence({ environment: environment.name, scope, node: resource.node ?? "", report }, files, events);
+  }
+
+  /** What is told at a node's end, and changes nothing about it. */
+  #remark(node: string | undefined, text: string): void {
+    this.#say("destroy", "started", node, redact(text));
+    this.#say("destroy", "done", node);
   }
 
   async #phase<Result>(phase: Phase, node: string | undefined, work: () => Promise<Result>): Promise<Result> {

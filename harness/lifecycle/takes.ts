@@ -9,7 +9,7 @@ import type { Claim } from "./ledger.ts";
 /** What QEMU takes beside the guest's memory: its own, and translated code where it emulates. Bytes. */
 const machineOverhead = 128 * 1024 ** 2;
 
-/** What only one environment on this machine can have at a time: fixed host ports and subnets. */
+/** What only one environment on this machine can have at a time: fixed host ports and subnets, and MACs on bridges that are not its own. */
 export function exclusiveNames(environment: Pick<Environment, "nodes" | "networks">): readonly string[] {
   const ports = Object.values<NodeDeclaration>(environment.nodes).flatMap((node) =>
     // A container on a machine publishes on that machine.
@@ -20,7 +20,15 @@ export function exclusiveNames(environment: Pick<Environment, "nodes" | "network
   const subnets = Object.values(environment.networks).flatMap(({ subnet }) =>
     subnet === undefined ? [] : [`subnet:${subnet}`],
   );
-  return [...new Set([...ports, ...subnets])];
+  const macs = Object.values<NodeDeclaration>(environment.nodes).flatMap((node) =>
+    node.kind !== "vm" || Array.isArray(node.networks)
+      ? []
+      : Object.entries(node.networks).flatMap(([network, { mac }]) => {
+          const { bridge } = environment.networks[network] ?? {};
+          return bridge === undefined || mac === undefined ? [] : [`mac:${bridge}/${mac.toLowerCase()}`];
+        }),
+  );
+  return [...new Set([...ports, ...subnets, ...macs])];
 }
 
 /** What an environment holds for as long as it stands: what is shared for speed alone it needs only while it comes up. */

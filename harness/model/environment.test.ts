@@ -274,6 +274,19 @@ describe("refused", () => {
       'addresses on network "br" are not ours to give',
     ],
     [
+      "one MAC of two machines on a bridge of this machine's, which is two networks",
+      () => {
+        const guest = (network: string, mac: string) =>
+          vm({ image: fromQcow2("/nowhere.qcow2", { sha256: "0".repeat(64) }), networks: { [network]: { mac } } });
+        return defineEnvironment("e", {
+          networks: { left: { bridge: "br0" }, right: { bridge: "br0" } },
+          nodes: { a: guest("left", "02:00:00:00:00:0a"), b: guest("right", "02:00:00:00:00:0A") },
+        });
+      },
+      "claimed-twice",
+      "e/b: MAC 02:00:00:00:00:0A is a's already",
+    ],
+    [
       "ssh over a bridge of this machine's alone",
       () =>
         defineEnvironment("e", {

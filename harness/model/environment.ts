@@ -326,8 +326,12 @@ function claimOnce(environment: string, known: Known): void {
           "bad-option",
           'transport: "ssh" needs a network whose addresses are known beforehand, and a bridge has none',
         );
+      // Two networks may be one bridge of this machine's.
       for (const [network, { mac }] of Array.isArray(node.networks) ? [] : Object.entries(node.networks))
-        if (mac !== undefined) claim(`${network} ${mac.toLowerCase()}`, `MAC ${mac}`);
+        if (mac !== undefined) {
+          const { bridge } = known.networks[network] ?? {};
+          claim(`${bridge === undefined ? network : `bridge ${bridge}`} ${mac.toLowerCase()}`, `MAC ${mac}`);
+        }
       continue;
     }
     for (const port of node.ports) {

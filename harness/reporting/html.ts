@@ -5,6 +5,7 @@ import { Markup, markup, oneLine } from "./escape.ts";
 import { style } from "./html-style.ts";
 import { mark, said, testsSection, wrongSection } from "./html-tests.ts";
 import { timelineSection } from "./html-timeline.ts";
+import { remarksOf } from "./remarks.ts";
 import type { Report } from "./report.ts";
 import { sayPart, sayVerdict } from "./verdict.ts";
 
@@ -127,7 +128,9 @@ ${
 }</section>`;
 }
 
-function teardownSection({ run, teardown, resources, startedAt }: Report): Markup {
+function teardownSection(report: Report): Markup {
+  const { run, teardown, resources, startedAt } = report;
+  const remarks = remarksOf(report);
   const from = Date.parse(startedAt);
   const at = (time: string | undefined) => (time === undefined ? "" : sayMs(Math.max(0, Date.parse(time) - from)));
   return markup`<section id="teardown"><h2>Teardown</h2>
@@ -137,6 +140,7 @@ function teardownSection({ run, teardown, resources, startedAt }: Report): Marku
       : "No inventory was taken: the run never said its end."
   }</p>
 ${teardown.leaked.length > 0 && markup`<div class="account tone-failed"><b>Still there</b><ul class="plain">${teardown.leaked.map((each) => markup`<li><code>${oneLine(each)}</code></li>`)}</ul></div>`}
+${remarks.length > 0 && markup`<div class="account tone-errored"><b>Remarked on the way</b><ul class="plain">${remarks.map(({ where, text }) => markup`<li><code>${oneLine(where)}</code> ${oneLine(text)}</li>`)}</ul></div>`}
 ${
   teardown.kept !== undefined &&
   markup`<div class="card"><b>Left standing</b> until ${teardown.kept.until ?? "it is taken down"}; <code>assay down ${oneLine(run)}</code> ends it now.<ul class="plain">${teardown.kept.stands.flatMap(

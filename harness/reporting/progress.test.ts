@@ -98,6 +98,17 @@ describe("on a terminal", () => {
     expect(after).toContain(eraseLine);
   });
 
+  test("what a teardown remarked stays, as it does without one", () => {
+    const phase = { event: "phase", at: began, environment: "e", node: "n", phase: "destroy" } as const;
+    const remark: RunEvent[] = [
+      { ...phase, state: "started", detail: "mount /vfx hangs" },
+      { ...phase, state: "done" },
+      { ...phase, environment: "f", state: "started" },
+      { ...phase, environment: "f", state: "done" },
+    ];
+    for (const live of [true, false]) expect(shown(remark, { live })).toBe("! e/n destroy: mount /vfx hangs\n");
+  });
+
   test("what came before it could draw is not lost", () => {
     expect(shown(sampleRun(), { live: true })).toContain("✗ docker-soe-bash  1 passed, 1 failed");
   });

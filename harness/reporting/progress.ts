@@ -136,6 +136,9 @@ export class Progress {
     const where = oneLine(event.node === undefined ? event.environment : `${event.environment}/${event.node}`);
     const detail = event.detail === undefined ? "" : `: ${oneLine(event.detail)}`;
     if (event.state === "failed") return [`${paint("red", "✗")} ${where} ${event.phase} failed${detail}`];
+    // What was remarked at a teardown is nowhere else on the screen.
+    if (event.phase === "destroy" && event.state === "started" && detail !== "")
+      return [`${paint("yellow", "!")} ${where} destroy${detail}`];
     if (live) return [];
     // Without a tree, a build that takes minutes must not be silent.
     if (event.state === "started" && detail !== "") return [`  ${where} ${event.phase}${detail}`];

@@ -2,6 +2,7 @@
 import { sayMs } from "../model/duration.ts";
 import { type Account, accountsOf, troubleOf } from "./account.ts";
 import { codeSpan, markdown } from "./escape.ts";
+import { remarksOf } from "./remarks.ts";
 import type { Report, TestReport } from "./report.ts";
 import { sayPart, sayVerdict } from "./verdict.ts";
 
@@ -44,9 +45,15 @@ export function summaryOf(report: Report): string {
     "",
     `${teardown.created} created, ${teardown.destroyed} destroyed, ${teardown.leaked.length} leaked${teardown.inventoried ? "" : " (no inventory was taken)"}.`,
     ...(teardown.leaked.length === 0 ? [] : ["", ...cut(teardown.leaked.map((each) => `- ${codeSpan(each)}`))]),
+    ...remarked(report),
     ...keptOf(report),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function remarked(report: Report): string[] {
+  const remarks = remarksOf(report).map(({ where, text }) => `- ${codeSpan(where)}: ${markdown(text, 600)}`);
+  return remarks.length === 0 ? [] : ["", "Remarked on the way:", "", ...cut(remarks)];
 }
 
 function keptOf({ run, teardown: { kept } }: Report): string[] {

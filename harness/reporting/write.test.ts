@@ -8,6 +8,7 @@ import { ReportError } from "../model/errors.ts";
 import type { RunEvent } from "../model/event.ts";
 import { htmlOf } from "./html.ts";
 import { junitOf } from "./junit.ts";
+import { remarksOf } from "./remarks.ts";
 import { reportOf } from "./report.ts";
 import { began, check, ranTest, runEnded, runStarted, sampleRun, stoodUp } from "./sample.ts";
 import { summaryOf } from "./summary.ts";
@@ -180,6 +181,44 @@ describe("who reads one format alone", () => {
       expect(text).toContain("docker-soe/soe");
       expect(text).toContain("assay-k3f9x2-1-soe");
     }
+  });
+});
+
+describe("what a teardown remarked", () => {
+  const phase = { event: "phase", environment: "e", scope: "s", phase: "destroy" } as const;
+  const remarked = (node: string, detail: string, at: number): RunEvent[] => [
+    { ...phase, node, at: began + at, state: "started", detail },
+    { ...phase, node, at: began + at, state: "done" },
+  ];
+  const report = reportOf([
+    runStarted(),
+    ...ranTest("a", "a", "passed"),
+    ...remarked("dev", "mount /vfx hangs", 2000),
+    ...remarked("dev", "evidence could not be kept: <disk> full", 2001),
+    { ...phase, at: began + 2100, state: "started" },
+    { ...phase, at: began + 2200, state: "failed", detail: "container x could not be removed" },
+    runEnded(),
+  ]);
+
+  test("is its node's, phase by phase, and ends; what failed is no remark; the verdict is what it was", () => {
+    expect(report.environments[0]?.nodes[0]?.phases).toMatchObject([
+      { phase: "destroy", state: "done", detail: "mount /vfx hangs" },
+      { phase: "destroy", state: "done", detail: "evidence could not be kept: <disk> full" },
+    ]);
+    expect(remarksOf(report)).toEqual([
+      { where: "e/dev", text: "mount /vfx hangs" },
+      { where: "e/dev", text: "evidence could not be kept: <disk> full" },
+    ]);
+    expect(report.verdict).toBe("met");
+  });
+
+  test("is told in the summary and on the page, escaped", () => {
+    expect(summaryOf(report)).toContain("Remarked on the way:\n\n- `e/dev`: mount /vfx hangs\n");
+    expect(summaryOf(report)).toContain("&lt;disk");
+    expect(htmlOf(report)).toContain("<b>Remarked on the way</b>");
+    expect(htmlOf(report)).toContain("<code>e/dev</code> mount /vfx hangs");
+    for (const text of [summaryOf(reportOf(sampleRun())), htmlOf(reportOf(sampleRun()))])
+      expect(text).not.toContain("Remarked");
   });
 });
 

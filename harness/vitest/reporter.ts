@@ -96,7 +96,9 @@ export class EventReporter implements Reporter {
     const site = error.stacks?.find(({ file }) => this.#isAuthors(file));
     const { code, at } = error as { code?: unknown; at?: unknown };
     const declared = typeof at === "string" ? relative(this.#project, at) : undefined;
-    const place = site === undefined ? declared : `${relative(this.#project, site.file)}:${site.line}:${site.column}`;
+    const called = site === undefined ? undefined : `${relative(this.#project, site.file)}:${site.line}:${site.column}`;
+    // A declaration knows which of its nodes is wrong; the stack, who read them all.
+    const place = error.name === "DeclarationError" ? (declared ?? called) : (called ?? declared);
     return {
       name: error.name ?? "Error",
       message: error.message ?? messageOf(error),
