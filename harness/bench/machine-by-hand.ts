@@ -107,6 +107,11 @@ export class MachineByHand {
     await call("sh", ["-c", script, to, ...this.sshWords(to), command], { timeout: 300_000 });
   }
 
+  /** One command over ssh, connected for it. Rejects unless it ends with 0. */
+  async ssh(command: string, to = this.address): Promise<string> {
+    return (await call("ssh", [...this.sshWords(to), command], { timeout: 300_000 })).stdout;
+  }
+
   /** Words after `ssh`; `to` another machine that the same key opens. */
   sshWords(to = this.address): string[] {
     const options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=30", "BatchMode=yes"];
