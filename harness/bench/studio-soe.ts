@@ -74,7 +74,7 @@ const asked: readonly Asked[] = [
   moded("/home/ops/.ssh", 0o700),
   moded("/home/ops/.ssh/authorized_keys", 0o600),
   owned("/home/ops/.ssh/authorized_keys", "ops"),
-  [sudoers().isValid(), "visudo -qc"],
+  [sudoers("/etc/sudoers.d/ops").isValid(), "visudo -qcf /etc/sudoers.d/ops"],
   [sudo("ops").mayRun("ALL").withoutPassword(), "sudo -l -U ops | grep -q 'NOPASSWD: ALL'"],
   moded("/etc/sudoers.d/ops", 0o600),
   owned("/etc/sudoers.d/ops", "root"),
