@@ -1,5 +1,7 @@
 // A studio of three from nothing until each host was asserted, by Assay and by a script of virsh and ssh; and 100 checks on each, by
 // Assay and by testinfra. Measures nothing before each side has found the same defect.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "vitest";
 import { openLibvirt } from "../drivers/libvirt-client.ts";
 import { type HostNode, hostNode } from "../drivers/shell-node.ts";
@@ -104,24 +106,24 @@ async function checkRounds(standing: readonly VmNode[], byHand: MachineByHand, h
   let end = async () => {};
   if (settings.testinfra !== undefined) {
     const { pytest, directory } = settings.testinfra;
-    const places = standing.map((node) => byHand.sshWords(node.address()));
-    // The words before the place, said as one; a connection that is kept is the quickest that it has.
-    const words = [...(places[0] ?? []).slice(0, -1), "-o", `ControlPath=${directory}/%C`].join(" ");
+    const addresses = standing.map((node) => node.address());
+    const configuration = join(directory, "ssh_config");
+    // A connection that is kept is the quickest that it has.
+    writeFileSync(configuration, byHand.sshConfig({ ControlPath: join(directory, "%C") }));
     const command = (name: string) => [
-      ...[pytest, "-q", "-p", "no:cacheprovider", `--ssh-extra-args=${words}`],
-      ...[`--hosts=${places.map((each) => `ssh://${each.at(-1)}`).join(",")}`, `${directory}/${name}`],
+      ...[pytest, "-q", "-p", "no:cacheprovider", `--ssh-config=${configuration}`],
+      ...[`--hosts=${addresses.map((each) => `ssh://${each}`).join(",")}`, join(directory, name)],
     ];
-    for (const node of standing) await byHand.sshLoop("true", node.address());
+    end = async () => {
+      for (const address of addresses) await host.exec(["ssh", "-F", configuration, "-O", "exit", address]);
+    };
+    for (const address of addresses) await byHand.sshLoop("true", address);
     const defect = await host.exec(command("test_defect.py") as [string], { timeoutMs: 600_000 });
-    expect(defect.stdout).toContain(`${hosts} failed`);
+    expect(defect.stdout.match(/^E +AssertionError: assert 'root' == 'nobody'$/gm)).toHaveLength(hosts);
     await askAll();
     sides.push(async () => {
       take.keep("checks: testinfra", await timed(host, command("test_files.py"), {}, 1_200_000));
     });
-    end = async () => {
-      const words = ["-O", "exit", "-o", `ControlPath=${directory}/%C`];
-      for (const place of places) await host.exec(["ssh", ...words, ...place]);
-    };
   }
   try {
     for (let round = 0; round < settings.rounds; round += 1)
