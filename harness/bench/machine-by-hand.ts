@@ -107,11 +107,32 @@ export class MachineByHand {
     await call("sh", ["-c", script, to, ...this.sshWords(to), command], { timeout: 300_000 });
   }
 
+  /** One command over ssh, connected for it. Rejects unless it ends with 0. */
+  async ssh(command: string, to = this.address): Promise<string> {
+    return (await call("ssh", [...this.sshWords(to), command], { timeout: 300_000 })).stdout;
+  }
+
   /** Words after `ssh`; `to` another machine that the same key opens. */
   sshWords(to = this.address): string[] {
-    const options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=30", "BatchMode=yes"];
-    const key = join(this.#wanted.directory, "key");
-    return ["-q", "-i", key, ...options.flatMap((each) => ["-o", each]), `${this.#wanted.user}@${to}`];
+    const options = Object.entries(this.#sshOptions()).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+    return [...options, `${this.#wanted.user}@${to}`];
+  }
+
+  /** The same as ssh's configuration, for all hosts; `more` options by their names. */
+  sshConfig(more: Readonly<Record<string, string>>): string {
+    const options = { User: this.#wanted.user, ...this.#sshOptions(), ...more };
+    return ["Host *", ...Object.entries(options).map(([name, value]) => `  ${name} ${value}`), ""].join("\n");
+  }
+
+  #sshOptions() {
+    return {
+      IdentityFile: join(this.#wanted.directory, "key"),
+      StrictHostKeyChecking: "no",
+      UserKnownHostsFile: "/dev/null",
+      LogLevel: "QUIET",
+      ConnectTimeout: "30",
+      BatchMode: "yes",
+    };
   }
 
   /** Keeps the present twice: for `loadRaw`, and for `revert`. */

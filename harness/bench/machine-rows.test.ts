@@ -1,7 +1,8 @@
 // Rows of machines: each of what was taken, and none of what was not.
 import { expect, test } from "vitest";
-import { diskRows, machineRows, type Told } from "./machine-rows.ts";
+import { diskRows, machineRows } from "./machine-rows.ts";
 import { verdictOf } from "./table.ts";
+import type { Told } from "./told.ts";
 
 const told: Told = {
   why: "the machine did not boot",

@@ -1,29 +1,11 @@
 // Decides which numbers of machines become which row of the table, and what is asked of each. Pure. Refuses a number that nobody
 // took: its row says that it is missing, and why.
-import { sampleOf } from "./sample.ts";
-import type { Answer } from "./settings.ts";
 import type { Row } from "./table.ts";
-
-type Side = Row["ours"];
-
-export interface Told extends Answer {
-  /** Why a number is not there. */
-  readonly why: string;
-}
-
-function side({ timings, why }: Told, name: string, by: string): Side {
-  const taken = timings[name] ?? [];
-  return taken.length === 0 ? { by, missing: why } : { by, sample: sampleOf(taken) };
-}
-
-function loadOf({ timings }: Answer, name: string): { load?: [number, number] } {
-  const seen = timings[name] ?? [];
-  return seen.length === 0 ? {} : { load: [Math.min(...seen), Math.max(...seen)] };
-}
+import { howOf, loadOf, side, type Told } from "./told.ts";
 
 /** `machine.bench.ts` names what it took, `warm.bench.ts` what is in `warm`; `goss` and `vagrant` may lack theirs for reasons of their own. */
 export function machineRows(told: Told, goss: Told = told, warm: Told = told, vagrant: Told = told): Row[] {
-  const how = told.words["accelerator"] === "kvm" ? "hardware" : "emulated";
+  const how = howOf(told);
   const boot = loadOf(told, "boot: load");
   const reset = loadOf(told, "reset: load");
   const files = loadOf(told, "assertions: load");

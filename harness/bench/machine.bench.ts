@@ -6,13 +6,13 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import { test } from "vitest";
 import { openLibvirt } from "../drivers/libvirt-client.ts";
-import { label } from "../drivers/names.ts";
 import { hostNode } from "../drivers/shell-node.ts";
 import { all, type Environment, expect, shell, type VmNode } from "../index.ts";
-import { scratchOf, session } from "../vitest/session.ts";
-import { MachineByHand } from "./machine-by-hand.ts";
+import { session } from "../vitest/session.ts";
+import type { MachineByHand } from "./machine-by-hand.ts";
+import { byHandLike } from "./machine-peer.ts";
 import { standMachine } from "./machine-stand.ts";
-import { carrierEnvironment, machineEnvironment, machineKey, machineRecipe, machineUser } from "./machine-work.ts";
+import { carrierEnvironment, machineEnvironment } from "./machine-work.ts";
 import { answer, benchSettings } from "./settings.ts";
 import { timed } from "./timed.ts";
 import { assertions, checks, filesScript } from "./work.ts";
@@ -30,7 +30,7 @@ const busy = (name: string) => keep(`${name}: load`, loadavg()[0] ?? 0);
 const by = <Side>(round: number, sides: readonly Side[]) => (round % 2 === 0 ? sides : sides.toReversed());
 
 test("machines: boot, reset, assertions, memory", { timeout: 3_600_000 }, async () => {
-  const { settings: run, store, scope } = session();
+  const { settings: run } = session();
   const stand = standMachine;
   const first = async (environment: Environment, into: string) => {
     const began = performance.now();
@@ -45,25 +45,7 @@ test("machines: boot, reset, assertions, memory", { timeout: 3_600_000 }, async 
   const soe = kept.live.nodes.get("soe") as VmNode;
   words["accelerator"] = soe.facts.accelerator;
   const client = await openLibvirt({ uri: run.engines.libvirtUri });
-  const { image } = await store.build(machineRecipe, { say: () => undefined });
-  const xml = readFileSync(join(kept.directory, "soe", "domain.xml"), "utf8");
-  const owner = { run: run.run, identity: run.identity };
-  const peerScope = scope();
-  const byHand = await MachineByHand.begin({
-    client,
-    model: {
-      xml,
-      directory: join(kept.directory, "soe"),
-      network: /<source network="([^"]*)"/.exec(xml)?.[1] ?? "",
-      mac: /<mac address="([^"]*)"/.exec(xml)?.[1] ?? "",
-    },
-    base: { path: image.disk?.path ?? "", initrd: image.disk?.initrd ?? "" },
-    directory: join(scratchOf(run, peerScope), "peer"),
-    name: `assay-${run.run}-${peerScope}-by-hand-peer`,
-    labels: { [label.run]: owner.run, [label.owner]: owner.identity, [label.environment]: "by-hand" },
-    key: join(run.project, machineKey),
-    user: machineUser,
-  });
+  const byHand = await byHandLike(kept, "soe", client);
   const host = hostNode();
   try {
     await assertionRounds(soe, byHand, host);

@@ -4,15 +4,13 @@ import { chmodSync, copyFileSync, linkSync, mkdirSync, mkdtempSync, rmSync, writ
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { hostNode } from "../drivers/shell-node.ts";
-import { messageOf } from "../model/errors.ts";
 import { Store } from "../store/store.ts";
 import { goss as gossProgram, haveGoProgram } from "./go-program.ts";
 import { diskRows, machineRows } from "./machine-rows.ts";
 import { machineKey, machineRecipe } from "./machine-work.ts";
 import type { Measuring } from "./measure.ts";
-import { type Answer, handOver, takeAnswer } from "./settings.ts";
 import type { Row } from "./table.ts";
-import { timed } from "./timed.ts";
+import { toldBy } from "./told.ts";
 import { byVagrant } from "./vagrant.ts";
 import { gossfile } from "./work.ts";
 
@@ -35,22 +33,7 @@ export async function measureMachines(measuring: Measuring & { readonly full: bo
       warmUp: 1,
       rounds,
     };
-    const run = async (pattern: string): Promise<Answer & { readonly why: string }> => {
-      say(pattern);
-      const command = [join(config.project, "harness/assay"), "run", "--project", "bench", pattern];
-      let why = "it was not reached";
-      try {
-        await timed(host, command, handOver(settings), 3_600_000);
-      } catch (error) {
-        why = messageOf(error).split("\n").at(-1) ?? "";
-        say(why);
-      }
-      try {
-        return { ...takeAnswer(settings), why };
-      } catch {
-        return { timings: {}, words: {}, why };
-      }
-    };
+    const run = (pattern: string) => toldBy({ config, host, say, settings }, pattern);
     const machines = await run("machine.bench");
     const warm = await run("warm.bench");
     say("vagrant");

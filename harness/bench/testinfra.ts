@@ -36,7 +36,17 @@ export async function haveTestinfra(
 }
 
 /** One test with all assertions, as its users write them. `owner` replaces the first file's owner: a defect to be found. */
-export function testinfraFile(owner = files[0]?.owner ?? ""): string {
+export function testinfraFile(owner?: string): string {
+  const asserted = ["assert file.exists", "assert file.user == user", "assert file.group == group"];
+  return testFile(["file = host.file(path)", ...asserted], owner);
+}
+
+/** The same with one question a file: whose it is. */
+export function testinfraOwners(owner?: string): string {
+  return testFile(["assert host.file(path).user == user"], owner);
+}
+
+function testFile(body: readonly string[], owner = files[0]?.owner ?? ""): string {
   const lines = files.map(({ path, group, ...wanted }, index) => {
     const user = index === 0 ? owner : wanted.owner;
     return `    ("${path}", "${user}", "${group}"),`;
@@ -48,10 +58,7 @@ export function testinfraFile(owner = files[0]?.owner ?? ""): string {
     "",
     "def test_files(host):",
     "    for path, user, group in FILES:",
-    "        file = host.file(path)",
-    "        assert file.exists",
-    "        assert file.user == user",
-    "        assert file.group == group",
+    ...body.map((line) => `        ${line}`),
     "",
   ].join("\n");
 }

@@ -10,6 +10,7 @@ import { measure } from "../bench/measure.ts";
 import { measureMachines } from "../bench/measure-machines.ts";
 import { measurePeers } from "../bench/measure-peers.ts";
 import { measureStill } from "../bench/measure-still.ts";
+import { measureStudio } from "../bench/measure-studio.ts";
 import { keepPart } from "../bench/page.ts";
 import { type Machine, plainTable, type Row, verdictOf } from "../bench/table.ts";
 import { benchRecipe } from "../bench/work.ts";
@@ -22,10 +23,10 @@ import { Store } from "../store/store.ts";
 import { proxies } from "./proxies.ts";
 import { engineFacts } from "./surroundings.ts";
 
-const parts = ["containers", "peers", "images", "machines", "all"] as const;
+const parts = ["containers", "peers", "images", "machines", "studio", "all"] as const;
 
 export interface BenchOptions {
-  /** Default `all`; `machines` without the disk that is built from nothing: `--quick`. */
+  /** Default `all`; `machines` without the disk that is built from nothing, and `studio` once each: `--quick`. */
   readonly part?: string;
   readonly quick?: boolean;
 }
@@ -51,6 +52,7 @@ export async function benchCommand({ part = "all", quick = false }: BenchOptions
   if (wanted("peers")) await peers(config, say, (rows, machine) => tell("Containers, other peers", rows, machine));
   if (wanted("images")) await images(config, say, (rows, machine) => tell("Images at rest", rows, machine));
   if (wanted("machines")) await machines(config, quick, say, (rows, machine) => tell("Machines", rows, machine));
+  if (wanted("studio")) await studio(config, quick, say, (rows, machine) => tell("Studio", rows, machine));
   const verdicts = all.map(verdictOf);
   if (verdicts.includes("not met")) return ExitCode.failed;
   return verdicts.includes("peer missing") || verdicts.includes("not measured") ? ExitCode.couldNotAsk : ExitCode.met;
@@ -84,15 +86,27 @@ async function images(config: Config, say: (line: string) => void, tell: Tell): 
   tell(rows, thisMachine({ "container-structure-test": containerStructureTest.version }, config.version));
 }
 
-/** The disk is in the store before anything is timed. */
 async function machines(config: Config, quick: boolean, say: (line: string) => void, tell: Tell): Promise<void> {
-  const libvirt = await openLibvirt({ uri: config.libvirtUri });
-  const { qemu, libvirt: version } = await libvirt.version();
-  await libvirt.close();
+  const versions = await withDisk(config, say);
+  const rows = await measureMachines({ config, say, warmUp: 1, rounds: 5, full: !quick });
+  tell(rows, thisMachine({ ...versions, goss: goss.version }, config.version));
+}
+
+async function studio(config: Config, quick: boolean, say: (line: string) => void, tell: Tell): Promise<void> {
+  const machine = await withDisk(config, say);
+  // A round of it takes minutes where guests are emulated.
+  const { rows, versions } = await measureStudio({ config, say, warmUp: 0, rounds: quick ? 1 : 2 });
+  tell(rows, thisMachine({ ...machine, ...versions }, config.version));
+}
+
+/** The disk is in the store before anything is timed. Answers what runs it. */
+async function withDisk(config: Config, say: (line: string) => void) {
+  const client = await openLibvirt({ uri: config.libvirtUri });
+  const { qemu, libvirt } = await client.version();
+  await client.close();
   const store = new Store({ directory: config.store, disks: config.disks, environment: proxies() });
   await store.build(machineRecipe, { say });
-  const rows = await measureMachines({ config, say, warmUp: 1, rounds: 5, full: !quick });
-  tell(rows, thisMachine({ libvirt: version, qemu, goss: goss.version }, config.version));
+  return { libvirt, qemu };
 }
 
 /** The image is in the engine, so that no run builds or loads it. Answers the engine's version. */
