@@ -24,15 +24,19 @@ export interface KeyKind {
 export async function makeKeyPair(name: string, kind: KeyKind = {}): Promise<KeyPair> {
   const { type = "ed25519", bits, comment = "assay" } = kind;
   const { default: ssh2 } = await import("ssh2");
-  const { generateKeyPair } = ssh2.utils;
+  const { generateKeyPair, parseKey } = ssh2.utils;
   const options = { comment, ...(bits === undefined ? {} : { bits }) };
-  // Not the synchronous one: an RSA key takes its time.
-  const made = await new Promise<{ private: string; public: string }>((resolve, reject) =>
-    generateKeyPair(type as "rsa", options as { bits: number }, (error, pair) =>
-      error == null ? resolve(pair) : reject(error),
-    ),
-  );
-  return { privateKey: secret(name, made.private), publicKey: made.public };
+  for (;;) {
+    // Not the synchronous one: an RSA key takes its time.
+    const made = await new Promise<{ private: string; public: string }>((resolve, reject) =>
+      generateKeyPair(type as "rsa", options as { bits: number }, (error, pair) =>
+        error == null ? resolve(pair) : reject(error),
+      ),
+    );
+    // Of 256 of its ed25519 keys ssh2 1.17 writes one that nobody can read: without the zero that its public half begins with.
+    if (!(parseKey(made.private) instanceof Error))
+      return { privateKey: secret(name, made.private), publicKey: made.public };
+  }
 }
 
 /** `SHA256:…` of a public key, as `ssh-keygen -l` says it; of the key's line or of its bytes. */
