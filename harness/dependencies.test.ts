@@ -43,6 +43,11 @@ const pinned: Record<string, RegExp> = {
   "libxml2-wasm/lib/nodejs.mjs": /^harness\/drivers\/libvirt-schema\.ts$/,
   "@unraid/libvirt": /^harness\/drivers\/libvirt-binding\.ts$/,
   ssh2: /^harness\/transports\/ssh[^/]*\.ts$/,
+  mongodb: /^harness\/checks\/mongodb[^/]*\.ts$/,
+  rhea: /^harness\/checks\/amqp[^/]*\.ts$/,
+  amqplib: /^harness\/checks\/celery[^/]*\.ts$/,
+  "@redis/client": /^harness\/checks\/redis[^/]*\.ts$/,
+  pg: /^harness\/checks\/postgres[^/]*\.ts$/,
   commander: /^harness\/(cli|commands\/[^/]+)\.ts$/,
 };
 
