@@ -29,10 +29,7 @@ export function queuesOfRoles(test: PulpTests, which: BrokerName): void {
       soon,
     );
     // A management's numbers may be some seconds old.
-    await expect(broker).toMeet(
-      all(queue("celery").hasReaders(1), queue("resource_manager").hasReaders(1)),
-      soon,
-    );
+    await expect(broker).toMeet(all(queue("celery").hasReaders(1), queue("resource_manager").hasReaders(1)), soon);
   });
 
   test("queues of a role that stops go with it, those of tasks stay; they come with it again", async ({
@@ -53,16 +50,10 @@ export function queuesOfRoles(test: PulpTests, which: BrokerName): void {
     await expect(broker).toMeet(queues.haveOneLike(heard), soon);
     await expect(broker).toMeet(not(queue(`${manager}.dq`).exists()));
     await managing.start();
-    await expect(broker).toMeet(
-      all(queue(`${manager}.dq`).exists(), queue(`${manager}.celery.pidbox`).exists()),
-      soon,
-    );
+    await expect(broker).toMeet(all(queue(`${manager}.dq`).exists(), queue(`${manager}.celery.pidbox`).exists()), soon);
     await expect(broker).toMeet(not(queue(`${worker}.dq`).exists()));
     await working.start();
-    await expect(broker).toMeet(
-      all(queue(`${worker}.dq`).exists(), queue(`${worker}.celery.pidbox`).exists()),
-      soon,
-    );
+    await expect(broker).toMeet(all(queue(`${worker}.dq`).exists(), queue(`${worker}.celery.pidbox`).exists()), soon);
   });
 
   test("a broker that is restarted has kept what nobody has done yet, and everybody comes back to it", async ({
@@ -102,7 +93,11 @@ export function queuesOfRoles(test: PulpTests, which: BrokerName): void {
     await expect(host).toMeet(before.asked);
     await expect(host).toMeet(before.served, soon);
     await broker.stop();
-    const during = http(`${base}/pulp/api/v2/repositories/reels/units/during/`, { method: "POST", body: "x", timeout: "30s" });
+    const during = http(`${base}/pulp/api/v2/repositories/reels/units/during/`, {
+      method: "POST",
+      body: "x",
+      timeout: "30s",
+    });
     await expect(host).toMeet(all(during.answers(503)));
     await expect(host).toMeet(before.served);
     await broker.start();
