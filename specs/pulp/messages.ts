@@ -93,4 +93,30 @@ export function messages(test: PulpTests): void {
         .is("pulp.studio.example"),
     );
   });
+
+  test("without a database the web server says so; what was on its way then is done when it is back", async ({
+    host,
+    web,
+    manager,
+    database,
+  }) => {
+    const base = webOf(web);
+    const status = http(`${base}/pulp/api/v2/status/`, { timeout: "10s" });
+    const reel = publishes(base, "patient", "worth waiting for\n");
+    await manager.pause();
+    await expect(host).toMeet(reel.asked);
+    await database.kill();
+    try {
+      await manager.unpause();
+      await expect(host).toMeet(all(status.answers(503), status.json("error").is("the database is away")));
+      await expect(manager).toMeet(logs().contain(/reserve\[[\w-]+\] retry: Retry in 1s/), { within: "20s" });
+      await expect(host).not.toMeet(reel.served);
+    } finally {
+      await database.start();
+    }
+    await expect(host).toMeet(status.answers(200), { within: "10s" });
+    await expect(host).toMeet(reel.served, { within: "30s" });
+    const units = http(`${base}/pulp/api/v2/repositories/reels/units/`);
+    await expect(host).toMeet(units.json("[*].name").contains("patient"), { within: "5s" });
+  });
 }

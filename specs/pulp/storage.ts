@@ -65,7 +65,7 @@ export function storage(test: PulpTests): void {
     for (const node of [beat, manager, worker]) await expect(node).toMeet(process("python3").runsAs("apache"));
     await expect(web).toMeet(
       command(["ps", "-C", "apache2", "-o", "euser=,args="]).prints(
-        /^root +apache2 .*-DFOREGROUND\n(apache +(apache2|\(wsgi:pulp\)) .*\n)+$/,
+        /^root +apache2 .*-DFOREGROUND\n(apache +(apache2|wsgi:pu) .*\n)+$/,
       ),
     );
   });
