@@ -6,20 +6,31 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream";
 import type { Node } from "../model/node.ts";
+import { otherProtocol } from "./service-client.ts";
+import { excerpt } from "./wanted.ts";
 
 export interface ServiceSocket {
   /** Path of the Unix socket. */
   readonly path: string;
-  /** Rejects with why the node opened no stream, as soon as it did not. Clients learn of a connection that ended, and of no reason. */
+  /** Rejects with why the node opened no stream, or with `other-protocol`, as soon as that is known. Clients learn of a connection that ended, and of no reason. */
   readonly failed: Promise<never>;
   /** Ends it and all connections. Idempotent. */
   close(): void;
 }
 
-/** A way to a port of the node. Close it when done. @example const { path } = await serviceSocket(node, 27017); */
-export async function serviceSocket(node: Node, port: number): Promise<ServiceSocket> {
+/** What is expected at the other end. */
+export interface Spoken {
+  /** For messages: `MongoDB server`. */
+  readonly service: string;
+  /** Whether the first bytes that came from there can be of the protocol. */
+  speaks(first: Buffer): boolean;
+}
+
+/** A way to a port of the node. Close it when done. @example const { path } = await serviceSocket(node, 27017, mongoMessages); */
+export async function serviceSocket(node: Node, port: number, { service, speaks }: Spoken): Promise<ServiceSocket> {
   const directory = await mkdtemp(join(tmpdir(), "assay-service-"));
-  const path = join(directory, "socket");
+  // Clients know a socket by this ending.
+  const path = join(directory, "service.sock");
   const open = new Set<Socket>();
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   failed.catch(() => undefined);
@@ -30,6 +41,10 @@ export async function serviceSocket(node: Node, port: number): Promise<ServiceSo
       (stream) => {
         if (socket.destroyed) stream.destroy();
         else pipeline(socket, stream, socket, () => stream.destroy());
+        // Clients wait for more, or tell of bytes that nobody has seen.
+        stream.once("data", (first: Buffer) => {
+          if (!speaks(first)) fail(otherProtocol(service, port, `it said ${excerpt(first.toString("latin1"), 80)}`));
+        });
       },
       (error: unknown) => {
         fail(error);
