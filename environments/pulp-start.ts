@@ -6,7 +6,12 @@ import { brokerNode, brokerUser, databaseNode, syslogNode } from "./pulp.ts";
 
 const logged = { [logSocket.directory]: volume("log-socket") };
 /** Its image's run script is started by the tests, with settings of their own. */
-const place = { image: pulpWorker, idle: true, networks: ["pulp"], env: { PULP_LOG_SOCKET: logSocket.path } } as const;
+const place = {
+  image: pulpWorker,
+  idle: true,
+  networks: { pulp: {} },
+  env: { PULP_LOG_SOCKET: logSocket.path },
+} as const;
 
 /** `beat` has no name of its own, and its broker's host by `SERVICE_HOST` alone. `place` lacks nothing, the others one thing each. */
 export const pulpStart = defineEnvironment("pulp-start", {
@@ -14,11 +19,11 @@ export const pulpStart = defineEnvironment("pulp-start", {
   volumes: { "log-socket": {} },
   nodes: {
     syslog: container(syslogNode),
-    database: container({ ...databaseNode, networks: ["pulp"] }),
-    broker: container({ ...brokerNode("rabbitmq"), networks: ["pulp"] }),
+    database: container({ ...databaseNode, networks: { pulp: {} } }),
+    broker: container({ ...brokerNode("rabbitmq"), networks: { pulp: {} } }),
     beat: container({
       image: pulpBeat,
-      networks: ["pulp"],
+      networks: { pulp: {} },
       mounts: logged,
       env: {
         PULP_LOG_SOCKET: logSocket.path,

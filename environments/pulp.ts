@@ -39,7 +39,7 @@ export const syslogNode = {
 
 /** What every role is given to know where it is. */
 export const roleNode = {
-  networks: ["pulp"],
+  networks: { pulp: {} },
   mounts: { [logSocket.directory]: volume("log-socket") },
   env: {
     PULP_SERVER_NAME: serverName,
@@ -67,8 +67,8 @@ export const pulp = <Which extends BrokerName>(which: Which) =>
     volumes: { "log-socket": {} },
     nodes: {
       syslog: container(syslogNode),
-      database: container({ ...databaseNode, networks: ["pulp"] }),
-      broker: container({ ...brokerNode(which), networks: ["pulp"] }),
+      database: container({ ...databaseNode, networks: { pulp: {} } }),
+      broker: container({ ...brokerNode(which), networks: { pulp: {} } }),
       content: container({ image: pulpContent, ready: { log: /holding the volumes/ } }),
       beat: container({
         ...roleNode,

@@ -1,5 +1,5 @@
 // A message through the whole stack: a request becomes a task, the task a file of the worker's, the file is served by the web server.
-import { all, type Check, expect, file, http, logs, not } from "../../harness/index.ts";
+import { all, type Check, expect, file, http, logs, mongodb, not } from "../../harness/index.ts";
 import { type PulpTests, webOf } from "./nodes.ts";
 
 /** Asked for with one request, and served soon: in between are two tasks. */
@@ -17,6 +17,7 @@ export function messages(test: PulpTests): void {
     worker,
     web,
     syslog,
+    database,
   }) => {
     const base = webOf(web);
     const reel = publishes(base, "one", "hello world\n");
@@ -37,6 +38,13 @@ export function messages(test: PulpTests): void {
     await expect(host).toMeet(all(units.json().hasLength(1), units.json("[0].name").is("one")));
     await expect(worker).toMeet(logs().contain("reels/one is published, 12 bytes"));
     await expect(manager).toMeet(logs().contain("is for any worker"));
+    await expect(database).toMeet(
+      all(
+        mongodb().collection("pulp_database", "units").contains({ repo_id: "reels", name: "one", size: 12 }),
+        mongodb().collection("pulp_database", "task_status").contains({ state: "finished" }),
+      ),
+      { within: "5s" },
+    );
     // Each said it by /dev/log as well.
     await expect(syslog).toMeet(
       all(

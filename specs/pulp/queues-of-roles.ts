@@ -66,24 +66,26 @@ export function queuesOfRoles(test: PulpTests, which: BrokerName): void {
     const base = webOf(web);
     await working.stop();
     const reel = publishes(base, "kept", "kept by the broker\n");
-    await expect(host).toMeet(reel.asked);
-    // The manager has handed it on; what the beat sends meanwhile waits there as well, for as long as it is of use.
-    await expect(host).toMeet(http(`${base}/pulp/api/v2/status/`).answers(200));
-    await expect(broker).toMeet(not(queue("celery").holds(0)), soon);
-    await expect(broker).toMeet(queue("resource_manager").holds(0), soon);
-    await broker.restart();
-    await expect(host).not.toMeet(reel.served);
-    await expect(broker).toMeet(
-      all(
-        queue(`${manager}.celery.pidbox`).exists(),
-        queue(`${manager}.dq`).exists(),
-        queue("resource_manager").hasReaders(1),
-        queues.haveOneLike(heard),
-      ),
-      { within: "60s" },
-    );
-    await expect(beat).toMeet(logs().contain("the workers are not heard"));
-    await working.start();
+    try {
+      await expect(host).toMeet(reel.asked);
+      // The manager has handed it on; what the beat sends meanwhile waits there as well.
+      await expect(broker).toMeet(not(queue("celery").holds(0)), soon);
+      await expect(broker).toMeet(queue("resource_manager").holds(0), soon);
+      await broker.restart();
+      await expect(host).not.toMeet(reel.served);
+      await expect(broker).toMeet(
+        all(
+          queue(`${manager}.celery.pidbox`).exists(),
+          queue(`${manager}.dq`).exists(),
+          queue("resource_manager").hasReaders(1),
+          queues.haveOneLike(heard),
+        ),
+        { within: "60s" },
+      );
+      await expect(beat).toMeet(logs().contain("the workers are not heard"));
+    } finally {
+      await working.start();
+    }
     await expect(host).toMeet(reel.served, soon);
   });
 

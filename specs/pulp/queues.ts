@@ -8,7 +8,6 @@ const login = { user: brokerUser.user, password: brokerUser.password.reveal() };
 const dialects = {
   rabbitmq: {
     list: "http://127.0.0.1:15672/api/queues/%2F",
-    one: "",
     kept: ["durable", true],
     goes: ["auto_delete", true],
     stays: ["auto_delete", false],
@@ -17,7 +16,6 @@ const dialects = {
   },
   qpid: {
     list: "http://127.0.0.1:8080/api/latest/queue/default/default",
-    one: "[0].",
     kept: ["durable", true],
     goes: ["lifetimePolicy", "DELETE_ON_NO_OUTBOUND_LINKS"],
     stays: ["lifetimePolicy", "PERMANENT"],
@@ -37,15 +35,15 @@ export function queuesOf(which: BrokerName) {
     haveOneLike: (pattern: RegExp) => list.bodyContains(new RegExp(`"name"\\s*:\\s*"${pattern.source}"`)),
     queue(name: string) {
       const one = http(`${dialect.list}/${encodeURIComponent(name)}`, login);
-      const at = ([place, value]: readonly [string, unknown]) => one.json(`${dialect.one}${place}`).is(value);
+      const at = ([place, value]: readonly [string, unknown]) => one.json(place).is(value);
       return {
         exists: () => one.answers(200),
         /** Outlives the broker, and whoever reads it. */
         staysAlways: () => all(at(dialect.kept), at(dialect.stays)),
         /** Goes with the last who reads it. */
         goesWithReader: () => at(dialect.goes),
-        holds: (messages: number) => one.json(`${dialect.one}${dialect.depth}`).is(messages),
-        hasReaders: (count: number) => one.json(`${dialect.one}${dialect.consumers}`).is(count),
+        holds: (messages: number) => one.json(dialect.depth).is(messages),
+        hasReaders: (count: number) => one.json(dialect.consumers).is(count),
       };
     },
   };
