@@ -23,7 +23,7 @@ export function messages(test: PulpTests): void {
     const reel = publishes(base, "one", "hello world\n");
     await expect(host).not.toMeet(reel.served);
     await expect(host).toMeet(reel.asked);
-    await expect(host).toMeet(reel.served, { within: "20s" });
+    await expect(host).toMeet(reel.served, { within: "10s" });
     const stored = all(
       file("/var/lib/pulp/content/reels/one").hasContents("hello world\n"),
       file("/var/lib/pulp/content/reels/one").ownedBy("apache", "apache"),
@@ -123,7 +123,7 @@ export function messages(test: PulpTests): void {
       await database.start();
     }
     await expect(host).toMeet(status.answers(200), { within: "10s" });
-    await expect(host).toMeet(reel.served, { within: "30s" });
+    await expect(host).toMeet(reel.served, { within: "15s" });
     const units = http(`${base}/pulp/api/v2/repositories/reels/units/`);
     await expect(host).toMeet(units.json("[*].name").contains("patient"), { within: "5s" });
   });
