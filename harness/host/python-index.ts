@@ -57,7 +57,11 @@ function ask(index: URL, variables: Readonly<Record<string, string>>): Promise<I
     const asked = execFile(
       "python3",
       ["-I", "-c", asking],
-      { env: { PATH: "/usr/local/bin:/usr/bin:/bin", ...variables }, timeout: 3 * seconds * 1000, killSignal: "SIGKILL" },
+      {
+        env: { PATH: "/usr/local/bin:/usr/bin:/bin", ...variables },
+        timeout: 3 * seconds * 1000,
+        killSignal: "SIGKILL",
+      },
       (error, stdout) => {
         try {
           resolve(JSON.parse(stdout) as IndexAnswer);

@@ -34,7 +34,10 @@ export interface Building {
 /** What would be built in a store, with the variables of this process. */
 export function buildingIn(store: () => Store): Building {
   // What cannot be described is told by who builds it.
-  const has = async (recipe: Recipe) => (await store().find(recipe).catch(() => undefined)) !== undefined;
+  const has = async (recipe: Recipe) =>
+    (await store()
+      .find(recipe)
+      .catch(() => undefined)) !== undefined;
   return { has, variables: proxies() };
 }
 

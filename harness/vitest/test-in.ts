@@ -68,7 +68,11 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
       const { engines, disks } = session().settings;
       return { ...engines, disks };
     };
-    skipped = await missingCapability(environment, facts, buildingIn(() => session().store));
+    skipped = await missingCapability(
+      environment,
+      facts,
+      buildingIn(() => session().store),
+    );
     if (skipped !== undefined) return;
     if (!perTest) {
       shared = stand(environment);

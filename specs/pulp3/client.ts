@@ -70,10 +70,7 @@ export async function publish(pulp: Pulp, name: string, file: string, bytes: Uin
   const repository = await newRepository(pulp, name);
   await done(pulp, await upload(pulp, repository, file, bytes));
   const publication = await done(pulp, await post(pulp, "/pulp/api/v3/publications/file/file/", { repository }));
-  await done(
-    pulp,
-    await post(pulp, "/pulp/api/v3/distributions/file/file/", { name, base_path: name, publication }),
-  );
+  await done(pulp, await post(pulp, "/pulp/api/v3/distributions/file/file/", { name, base_path: name, publication }));
 }
 
 /** The content app gives these bytes there. */
