@@ -31,6 +31,7 @@ export { locale } from "./checks/locale.ts";
 export { login } from "./checks/login.ts";
 export { logs } from "./checks/logs.ts";
 export { module } from "./checks/module.ts";
+export { mongodb } from "./checks/mongodb.ts";
 export { mount } from "./checks/mount.ts";
 export { address, networkInterface, route } from "./checks/network.ts";
 export { nfsExport } from "./checks/nfs.ts";

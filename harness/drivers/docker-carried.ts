@@ -1,8 +1,9 @@
 // Decides how containers are run in virtual machines of the environment: by the same docker driver, on the engine there, whose
 // socket comes here through the machine's transport. Nothing of it is in the ledger: it lies in the machine and goes with it.
-import { Duplex } from "node:stream";
+import type { Duplex } from "node:stream";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
+import { streamOf } from "../transports/tunnel.ts";
 import { DockerDriver } from "./docker.ts";
 import { dockerClient } from "./docker-client.ts";
 import { DialAgent } from "./docker-dial.ts";
@@ -119,10 +120,5 @@ function carriersOf({ environment }: Pick<Standing, "environment">): readonly st
 
 /** The engine's socket through a program in the machine, which is started for each connection. */
 async function dialled(carrier: ShellNode): Promise<Duplex> {
-  const channel = await carrier.dial(dialEngine);
-  channel.stderr.resume();
-  const stream = Duplex.from({ readable: channel.stdout, writable: channel.stdin });
-  void channel.ended.then(() => stream.destroy());
-  stream.once("close", () => channel.destroy());
-  return stream;
+  return streamOf(await carrier.dial(dialEngine));
 }

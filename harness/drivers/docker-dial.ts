@@ -1,6 +1,7 @@
 // Decides how an engine is spoken to whose socket is elsewhere: HTTP over whatever stream leads there.
 import { Agent } from "node:http";
 import type { Duplex } from "node:stream";
+import { asSocket } from "../transports/tunnel.ts";
 
 /** Opens a stream to the engine's socket. Rejections reach whoever asked the engine. */
 export type Dial = () => Promise<Duplex>;
@@ -31,11 +32,7 @@ export class DialAgent extends Agent {
 
   #kept(stream: Duplex): Duplex {
     this.#streams.add(stream);
-    // What node:http asks of a socket, and another stream has not.
-    const missing = { setKeepAlive: () => stream, setNoDelay: () => stream, setTimeout: () => stream };
-    Object.assign(stream, missing, { ref: () => stream, unref: () => stream });
-    // Ending a connection that nobody uses any more is no error that somebody must hear of.
-    stream.on("error", () => undefined);
+    asSocket(stream);
     stream.once("close", () => this.#streams.delete(stream));
     return stream;
   }

@@ -145,7 +145,7 @@ export async function untilReady(
   const left = new Set(wants);
   const all = Promise.all(wants.map((want) => want.met.then(() => left.delete(want))));
   const died =
-    ready.exited === true
+    ready.exited !== undefined
       ? new Promise<never>(() => undefined)
       : life.died.then((death) => Promise.reject(endedEarly(node, death)));
   let timer: NodeJS.Timeout | undefined;
@@ -185,7 +185,10 @@ function conditions(
   if (ready.log !== undefined)
     wants.push({ title: `a log line that matches ${ready.log}`, met: logLine(container, ready.log, signal) });
   if (ready.healthy === true) wants.push({ title: "healthy", met: healthy(node, container, life, signal, health) });
-  if (ready.exited === true) wants.push({ title: "exited with status 0", met: exited(node, life) });
+  if (ready.exited !== undefined) {
+    const status = ready.exited === true ? 0 : ready.exited;
+    wants.push({ title: `exited with status ${status}`, met: exited(node, life, status) });
+  }
   if (ready.port !== undefined)
     wants.push({ title: `listening on port ${ready.port}`, met: listening(node, ready.port, signal) });
   if (ready.check !== undefined) {
@@ -229,11 +232,11 @@ async function healthy(
   if ((await node.state()).health !== "healthy") await event;
 }
 
-async function exited(node: ContainerNode, life: ContainerLife): Promise<void> {
+async function exited(node: ContainerNode, life: ContainerLife, wanted: number): Promise<void> {
   // The life began before the container did: an end that came before this line is known to it.
   if ((await node.state()).status !== "exited") await life.died;
   const death = await life.death();
-  if (death.status !== 0) throw endedEarly(node, death);
+  if (death.status !== wanted) throw endedEarly(node, death);
 }
 
 /** Looks in the kernel's tables, so that nothing is sent to the service and no tool is needed in the image. */

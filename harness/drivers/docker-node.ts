@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { basename, dirname } from "node:path";
+import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import type Docker from "dockerode";
@@ -9,7 +10,7 @@ import type { Probe } from "../model/check.ts";
 import { DeclarationError, messageOf, ProvisionError, TransportError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import type { ImageFacts } from "../model/image.ts";
-import type { Card, ContainerNode, ContainerState, Death, Node } from "../model/node.ts";
+import type { Card, ConnectOptions, ContainerNode, ContainerState, Death, Node } from "../model/node.ts";
 import type { Transport } from "../transports/transport.ts";
 import { cardsOf, portOf } from "./bridge-ports.ts";
 import { statusNamed } from "./docker-dialect.ts";
@@ -83,6 +84,10 @@ export class DockerNode extends ShellNode implements ContainerNode {
 
   override observe<Subject, Answer>(probe: Probe<Subject, Answer>, subject: Subject): Promise<Answer> {
     return this.#explained(super.observe(probe, subject));
+  }
+
+  override connect(port: number, options: ConnectOptions = {}): Promise<Duplex> {
+    return this.#explained(super.connect(port, options));
   }
 
   async stop(): Promise<{ status: number; tookMs: number }> {

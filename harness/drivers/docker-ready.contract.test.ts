@@ -63,6 +63,14 @@ onEachEngine((engine) => {
       expect(await nodes.box.logs()).toBe("done\n");
       await takeDown();
     });
+
+    test("exited with a status: a refusal is what was expected", async () => {
+      const { nodes, takeDown } = await stage.standUp(one("echo no licence; exit 100", { ready: { exited: 100 } }));
+      expect(await nodes.box.state()).toMatchObject({ status: "exited", exitCode: 100 });
+      await takeDown();
+      await expect(stage.standUp(one("exit 1", { ready: { exited: 100 } }))).rejects.toMatchObject({ code: "died" });
+      await expect(stage.standUp(one("true", { ready: { exited: 100 } }))).rejects.toMatchObject({ code: "died" });
+    });
   });
 
   describe("not ready", () => {

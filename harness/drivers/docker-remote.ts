@@ -83,5 +83,5 @@ function silent(address: string): Transport {
         hint: "reach the engine by ssh://user@host",
       }),
     );
-  return { exec: refuse, observe: refuse, dial: refuse, close: async () => undefined };
+  return { exec: refuse, observe: refuse, dial: refuse, connect: refuse, close: async () => undefined };
 }

@@ -1,12 +1,23 @@
 // Decides what a virtual machine can do as a node: the common vocabulary, and the verbs of a machine's panel.
 import { readFile, rm } from "node:fs/promises";
+import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Probe } from "../model/check.ts";
 import { sayMs, sizeBytes } from "../model/duration.ts";
 import { networkNames } from "../model/environment.ts";
 import { DeclarationError, ProvisionError, TransportError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
-import type { Card, Death, HotDisk, LoginAnswer, LoginTrial, Node, VmFacts, VmNode } from "../model/node.ts";
+import type {
+  Card,
+  ConnectOptions,
+  Death,
+  HotDisk,
+  LoginAnswer,
+  LoginTrial,
+  Node,
+  VmFacts,
+  VmNode,
+} from "../model/node.ts";
 import { portOfMachine } from "./bridge-ports.ts";
 import { readConsole } from "./libvirt-console.ts";
 import { giveTo, makeDisk } from "./libvirt-files.ts";
@@ -66,6 +77,10 @@ export class LibvirtNode extends ShellNode implements VmNode {
 
   override observe<Subject, Answer>(probe: Probe<Subject, Answer>, subject: Subject): Promise<Answer> {
     return this.#whileAlive(() => super.observe(probe, subject));
+  }
+
+  override connect(port: number, options: ConnectOptions = {}): Promise<Duplex> {
+    return this.#whileAlive(() => super.connect(port, options));
   }
 
   async reboot(): Promise<{ tookMs: number }> {

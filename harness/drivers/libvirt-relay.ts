@@ -1,9 +1,11 @@
 // Decides which connection to a guest is the present one: a machine that is powered on again has other sockets, and its handle
 // stays valid. Refuses to send anything twice.
+import type { Duplex } from "node:stream";
 import type { Probe } from "../model/check.ts";
 import { TransportError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import type { Channel, ObserveOptions, Transport } from "../transports/transport.ts";
+import type { TunnelEnd } from "../transports/tunnel.ts";
 
 /** A transport that hands over to the present one. */
 export class RelayTransport<Present extends Transport> implements Transport {
@@ -51,6 +53,10 @@ export class RelayTransport<Present extends Transport> implements Transport {
 
   async dial(command: readonly [string, ...string[]]): Promise<Channel> {
     return this.present.dial(command);
+  }
+
+  async connect(end: TunnelEnd): Promise<Duplex> {
+    return this.present.connect(end);
   }
 
   close(): Promise<void> {

@@ -203,5 +203,9 @@ class MemoryTransport implements Transport {
     throw new TransportError({ code: "cannot-start", phase: "exec", node: this.#title, seen });
   }
 
+  async connect(): Promise<never> {
+    return this.dial();
+  }
+
   async close(): Promise<void> {}
 }

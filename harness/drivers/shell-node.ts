@@ -1,8 +1,9 @@
 // Decides what all nodes that are reached by a transport have in common: the vocabulary, built once on two calls.
 import { AssertionError } from "node:assert";
+import type { Duplex } from "node:stream";
 import type { Probe } from "../model/check.ts";
 import { type Command, type ExecOptions, type ExecResult, sayCommand } from "../model/exec.ts";
-import type { Death, Node } from "../model/node.ts";
+import type { ConnectOptions, Death, Node } from "../model/node.ts";
 import { localTransport } from "../transports/local.ts";
 import type { Channel, Transport } from "../transports/transport.ts";
 
@@ -48,6 +49,10 @@ export abstract class ShellNode implements Node {
   /** Starts a program as the administrator, for a protocol over its streams. */
   dial(command: readonly [string, ...string[]]): Promise<Channel> {
     return this.#transport.dial(command);
+  }
+
+  connect(port: number, { host = "127.0.0.1" }: ConnectOptions = {}): Promise<Duplex> {
+    return this.#transport.connect({ host, port });
   }
 
   /** A view of the same node as another user. Everything but the user is shared with the original. */

@@ -1,5 +1,6 @@
 // Decides what an image at rest can be asked: probes that files alone answer, many in one passage. Everything that would run something
 // is refused with the reason.
+import type { Duplex } from "node:stream";
 import type { Probe } from "../model/check.ts";
 import { ObservationError, ProvisionError, TransportError } from "../model/errors.ts";
 import { type Command, type ExecResult, sayCommand } from "../model/exec.ts";
@@ -54,6 +55,16 @@ export class ImageNode implements StillNode {
 
   fail(command: Command): Promise<ExecResult> {
     return this.exec(command);
+  }
+
+  async connect(port: number): Promise<Duplex> {
+    throw new TransportError({
+      code: "not-running",
+      phase: "exec",
+      node: this.title,
+      seen: `nobody listens on port ${port} of an image at rest`,
+      hint,
+    });
   }
 
   async observe<Subject, Answer>(probe: Probe<Subject, Answer>, subject: Subject): Promise<Answer> {

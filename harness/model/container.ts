@@ -94,8 +94,8 @@ const ready = z.strictObject({
   healthy: z.literal(true).optional(),
   /** A TCP port on which something listens inside the container. */
   port: z.int().min(1).max(65535).optional(),
-  /** The main process ends with status 0: a one-shot container. */
-  exited: z.literal(true).optional(),
+  /** The main process ends: with status 0 (`true`), a one-shot container; or with this one, which is how a refusal is expected. */
+  exited: z.union([z.literal(true), z.int().min(0).max(255)]).optional(),
   /** Any check is met. */
   check: z
     .custom<Check<ContainerNode>>(

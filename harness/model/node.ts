@@ -1,5 +1,6 @@
 // Decides what every node can do, whatever carries it: a container, a virtual machine, this machine.
 
+import type { Duplex } from "node:stream";
 import type { Probe } from "./check.ts";
 import type { Size } from "./duration.ts";
 import type { Command, ExecOptions, ExecResult } from "./exec.ts";
@@ -25,10 +26,22 @@ export interface Node {
   fail(command: Command, options?: ExecOptions): Promise<ExecResult>;
   /** Asks for one fact. Observations asked for in one tick travel together, as the administrator (uid 0) unless `as` says otherwise. */
   observe<Subject, Answer>(probe: Probe<Subject, Answer>, subject: Subject): Promise<Answer>;
+  /**
+   * A byte stream to a TCP port as the node itself would open it: on its 127.0.0.1 unless a host is named. No port has to be published,
+   * nothing listens on this machine. Whoever asked ends it. Rejects with a `TransportError`: `refused` where nobody listens, `unknown-host`,
+   * `no-connection`, `no-relay` where the node has no python3, perl, bash or busybox.
+   * @example const stream = await database.connect(27017);
+   */
+  connect(port: number, options?: ConnectOptions): Promise<Duplex>;
   /** The same node, with commands and observations done as another user: `name`, `uid` or `uid:gid`. */
   as(user: string): this;
   /** Settles when the node stops by itself, with its exit status and its last log lines. Never rejects. */
   readonly died: Promise<Death>;
+}
+
+export interface ConnectOptions {
+  /** A name that the node can resolve, or an address. Default `127.0.0.1`. */
+  readonly host?: string;
 }
 
 /** How a node ended. */

@@ -27,4 +27,10 @@ if [ -e /etc/resolv.conf ]; then
   mount --bind "$tree/dev/resolv.conf" "$tree/etc/resolv.conf"
   rm "$tree/dev/resolv.conf"
 fi
+# Whom this machine trusts, for what is fetched over TLS: /dev is gone with the command, so that no image keeps it.
+if [ -n "${ASSAY_TRUST:-}" ]; then
+  cat "$ASSAY_TRUST" > "$tree/dev/assay-trust.pem"
+  chmod 0444 "$tree/dev/assay-trust.pem"
+  unset ASSAY_TRUST
+fi
 exec "$@"

@@ -10,8 +10,9 @@ const script = join(import.meta.dirname, "in-tree.sh");
 
 /** Runs the command as root in the tree. Rejects with a `ProvisionError`, code `run-failed`, with its last lines. */
 export async function runInTree(place: Workplace, step: RunStep): Promise<void> {
+  const environment = trusting(place.environment["SSL_CERT_FILE"]);
   const status = await inNamespace(place, (inside) =>
-    runTool(place, ["sh", inside, place.tree, "chroot", place.tree, ...step.command]),
+    runTool(place, ["sh", inside, place.tree, "chroot", place.tree, ...step.command], { environment }),
   );
   if (status === 0) return;
   const said = place.log.lines.filter((line) => line.trim() !== "" && !line.startsWith("$ ")).slice(-5);
@@ -19,6 +20,17 @@ export async function runInTree(place: Workplace, step: RunStep): Promise<void> 
     code: "run-failed",
     seen: `${sayCommand(step.command)} ended with status ${status}${said.length === 0 ? ", without a word" : `: ${said.join(" / ")}`}`,
   });
+}
+
+/** Where a command in the tree finds whom this machine trusts: in a /dev that vanishes with it, so that no image gets it. */
+const lentTrust = "/dev/assay-trust.pem";
+
+/** What the programs that fetch packages are told of it by; each has a variable of its own. `path`: on this machine. */
+function trusting(path: string | undefined): Readonly<Record<string, string>> {
+  if (path === undefined) return {};
+  const readers = ["SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO"];
+  const told = [...readers, "NODE_EXTRA_CA_CERTS"].map((name) => [name, lentTrust]);
+  return { ...Object.fromEntries(told), ASSAY_TRUST: path };
 }
 
 /**

@@ -117,6 +117,29 @@ test("files land where and as they are declared", async () => {
   expect(existsSync(join(image.tree, "etc/resolv.conf"))).toBe(false);
 });
 
+test("a command is lent whom this machine trusts, and the image does not get it", async () => {
+  const trusted = join(place, "trusted.pem");
+  writeFileSync(trusted, "whom we trust\n");
+  const fetched = small("trusting", [
+    run([
+      "sh",
+      "-c",
+      `for file in $SSL_CERT_FILE $PIP_CERT; do read -r line < $file && echo "$line" >> /etc/seen; done`,
+    ]),
+    run(["sh", "-c", 'test -z "$ASSAY_TRUST"']),
+  ]);
+  const trusting = new Store({ directory: join(place, "trusting"), environment: { SSL_CERT_FILE: trusted } });
+  const { image } = await trusting.build(fetched, { source });
+  expect(readFileSync(join(image.tree, "etc/seen"), "utf8")).toBe("whom we trust\nwhom we trust\n");
+  expect(readdirSync(join(image.tree, "dev"))).toEqual([]);
+  // Whom a machine trusts is no part of what an image is.
+  expect((await trusting.build(fetched, { source })).built).toBe(false);
+  const without = small("trusting-nobody", [
+    run(["sh", "-c", 'test -z "$SSL_CERT_FILE" && test ! -e /dev/assay-trust.pem']),
+  ]);
+  expect((await own.build(without, { source })).built).toBe(true);
+});
+
 test("another recipe's metadata is inherited, an image of the engine's is too, with its files", async () => {
   const below = recipe(named("inherited"), {
     version: "1",

@@ -21,13 +21,22 @@ const echo: Probe<string, string> = {
   },
 };
 
+/** Says its port, sends one client back what that sends, and ends when that has. */
+const echoServer: readonly [string, ...string[]] = [
+  "perl",
+  "-MIO::Socket::INET",
+  "-e",
+  `$| = 1; my $all = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1") or die; print $all->sockport, "\n";
+my $one = $all->accept; close $all; while (sysread $one, my $data, 65536) { print $one $data; $one->flush }`,
+];
+
 async function collected(stream: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
 
-/** Runs the contract against what `open` gives. The node needs a POSIX shell, `cat`, `sleep`, `head` and `sha256sum`. */
+/** Runs the contract against what `open` gives. The node needs a POSIX shell, perl, `cat`, `sleep`, `head` and `sha256sum`. */
 export function transportContract(name: string, open: () => Promise<Transport>): void {
   describe(`${name} keeps the transport contract`, () => {
     let transport: Transport;
@@ -205,6 +214,23 @@ export function transportContract(name: string, open: () => Promise<Transport>):
       channel.stdin.end();
       expect((await said.next()).done).toBe(true);
       expect(await channel.ended).toBe(0);
+    });
+
+    test("a stream to a port passes bytes both ways, ends with either side, and says why there is none", async () => {
+      const listener = await transport.dial(echoServer);
+      listener.stderr.resume();
+      const said = listener.stdout.iterator({ destroyOnReturn: false });
+      const port = Number(String((await said.next()).value).trim());
+      const stream = await transport.connect({ host: "127.0.0.1", port });
+      const bytes = randomBytes(300_000);
+      const back = collected(stream);
+      stream.end(bytes);
+      expect((await back).equals(bytes)).toBe(true);
+      expect(await listener.ended).toBe(0);
+      await expect(transport.connect({ host: "127.0.0.1", port })).rejects.toMatchObject({ code: "refused" });
+      await expect(transport.connect({ host: "no-such-host.invalid", port })).rejects.toMatchObject({
+        code: "unknown-host",
+      });
     });
 
     test("what is dialled and destroyed takes nothing from others, however much it prints", async () => {

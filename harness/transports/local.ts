@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { messageOf, TransportError } from "../model/errors.ts";
 import { ShellTransport } from "./shell-transport.ts";
 import type { Channel, Opener, OpenOptions, Transport } from "./transport.ts";
+import { tunnelFromHere } from "./tunnel.ts";
 
 /** The transport of the `host` node. Another user than our own needs root, and `setpriv` of util-linux. */
 export function localTransport(): Transport {
@@ -53,6 +54,7 @@ export const localOpener: Opener = {
     };
     return channel;
   },
+  connect: (end) => tunnelFromHere("host", end),
   async killTree(pid) {
     killGroup(pid);
   },

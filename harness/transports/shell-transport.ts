@@ -1,5 +1,6 @@
 // Decides which shell a command goes to, and that questions of one tick go together. Works over any opener.
 import { constants } from "node:os";
+import type { Duplex } from "node:stream";
 import { type Probe, quoteWord } from "../model/check.ts";
 import { ObservationError, TransportError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
@@ -8,6 +9,7 @@ import { Deadline } from "./deadline.ts";
 import { type FrameResult, killTreeSoon, outputLimit, outputTooBig } from "./live-shell.ts";
 import { ShellPool } from "./shell-pool.ts";
 import type { Channel, Moment, ObserveOptions, Opener, OpenOptions, Transport } from "./transport.ts";
+import { type TunnelEnd, tunnelCommand, tunnelOver } from "./tunnel.ts";
 
 interface Batch {
   readonly subjects: Map<string, unknown>;
@@ -77,6 +79,13 @@ export class ShellTransport implements Transport {
   async dial(command: readonly [string, ...string[]]): Promise<Channel> {
     this.#refuseWhenClosed();
     return this.#opener.open(command, { user: this.#opener.administrator });
+  }
+
+  async connect(end: TunnelEnd): Promise<Duplex> {
+    this.#refuseWhenClosed();
+    if (this.#opener.connect !== undefined) return this.#opener.connect(end);
+    const command = tunnelCommand(this.#opener.probing?.argv ?? ["/bin/sh"], end);
+    return tunnelOver(await this.dial(command), this.#opener.node, end);
   }
 
   /**

@@ -1,7 +1,8 @@
 // Decides what a way to reach a node is. Resolves for every exit status; rejects only when the status is unknown.
-import type { Readable, Writable } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 import type { Probe } from "../model/check.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
+import type { TunnelEnd } from "./tunnel.ts";
 
 /**
  * One node, reached. All methods may be called concurrently. Rejections are `TransportError`s: `deadline`, `aborted`,
@@ -14,6 +15,11 @@ export interface Transport {
   observe<Subject, Answer>(probe: Probe<Subject, Answer>, subject: Subject, options?: ObserveOptions): Promise<Answer>;
   /** Starts a program as the administrator and gives its streams: for protocols. Whoever asked destroys it. */
   dial(command: readonly [string, ...string[]]): Promise<Channel>;
+  /**
+   * A byte stream to a TCP port, opened by the node itself. Rejections beside the usual ones: `refused`, `unknown-host`, `no-connection`,
+   * `no-relay`. Whoever asked destroys it.
+   */
+  connect(end: TunnelEnd): Promise<Duplex>;
   /** Ends the shells and whatever still runs in them. Idempotent. */
   close(): Promise<void>;
 }
@@ -56,6 +62,8 @@ export interface Opener {
   open(argv: readonly [string, ...string[]], options: OpenOptions): Promise<Channel>;
   /** Kills a process of the node, by its pid as seen on the node, with all that descend from it. Never rejects. */
   killTree(pid: number, options: OpenOptions): Promise<void>;
+  /** A stream to a port without a program of the node's between; absent where only the node's own programs get there. */
+  connect?(end: TunnelEnd): Promise<Duplex>;
   /** What keeps a process from being started just now, for messages; where there is more to say than that the node does not answer. */
   obstacle?(): string;
   /** User of observations; `undefined`: the node's own. */
