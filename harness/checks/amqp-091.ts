@@ -4,6 +4,7 @@ import type { Channel, ChannelModel, ConfirmChannel } from "amqplib";
 import type { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import type { Secret } from "../model/secret.ts";
+import { sayStrange } from "./amqp-client.ts";
 import { isRefused, loginRefused, otherProtocol, type ServiceClient, unreachable } from "./service-client.ts";
 import { serviceSocket } from "./service-socket.ts";
 import { failedProbe } from "./unanswered.ts";
@@ -57,17 +58,19 @@ export async function openAmqp091(node: Node, options: Amqp091Options): Promise<
     return { client: model, ended, close };
   } catch (error) {
     socket.close();
-    throw explained(error, port);
+    throw explained(error, port, socket.heard());
   } finally {
     clearTimeout(timer);
   }
 }
 
-function explained(error: unknown, port: number): unknown {
+function explained(error: unknown, port: number, heard: Buffer): unknown {
   const service = `the broker on port ${port}`;
   if (isRefused(error)) return unreachable(service, error);
   if (!(error instanceof Error) || "seen" in error) return error;
   const { message } = error;
+  // A broker begins with a frame of its methods.
+  if (heard.length > 0 && heard[0] !== 1) return otherProtocol("AMQP 0-9-1 server", port, sayStrange(heard));
   if (/ACCESS_REFUSED|ACCESS-REFUSED|\b403\b|authentication/i.test(message)) return loginRefused(service, message);
   if (/\b530\b|NOT_ALLOWED|NOT-ALLOWED|vhost|virtual ?host/i.test(message))
     return failedProbe(`${service} does not open the virtual host`, message);

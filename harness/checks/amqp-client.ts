@@ -134,12 +134,12 @@ function looksLikeAmqp(heard: Buffer): boolean {
   return heard.subarray(0, 5).equals(Buffer.from("AMQP\x03")) || heard.subarray(0, 6).equals(Buffer.from("AMQP\0\x01"));
 }
 
-/** What a server said that does not speak AMQP 1.0, in words. @example sayStrange(Buffer.from("AMQP\0\0\x09\x01")) */
+/** What a server said that does not speak the version of AMQP that was asked for. @example sayStrange(Buffer.from("AMQP\0\0\x09\x01")) // "it speaks AMQP 0-9-1" */
 export function sayStrange(heard: Buffer): string {
   if (heard.length === 0) return "it ended the connection without a word";
   const [, , , , id, major, minor, revision] = heard;
-  if (heard.toString("latin1", 0, 4) === "AMQP" && id === 0)
-    return `it speaks AMQP ${major === 0 ? `0-${minor}-${revision}` : `${major}.${minor}`}, and not 1.0 with a login`;
+  if (heard.toString("latin1", 0, 4) === "AMQP")
+    return `it speaks AMQP ${id === 0 && major === 0 ? `0-${minor}-${revision}` : `${major}.${minor}`}`;
   const text = heard.toString("utf8").split(/[\r\n]/, 1)[0] ?? "";
   return `it answered ${JSON.stringify(text.slice(0, 80))}`;
 }

@@ -12,8 +12,25 @@ import { denied, failedProbe } from "./unanswered.ts";
 /** Longest wait for one answer of `$management`, ms. */
 const answerMs = 10_000;
 
-/** All queues of the virtual host. */
+const listings = new WeakMap<Broker, Map<string, Promise<readonly Queue[]>>>();
+
+/** All queues of the virtual host. Those who ask in one tick get one list; whoever asks later gets one that began later. */
 export function listQueues(node: Node, options: AmqpOptions, broker: Broker): Promise<readonly Queue[]> {
+  const own = listings.get(broker) ?? new Map<string, Promise<readonly Queue[]>>();
+  listings.set(broker, own);
+  const { port, user, password } = options.management ?? {};
+  const key = JSON.stringify([port, user, password?.reveal()]);
+  const asked =
+    own.get(key) ??
+    new Promise((resolve) => setImmediate(resolve)).then(() => {
+      own.delete(key);
+      return listed(node, options, broker);
+    });
+  own.set(key, asked);
+  return asked;
+}
+
+function listed(node: Node, options: AmqpOptions, broker: Broker): Promise<readonly Queue[]> {
   if (broker.product === "RabbitMQ") return rabbitQueues(node, options);
   if (/qpid|broker-j/i.test(broker.product)) return brokerJQueues(node, options, broker);
   throw new ObservationError({

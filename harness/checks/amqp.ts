@@ -1,6 +1,5 @@
 // Decides which sentences can be said about a message broker: whether it lets in and carries, and what queues are in it. What kind of
 // broker it is makes no difference to a sentence.
-import type { ChannelModel } from "amqplib";
 import type { Check } from "../model/check.ts";
 import { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
@@ -239,7 +238,7 @@ async function liveFigures(node: Node, options: AmqpOptions, queues: readonly Qu
       node,
       keyOf("amqp-091", options),
       () => openAmqp091(node, login),
-      (model: ChannelModel) => queueFigures(model, `the broker on port ${port}`, name),
+      (model) => queueFigures(model, `the broker on port ${port}`, name),
     );
   const asked = await Promise.all(queues.map(async (queue) => ({ queue, now: await figures(queue.name) })));
   // One that has gone meanwhile is not there; one that is another connection's alone is told by REST only.

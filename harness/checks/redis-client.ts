@@ -87,6 +87,13 @@ export async function openRedis(node: Node, options: RedisOptions): Promise<Serv
       new Promise((resolve) => setImmediate(resolve, undefined)),
     ]);
     close();
+    const heard = socket.heard().toString("utf8");
+    if (heard !== "" && !/^[-+:$*]/.test(heard))
+      throw otherProtocol(
+        "Redis server",
+        port,
+        `it answered ${JSON.stringify(heard.split(/[\r\n]/, 1)[0]?.slice(0, 80))}`,
+      );
     throw explained(refused ?? error, port);
   }
 }
@@ -109,7 +116,6 @@ function explained(error: unknown, port: number): unknown {
   if (/^(NOAUTH|WRONGPASS|ERR AUTH|ERR Client sent AUTH)|called without any password/.test(message))
     return loginRefused(service, message);
   if (/^NOPERM/.test(message)) return failedProbe(`${service} forbids the question`, message);
-  if (/Unknown RESP type|Invalid RESP|protocol/i.test(message)) return otherProtocol("Redis server", port, message);
   // Words of Redis's own begin so; all else is the connection's.
   if (/^[A-Z]+ /.test(message)) return failedProbe(`${service} answers`, message);
   return unreachable(service, error);

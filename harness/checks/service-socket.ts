@@ -12,6 +12,8 @@ export interface ServiceSocket {
   readonly path: string;
   /** Rejects with why the node opened no stream, as soon as it did not. Clients learn of a connection that ended, and of no reason. */
   readonly failed: Promise<never>;
+  /** What the service said first, up to 200 bytes: clients keep it for themselves where it is another protocol. */
+  heard(): Buffer;
   /** Ends it and all connections. Idempotent. */
   close(): void;
 }
@@ -21,6 +23,7 @@ export async function serviceSocket(node: Node, port: number): Promise<ServiceSo
   const directory = await mkdtemp(join(tmpdir(), "assay-service-"));
   const path = join(directory, "socket");
   const open = new Set<Socket>();
+  let heard = Buffer.alloc(0);
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   failed.catch(() => undefined);
   const server = createServer((socket) => {
@@ -28,8 +31,16 @@ export async function serviceSocket(node: Node, port: number): Promise<ServiceSo
     socket.on("error", () => undefined).once("close", () => open.delete(socket));
     node.connect(port).then(
       (stream) => {
-        if (socket.destroyed) stream.destroy();
-        else pipeline(socket, stream, socket, () => stream.destroy());
+        if (socket.destroyed) {
+          stream.destroy();
+          return;
+        }
+        pipeline(socket, stream, socket, () => stream.destroy());
+        const hear = (bytes: Buffer) => {
+          heard = Buffer.concat([heard, bytes]).subarray(0, 200);
+          if (heard.length === 200) stream.off("data", hear);
+        };
+        stream.on("data", hear);
       },
       (error: unknown) => {
         fail(error);
@@ -45,6 +56,7 @@ export async function serviceSocket(node: Node, port: number): Promise<ServiceSo
   return {
     path,
     failed,
+    heard: () => heard,
     close() {
       server.close();
       for (const socket of open) socket.destroy();
