@@ -4,7 +4,6 @@ import type { Channel, ChannelModel, ConfirmChannel } from "amqplib";
 import type { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import type { Secret } from "../model/secret.ts";
-import { sayStrange } from "./amqp-client.ts";
 import { isRefused, loginRefused, otherProtocol, type ServiceClient, unreachable } from "./service-client.ts";
 import { serviceSocket } from "./service-socket.ts";
 import { failedProbe } from "./unanswered.ts";
@@ -23,7 +22,7 @@ const openMs = 10_000;
 /** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`. */
 export async function openAmqp091(node: Node, options: Amqp091Options): Promise<ServiceClient<ChannelModel>> {
   const { port, user, password, virtualHost } = options;
-  const [{ connect }, socket] = await Promise.all([import("amqplib"), serviceSocket(node, port)]);
+  const [{ connect }, socket] = await Promise.all([import("amqplib"), serviceSocket(node, port, methods)]);
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`it let nobody in for ${openMs / 1000} s`)), openMs);
@@ -57,25 +56,28 @@ export async function openAmqp091(node: Node, options: Amqp091Options): Promise<
       });
     return { client: model, ended, close };
   } catch (error) {
+    // Of a stream that was refused, and of another protocol, the client has other words.
+    const told = await Promise.race([socket.failed.catch((reason: unknown) => reason), new Promise((next) => setImmediate(next))]);
     socket.close();
-    throw explained(error, port, socket.heard());
+    throw explained(told ?? error, port);
   } finally {
     clearTimeout(timer);
   }
 }
 
-function explained(error: unknown, port: number, heard: Buffer): unknown {
+/** A broker begins with a frame of its methods; of another version of AMQP, with the version that it speaks. */
+const methods = { service: "AMQP 0-9-1 server", speaks: (first: Buffer) => first[0] === 1 };
+
+function explained(error: unknown, port: number): unknown {
   const service = `the broker on port ${port}`;
   if (isRefused(error)) return unreachable(service, error);
   if (!(error instanceof Error) || "seen" in error) return error;
   const { message } = error;
-  // A broker begins with a frame of its methods.
-  if (heard.length > 0 && heard[0] !== 1) return otherProtocol("AMQP 0-9-1 server", port, sayStrange(heard));
   if (/ACCESS_REFUSED|ACCESS-REFUSED|\b403\b|authentication/i.test(message)) return loginRefused(service, message);
   if (/\b530\b|NOT_ALLOWED|NOT-ALLOWED|vhost|virtual ?host/i.test(message))
     return failedProbe(`${service} does not open the virtual host`, message);
   if (/Invalid frame|Expected Connection|Expected ConnectionStart|protocol|ECONNRESET|abruptly|EPIPE/i.test(message))
-    return otherProtocol("AMQP 0-9-1 server", port, message);
+    return otherProtocol(methods.service, port, message);
   if (/let nobody in/.test(message)) return unreachable(service, error);
   return failedProbe(`${service} cannot be asked`, message);
 }

@@ -4,15 +4,8 @@ import type { Db, MongoClient } from "mongodb";
 import { HarnessError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import type { Secret } from "../model/secret.ts";
-import {
-  askService,
-  isRefused,
-  loginRefused,
-  otherProtocol,
-  type ServiceClient,
-  unreachable,
-} from "./service-client.ts";
-import { serviceSocket } from "./service-socket.ts";
+import { askService, isRefused, loginRefused, type ServiceClient, unreachable } from "./service-client.ts";
+import { type Spoken, serviceSocket } from "./service-socket.ts";
 import { failedProbe } from "./unanswered.ts";
 
 /** Where the server is on its node, and who asks. */
@@ -57,7 +50,7 @@ export function askDatabase<Answer>(
 
 async function open(node: Node, options: MongodbOptions): Promise<ServiceClient<MongoClient>> {
   const { port = usualPort, user, password, authSource = "admin" } = options;
-  const [{ MongoClient }, socket] = await Promise.all([import("mongodb"), serviceSocket(node, port)]);
+  const [{ MongoClient }, socket] = await Promise.all([import("mongodb"), serviceSocket(node, port, mongoMessages)]);
   const login = user === undefined ? {} : { auth: { username: user, password: password?.reveal() ?? "" }, authSource };
   const client = new MongoClient(`mongodb://${encodeURIComponent(socket.path)}`, {
     ...login,
@@ -92,6 +85,15 @@ async function open(node: Node, options: MongodbOptions): Promise<ServiceClient<
   }
 }
 
+/** A message's length comes first, its kind after two numbers more: a reply of old, one of today, a compressed one. */
+const mongoMessages: Spoken = {
+  service: "MongoDB server",
+  speaks(first) {
+    if (first.length < 16) return first.length < 4 || first.readInt32LE(0) >= 16;
+    return [1, 2013, 2012].includes(first.readInt32LE(12));
+  },
+};
+
 /** The connection is no more. */
 function isLost(error: unknown): boolean {
   return (
@@ -105,12 +107,9 @@ const loginCodes = new Set([13, 18]);
 
 function explained(error: unknown, port: number): unknown {
   if (error instanceof HarnessError && !isRefused(error)) return error;
-  const service = "a MongoDB server";
   if (!(error instanceof Error)) return failedProbe("the database cannot be asked", String(error));
   const { code } = error as { code?: unknown };
   if (typeof code === "number" && loginCodes.has(code)) return loginRefused("the database", error.message);
-  if (/Invalid message size|BSON|Message size|MongoParseError|invalid opcode/i.test(`${error.name} ${error.message}`))
-    return otherProtocol(service, port, error.message);
   if (isRefused(error) || isLost(error)) return unreachable(`the database on port ${port}`, error);
   return failedProbe("the database cannot be asked", error.message);
 }

@@ -56,7 +56,7 @@ export function askRedis(node: Node, options: RedisOptions, command: readonly st
 /** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`. */
 export async function openRedis(node: Node, options: RedisOptions): Promise<ServiceClient<RedisClientType>> {
   const { port = redisPort, user, password, database = 0 } = options;
-  const [{ createClient }, socket] = await Promise.all([import("@redis/client"), serviceSocket(node, port)]);
+  const [{ createClient }, socket] = await Promise.all([import("@redis/client"), serviceSocket(node, port, replies)]);
   const client = createClient({
     socket: { path: socket.path, tls: false, reconnectStrategy: false, connectTimeout: openMs },
     RESP: 2,
@@ -78,25 +78,21 @@ export async function openRedis(node: Node, options: RedisOptions): Promise<Serv
     await inTime(Promise.race([opening, socket.failed]), "it let nobody in");
     const pong = await inTime(Promise.race([client.sendCommand(["PING"]), socket.failed]), "no answer to PING");
     if (String(pong) !== "PONG")
-      throw otherProtocol("Redis server", port, `it answered ${JSON.stringify(pong)} to PING`);
+      throw otherProtocol(replies.service, port, `it answered ${JSON.stringify(pong)} to PING`);
     return { client, ended, close };
   } catch (error) {
-    // Of a stream that was refused the client sees the end alone.
+    // Of a stream that was refused, and of another protocol, the client has other words.
     const refused = await Promise.race([
       socket.failed.catch((reason: unknown) => reason),
       new Promise((resolve) => setImmediate(resolve, undefined)),
     ]);
     close();
-    const heard = socket.heard().toString("utf8");
-    if (heard !== "" && !/^[-+:$*]/.test(heard))
-      throw otherProtocol(
-        "Redis server",
-        port,
-        `it answered ${JSON.stringify(heard.split(/[\r\n]/, 1)[0]?.slice(0, 80))}`,
-      );
     throw explained(refused ?? error, port);
   }
 }
+
+/** Simple strings, errors, integers, bulk strings, arrays. */
+const replies = { service: "Redis server", speaks: (first: Buffer) => /^[-+:$*]/.test(first.toString("latin1", 0, 1)) };
 
 async function inTime<Value>(promise: Promise<Value>, what: string): Promise<Value> {
   const { promise: late, reject } = Promise.withResolvers<never>();

@@ -6,24 +6,32 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream";
 import type { Node } from "../model/node.ts";
+import { otherProtocol } from "./service-client.ts";
+import { excerpt } from "./wanted.ts";
 
 export interface ServiceSocket {
   /** Path of the Unix socket. */
   readonly path: string;
-  /** Rejects with why the node opened no stream, as soon as it did not. Clients learn of a connection that ended, and of no reason. */
+  /** Rejects with why the node opened no stream, or with `other-protocol`, as soon as that is known. Clients learn of a connection that ended, and of no reason. */
   readonly failed: Promise<never>;
-  /** What the service said first, up to 200 bytes: clients keep it for themselves where it is another protocol. */
-  heard(): Buffer;
   /** Ends it and all connections. Idempotent. */
   close(): void;
 }
 
-/** A way to a port of the node. Close it when done. @example const { path } = await serviceSocket(node, 27017); */
-export async function serviceSocket(node: Node, port: number): Promise<ServiceSocket> {
+/** What is expected at the other end. */
+export interface Spoken {
+  /** For messages: `MongoDB server`. */
+  readonly service: string;
+  /** Whether the first bytes that came from there can be of the protocol. */
+  speaks(first: Buffer): boolean;
+}
+
+/** A way to a port of the node. Close it when done. @example const { path } = await serviceSocket(node, 27017, mongoMessages); */
+export async function serviceSocket(node: Node, port: number, { service, speaks }: Spoken): Promise<ServiceSocket> {
   const directory = await mkdtemp(join(tmpdir(), "assay-service-"));
-  const path = join(directory, "socket");
+  // Clients know a socket by this ending.
+  const path = join(directory, "service.sock");
   const open = new Set<Socket>();
-  let heard = Buffer.alloc(0);
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   failed.catch(() => undefined);
   const server = createServer((socket) => {
@@ -31,16 +39,12 @@ export async function serviceSocket(node: Node, port: number): Promise<ServiceSo
     socket.on("error", () => undefined).once("close", () => open.delete(socket));
     node.connect(port).then(
       (stream) => {
-        if (socket.destroyed) {
-          stream.destroy();
-          return;
-        }
-        pipeline(socket, stream, socket, () => stream.destroy());
-        const hear = (bytes: Buffer) => {
-          heard = Buffer.concat([heard, bytes]).subarray(0, 200);
-          if (heard.length === 200) stream.off("data", hear);
-        };
-        stream.on("data", hear);
+        if (socket.destroyed) stream.destroy();
+        else pipeline(socket, stream, socket, () => stream.destroy());
+        // Clients wait for more, or tell of bytes that nobody has seen.
+        stream.once("data", (first: Buffer) => {
+          if (!speaks(first)) fail(otherProtocol(service, port, `it said ${excerpt(first.toString("latin1"), 80)}`));
+        });
       },
       (error: unknown) => {
         fail(error);
@@ -56,7 +60,6 @@ export async function serviceSocket(node: Node, port: number): Promise<ServiceSo
   return {
     path,
     failed,
-    heard: () => heard,
     close() {
       server.close();
       for (const socket of open) socket.destroy();
