@@ -106,6 +106,14 @@ const ready = z.strictObject({
   within: duration.default(60_000),
 });
 
+/** What "ready" means for once, as `container` takes it. */
+export type ReadyOptions = z.input<typeof ready>;
+
+/** Reads what a start is to wait for. A `DeclarationError` where it cannot be read. */
+export function readReady(options: ReadyOptions): ContainerDeclaration["ready"] {
+  return readOptions("start", ready, options);
+}
+
 const limit = z.union([
   z.int(),
   z
