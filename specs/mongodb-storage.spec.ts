@@ -1,11 +1,14 @@
 // A database in a container on storage of its host: what its directory must be, what it makes there, whose that is from either side, and
 // that it outlives the container.
-import { mongodbStorage, refuses, serves } from "../environments/mongodb.ts";
+import { mongodbStorage, serves, tries } from "../environments/mongodb.ts";
 import { all, expect, file, image, logs, mongodb, port, process, state, testIn } from "../harness/index.ts";
 
 const test = testIn(mongodbStorage);
 const path = "/var/lib/mongodb";
 const mongod = { uid: 184, gid: 998 } as const;
+/** mongod's own status for a directory that it cannot use. */
+const refused = state().exitedWith(100);
+const soon = { within: "20s" } as const;
 
 test("the image says what it stands in for, whose process it starts, where its data are, and which port it has", async ({
   inside,
@@ -38,9 +41,9 @@ test("on a volume of the engine's it runs as mongodb and listens: the image's di
 });
 
 test("on root's directory it ends, and says of what kind the directory is and who it is itself", async ({ mongo }) => {
+  await expect(mongo).toMeet(refused, soon);
   await expect(mongo).toMeet(
     all(
-      state().exitedWith(100),
       logs().contain(`data directory ${path}`),
       logs().contain("cannot be written: Permission denied"),
       logs().contain("owned by 0:0, mode 755"),
@@ -51,17 +54,13 @@ test("on root's directory it ends, and says of what kind the directory is and wh
 });
 
 test("so it does for another user, and where there is no directory", async ({ stranger, nowhere, host }) => {
+  await expect(stranger).toMeet(refused, soon);
   await expect(stranger).toMeet(
-    all(
-      state().exitedWith(100),
-      logs().contain("owned by 184:998, mode 755"),
-      logs().contain("this process is 1000:1000"),
-    ),
+    all(logs().contain("owned by 184:998, mode 755"), logs().contain("this process is 1000:1000")),
   );
   await expect(host).not.toMeet(file(`${stranger.mountSource(path)}/mongod.lock`).exists());
-  await expect(nowhere).toMeet(
-    all(state().exitedWith(100), logs().contain("/srv/mongodb cannot be used: No such file or directory")),
-  );
+  await expect(nowhere).toMeet(refused, soon);
+  await expect(nowhere).toMeet(logs().contain("/srv/mongodb cannot be used: No such file or directory"));
 });
 
 test("once the directory is its own it starts, telling each step, and makes data and journal there", async ({
@@ -124,7 +123,8 @@ test("a file made outside has inside the ids and mode it was given, and the othe
 });
 
 test("the directory is one server's at a time", async ({ successor }) => {
-  await successor.start({ ready: refuses });
+  await successor.start({ ready: tries });
+  await expect(successor).toMeet(refused, soon);
   await expect(successor).toMeet(logs().contain(`${path} is used by another server`));
 });
 

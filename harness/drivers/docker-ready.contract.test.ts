@@ -74,6 +74,15 @@ onEachEngine((engine) => {
     });
   });
 
+  test("started: how it ends is for others to say, and one that has ended already is no error", async () => {
+    const { nodes, takeDown } = await stage.standUp(one("exit 100", { ready: { started: true } }));
+    await nodes.box.died;
+    expect(await nodes.box.state()).toMatchObject({ status: "exited", exitCode: 100 });
+    await nodes.box.start({ ready: { started: true } });
+    await takeDown();
+    expect(() => one("true", { ready: { started: true, port: 1 } })).toThrow("waits for nothing more");
+  });
+
   test("started again, it is ready as that start says", async () => {
     const script = `[ -e /made ] || { touch /made; exit 100; }; echo up; ${waits}`;
     const { nodes, takeDown } = await stage.standUp(one(script, { ready: { exited: 100 } }));
