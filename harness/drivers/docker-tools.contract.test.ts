@@ -166,8 +166,9 @@ onEachEngine((engine) => {
 
   test("another architecture is a reason to skip; who stands it up all the same is told which the image is of", async () => {
     const here = { path: "", libvirtUri: "", disks: "", state: "", uid: 0 };
-    expect(await missingCapability(foreign, () => here)).toMatch(/foreign\/box is for linux\/sparc: /);
-    expect(await missingCapability(environment, () => here)).toBeUndefined();
+    const nothing = { has: async () => true, variables: {} };
+    expect(await missingCapability(foreign, () => here, nothing)).toMatch(/foreign\/box is for linux\/sparc: /);
+    expect(await missingCapability(environment, () => here, nothing)).toBeUndefined();
     const refused = stage.standUp(foreign);
     await expect(refused).rejects.toMatchObject({
       code: "image-missing",

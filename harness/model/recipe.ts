@@ -97,6 +97,8 @@ export interface Recipe {
   /** The image's name: `vfx-studio-soe`. */
   readonly name: string;
   readonly version: string;
+  /** What this host must reach while it is built. No part of the digest: it changes nothing of the image. */
+  readonly requires: readonly RecipeCapability[];
   readonly from: Base;
   readonly steps: readonly Step[];
   readonly image: RecipeImage;
@@ -110,6 +112,9 @@ export interface Recipe {
 
 /** Whose files count by what its steps name: a recipe, a playbook. */
 export type ContextOwner = Pick<Recipe, "name" | "steps" | "context" | "at"> & { readonly kind: "recipe" | "playbook" };
+
+const recipeCapability = z.enum(["python-index"]);
+export type RecipeCapability = z.output<typeof recipeCapability>;
 
 const word = z.string().min(1);
 const recipeImage = z.strictObject({
@@ -282,6 +287,11 @@ export function copy(source: string, target: string, options: z.input<typeof cop
 
 export interface RecipeOptions {
   readonly version: string;
+  /**
+   * What this host must reach while the image is built. `python-index`: the index that pip asks in a `run` step. Where it does not answer,
+   * tests on the image are skipped with that reason. Not asked while the image is in the store.
+   */
+  readonly requires?: readonly RecipeCapability[];
   readonly from: Base;
   readonly steps?: readonly Step[];
   readonly image?: RecipeImage;
@@ -293,6 +303,7 @@ export interface RecipeOptions {
 
 const recipeOptions = z.strictObject({
   version: z.string().regex(/^[\w][\w.-]*$/),
+  requires: z.array(recipeCapability).default([]),
   from: z.custom<Base>(
     (value) => typeof value === "object" && value !== null && "base" in value,
     "expected debianRootfs, dockerfile, fromArchive, fromImage or fromRecipe",

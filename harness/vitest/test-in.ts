@@ -7,7 +7,7 @@ import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { redact } from "../model/secret.ts";
 import { pathsOf } from "../store/recipe-paths.ts";
-import { missingCapability } from "./capabilities.ts";
+import { buildingIn, missingCapability } from "./capabilities.ts";
 import { readPaths } from "./reads.ts";
 import { scratchOf, session } from "./session.ts";
 import { refuseSharing } from "./sharing.ts";
@@ -64,10 +64,15 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
 
   // Failures are kept: thrown here, they would be told of the file and of no test.
   beforeAll(async () => {
-    skipped = await missingCapability(environment, () => {
+    const facts = () => {
       const { engines, disks } = session().settings;
       return { ...engines, disks };
-    });
+    };
+    skipped = await missingCapability(
+      environment,
+      facts,
+      buildingIn(() => session().store),
+    );
     if (skipped !== undefined) return;
     if (!perTest) {
       shared = stand(environment);
