@@ -57,7 +57,10 @@ export async function openAmqp091(node: Node, options: Amqp091Options): Promise<
     return { client: model, ended, close };
   } catch (error) {
     // Of a stream that was refused, and of another protocol, the client has other words.
-    const told = await Promise.race([socket.failed.catch((reason: unknown) => reason), new Promise((next) => setImmediate(next))]);
+    const told = await Promise.race([
+      socket.failed.catch((reason: unknown) => reason),
+      new Promise((next) => setImmediate(next)),
+    ]);
     socket.close();
     throw explained(told ?? error, port);
   } finally {
