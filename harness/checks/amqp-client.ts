@@ -79,7 +79,8 @@ async function openOnce(node: Node, options: AmqpOptions, hostname: string): Pro
   connection
     .on("connection_open", () => {
       const { product } = (connection.properties ?? {}) as { product?: unknown };
-      resolve({ connection, product: typeof product === "string" ? product : "" });
+      // A broker that has no such virtual host opens, and closes at once.
+      setImmediate(() => resolve({ connection, product: typeof product === "string" ? product : "" }));
     })
     .on("connection_error", ({ error }: { error?: AmqpError | Error }) => {
       const { condition } = (error ?? {}) as AmqpError;
@@ -185,6 +186,8 @@ export async function inSession<Answer>(
     .on("session_error", () => refuse({ ...(session.error === undefined ? {} : { error: session.error }) }))
     .on("sender_error", ({ sender }) => refuse(sender ?? {}))
     .on("receiver_error", ({ receiver }) => refuse(receiver ?? {}));
+  // One of each for each question that is asked at the same time.
+  connection.setMaxListeners(0);
   connection.once("disconnected", gone).once("connection_close", gone);
   const late = setTimeout(
     () =>

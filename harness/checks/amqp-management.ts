@@ -1,6 +1,6 @@
 // Decides where a broker's queues are listed: by the REST interface of RabbitMQ or of Broker-J, told apart by how the broker calls itself,
 // and of a Broker-J without that by its `$management` node. Refuses brokers that have neither.
-import { randomUUID } from "node:crypto";
+import type { EventContext, Message, Session } from "rhea";
 import { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { type AmqpOptions, AmqpRefusal, type Broker, inSession } from "./amqp-client.ts";
@@ -55,6 +55,9 @@ async function brokerJQueues(node: Node, options: AmqpOptions, broker: Broker): 
     const [queues, exchanges] = await Promise.all(
       ["queue", "exchange"].map((what) => restJson(node, options, 8080, `/api/latest/${what}/*/${host}`)),
     );
+    // Every virtual host has some of its own.
+    if (Array.isArray(exchanges) && exchanges.length === 0)
+      throw failedProbe("the broker's management", `it knows no virtual host ${brokerJHost(options)}`);
     return readBrokerJQueues(queues, exchanges);
   } catch (error) {
     const noRest = error instanceof ObservationError && isRefused(error.cause) && options.management === undefined;
@@ -91,94 +94,104 @@ async function restJson(node: Node, options: AmqpOptions, usualPort: number, pat
 
 /** By AMQP management, an extension that Broker-J has: its names of attributes are those of its REST interface. */
 async function managedQueues(broker: Broker, service: string): Promise<readonly Queue[]> {
-  const [queues, exchanges] = await Promise.all([
-    manage(broker, service, { entityType: "org.apache.qpid.Queue" }, [
-      "name",
-      "object-path",
-      "durable",
-      "lifetimePolicy",
-      "exclusive",
-    ]),
-    manage(broker, service, { entityType: "org.apache.qpid.Exchange" }, ["name", "bindings", "durableBindings"]),
-  ]);
-  const figures = await Promise.all(
-    queues.rows.map(async (row) => {
-      const key = String(row["object-path"] ?? row["name"]);
-      return ask(
-        broker,
-        service,
-        { operation: "getStatistics", type: "org.apache.qpid.Queue", index: "object-path", key },
-        {
-          statistics: ["queueDepthMessages", "consumerCount"],
-        },
-      ).then(
-        ({ body }) => body,
-        () => undefined,
+  try {
+    return await inSession(broker, service, answerMs, async (session) => {
+      const node = await managementNode(session, service);
+      const table = async (entityType: string, attributeNames: readonly string[]) =>
+        readManaged(
+          await node.ask(
+            { operation: "QUERY", type: "org.amqp.management", identity: "self", entityType },
+            { attributeNames },
+          ),
+          `a QUERY of ${entityType}`,
+        );
+      const queues = await table("org.apache.qpid.Queue", [
+        "name",
+        "object-path",
+        "durable",
+        "lifetimePolicy",
+        "exclusive",
+      ]);
+      const exchanges = await table("org.apache.qpid.Exchange", ["name", "bindings", "durableBindings"]);
+      // The queue that answers come by is nobody else's business.
+      const others = queues.filter((row) => row["name"] !== node.replyTo);
+      const figures = await Promise.all(
+        others.map((row) =>
+          node
+            .ask(
+              {
+                operation: "getStatistics",
+                type: "org.apache.qpid.Queue",
+                index: "object-path",
+                key: String(row["object-path"] ?? row["name"]),
+              },
+              { statistics: ["queueDepthMessages", "consumerCount"] },
+            )
+            // It may have gone since the list.
+            .catch(() => undefined),
+        ),
       );
-    }),
-  );
-  return readBrokerJQueues(
-    queues.rows
-      .map((row, index) => ({ ...row, statistics: figures[index] }))
-      // The queue that the answer came by is nobody else's business.
-      .filter((row) => (row as { name?: unknown }).name !== queues.replyTo),
-    exchanges.rows,
-  );
-}
-
-async function manage(
-  broker: Broker,
-  service: string,
-  about: Readonly<Record<string, string>>,
-  attributeNames: readonly string[],
-) {
-  const { body, replyTo } = await ask(
-    broker,
-    service,
-    { operation: "QUERY", type: "org.amqp.management", identity: "self", ...about },
-    { attributeNames },
-  );
-  return { replyTo, rows: readManaged(body, `a QUERY of ${about["entityType"]}`) };
-}
-
-/** One request to `$management`, and what came back by a queue that the broker made for it. */
-function ask(
-  broker: Broker,
-  service: string,
-  properties: Readonly<Record<string, string>>,
-  body: unknown,
-): Promise<{ readonly body: unknown; readonly replyTo: string }> {
-  return inSession(broker, service, answerMs, (session) => {
-    const { promise, resolve, reject } = Promise.withResolvers<{ body: unknown; replyTo: string }>();
-    const receiver = session.open_receiver({ source: { dynamic: true } });
-    session.once("receiver_open", () => {
-      const replyTo = String(receiver.source.address);
-      const sender = session.open_sender({ target: { address: "$management" } });
-      const id = randomUUID();
-      let sent = false;
-      session.on("sendable", () => {
-        if (sent) return;
-        sent = true;
-        sender.send({
-          to: "$management",
-          reply_to: replyTo,
-          correlation_id: id,
-          message_id: id,
-          application_properties: properties,
-          body,
-        });
-      });
-      session.once("message", ({ message }) => {
-        const { statusCode, statusDescription } = (message?.application_properties ?? {}) as Record<string, unknown>;
-        if (Number(statusCode) === 200) resolve({ body: message?.body, replyTo });
-        else
-          reject(
-            failedProbe(`${service} answers ${statusCode} to ${properties["operation"]}`, String(statusDescription)),
-          );
-      });
+      await node.close();
+      return readBrokerJQueues(
+        others.map((row, index) => ({ ...row, statistics: figures[index] })),
+        exchanges,
+      );
     });
-    return promise;
-  }).catch((error: unknown) => {
+  } catch (error) {
     throw error instanceof AmqpRefusal ? failedProbe(`${service} has no $management`, error.message) : error;
+  }
+}
+
+interface ManagementNode {
+  /** The queue that the broker made for answers. */
+  readonly replyTo: string;
+  ask(properties: Readonly<Record<string, string>>, body: unknown): Promise<unknown>;
+  /** The queue goes. */
+  close(): Promise<void>;
+}
+
+async function managementNode(session: Session, service: string): Promise<ManagementNode> {
+  let asked = 0;
+  const waiting = new Map<string, (message: Message) => void>();
+  const { types } = (await import("rhea")).default;
+  // Else the broker keeps the queue as long as the connection.
+  const deleteOnClose = types.wrap_described([], 0x2b);
+  const receiver = session.open_receiver({
+    source: { dynamic: true, dynamic_node_properties: { "lifetime-policy": deleteOnClose } },
   });
+  await new Promise((opened) => session.once("receiver_open", opened));
+  const sender = session.open_sender({ target: { address: "$management" } });
+  await new Promise((sendable) => session.once("sendable", sendable));
+  session.on("message", ({ message }: EventContext) => {
+    if (message !== undefined) waiting.get(String(message.correlation_id))?.(message);
+  });
+  const replyTo = String(receiver.source.address);
+  return {
+    replyTo,
+    async ask(properties, body) {
+      // No UUID: that would come back as bytes.
+      const id = `question ${++asked}`;
+      const { promise, resolve } = Promise.withResolvers<Message>();
+      waiting.set(id, resolve);
+      sender.send({
+        to: "$management",
+        reply_to: replyTo,
+        correlation_id: id,
+        message_id: id,
+        application_properties: properties,
+        body,
+      });
+      const answer = await promise;
+      waiting.delete(id);
+      const { statusCode, statusDescription } = (answer.application_properties ?? {}) as Record<string, unknown>;
+      if (Number(statusCode) !== 200)
+        throw failedProbe(`${service} answers ${statusCode} to ${properties["operation"]}`, String(statusDescription));
+      return answer.body;
+    },
+    async close() {
+      const closed = new Promise((resolve) => session.once("receiver_close", resolve));
+      receiver.close();
+      await closed;
+    },
+  };
 }

@@ -46,12 +46,9 @@ describe("RabbitMQ", () => {
     expect(await judged(stranger.accepts())).toMatchObject({ met: false });
     expect(await judged(stranger.answers())).toMatchObject({ met: true });
     await expect(stranger.queue("a").exists().observe(broker)).rejects.toMatchObject({ code: "login-refused" });
-    console.log(
-      await amqp({ user, password, virtualHost: "nowhere" }).queue("a").exists().observe(broker).catch(String),
-    );
     await expect(
       amqp({ user, password, virtualHost: "nowhere" }).queue("a").exists().observe(broker),
-    ).rejects.toMatchObject({ outcome: "errored" });
+    ).rejects.toMatchObject({ code: "probe-failed", seen: expect.stringContaining("404") });
     await expect(
       amqp({ user, password, management: { password: wrongPassword } })
         .queue("a")
@@ -129,12 +126,10 @@ describe("RabbitMQ", () => {
   });
 
   test("forty checks use one connection each for messages and figures", async () => {
-    const began = performance.now();
     const checks = Array.from({ length: 40 }, (_, index) =>
       index % 2 === 0 ? said.queue("celery").isDurable() : said.queues().include(["celery"]),
     );
     expect(await Promise.all(checks.map(isMet))).toEqual(checks.map(() => true));
-    console.log(`40 checks took ${Math.round(performance.now() - began)} ms`);
     const connections = await broker.succeed(["rabbitmqctl", "--quiet", "list_connections", "pid"]);
     expect(connections.split("\n").filter((line) => line.startsWith("<")).length).toBeLessThanOrEqual(2);
   });

@@ -46,21 +46,31 @@ export async function askPostgres(
     node,
     key,
     () => openPostgres(node, options),
-    async (client) => {
-      // All three are in the client's queue before another question can be.
-      const began = client.query("BEGIN READ ONLY");
-      // One statement alone, as it is with parameters: "COMMIT; DROP TABLE a" is refused.
-      const answer = client.query({ text: sql, values: [...values], ...{ queryMode: "extended" } });
-      const done = client.query("ROLLBACK");
-      const [{ status, ...rest }] = await Promise.all([settled(answer), settled(began), settled(done)]);
-      if (status === "fulfilled") return (rest as { value: { rows: Row[] } }).value.rows;
-      throw explained((rest as { reason: unknown }).reason, port);
-    },
+    (client) =>
+      inTurn(client, async () => {
+        try {
+          await client.query("BEGIN READ ONLY");
+          // One statement alone, as it is with parameters: "COMMIT; DROP TABLE a" is refused.
+          const { rows } = await client.query<Row>({ text: sql, values: [...values], ...{ queryMode: "extended" } });
+          return rows;
+        } catch (error) {
+          throw explained(error, port);
+        } finally {
+          await client.query("ROLLBACK").catch(() => undefined);
+        }
+      }),
     isLost,
   );
 }
 
-const settled = async <Value>(promise: Promise<Value>) => (await Promise.allSettled([promise]))[0];
+const turns = new WeakMap<Client, Promise<unknown>>();
+
+/** One transaction after the other: a connection has one at a time. */
+function inTurn<Answer>(client: Client, ask: () => Promise<Answer>): Promise<Answer> {
+  const answer = (turns.get(client) ?? Promise.resolve()).then(ask, ask);
+  turns.set(client, answer);
+  return answer;
+}
 
 /** The error that follows a lost connection. */
 function isLost(error: unknown): boolean {
@@ -161,7 +171,7 @@ function explained(error: unknown, port: number): unknown {
   if (error instanceof HarnessError || !(error instanceof Error)) return error;
   const { code, message } = error as Error & { code?: unknown };
   // @see https://www.postgresql.org/docs/15/errcodes-appendix.html
-  if (code === "28P01" || code === "28000") return loginRefused(service, message);
+  if (code === "28P01" || code === "28000" || /password must be a/.test(message)) return loginRefused(service, message);
   if (typeof code === "string" && /^(57P0|53300)/.test(code)) return unreachable(service, error);
   if (code === "3D000") return failedProbe(`${service} has no such database`, message);
   if (isServerSaid(error)) return failedProbe(`${service} answers ${String(code)}`, message);

@@ -200,8 +200,11 @@ function tableOf(options: PostgresOptions, words: Words, name: string) {
     "SELECT a.attname AS column, format_type(a.atttypid, a.atttypmod) AS type FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE c.oid = to_regclass($1) ORDER BY a.attnum",
     [quoted(name)],
   );
-  const sayColumns = (seen: readonly Row[]) =>
-    seen.length === 0 ? "no such table" : seen.map((row) => `${row["column"]} ${row["type"]}`).join(", ");
+  const sayColumns = (seen: readonly Row[]) => {
+    if (seen.length === 0) return "no such table";
+    const told = seen.filter((row) => row["column"] !== null);
+    return told.map((row) => `${row["column"]} ${row["type"]}`).join(", ") || "without a column";
+  };
   const counted = about<Node, string | undefined>({
     subject: `${words.subject}${of}`,
     command: `psql -c ${JSON.stringify(`SELECT count(*) FROM ${quoted(name)}`)}`,

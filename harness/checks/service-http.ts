@@ -19,7 +19,7 @@ const most = 16 * 1024 * 1024;
 /** Agents keep a stream for the next question: to open one is the dear part. */
 const agents = new WeakMap<Node, Map<number, NodeAgent>>();
 
-/** Streams of a node in the place of sockets. They are plain streams: what Node's own agent does to sockets is left out. */
+/** Streams of a node in the place of sockets. */
 class NodeAgent extends Agent {
   readonly #open: () => Promise<Duplex>;
 
@@ -32,19 +32,17 @@ class NodeAgent extends Agent {
     this.#open().then(
       (stream) => {
         stream.on("error", () => undefined);
-        done?.(null, stream);
+        done?.(null, "setKeepAlive" in stream ? stream : Object.assign(stream, asSocket));
       },
       (error: Error) => done?.(error, undefined as never),
     );
     return null;
   }
-
-  override keepSocketAlive(): boolean {
-    return true;
-  }
-
-  override reuseSocket(): void {}
 }
+
+/** What an agent does to sockets that it keeps, of which a stream knows nothing. */
+const nothing = () => undefined;
+const asSocket = { setKeepAlive: nothing, setTimeout: nothing, ref: nothing, unref: nothing };
 
 function agentOf(node: Node, port: number): NodeAgent {
   const own = agents.get(node) ?? new Map<number, NodeAgent>();

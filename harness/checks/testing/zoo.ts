@@ -26,7 +26,7 @@ export async function start(
   words: readonly [string, ...string[]],
   { broker = "127.0.0.1", results }: { readonly broker?: string; readonly results?: "rpc://" } = {},
 ): Promise<{ stop(): Promise<void> }> {
-  const script = 'cd /opt/zoo; setsid celery -A zoo "$@" >"/tmp/$1.log" 2>&1 </dev/null & echo $!';
+  const script = 'cd /opt/zoo; setsid python3 -m celery -A zoo "$@" >"/tmp/$1.log" 2>&1 </dev/null & echo $!';
   const pid = await node.succeed(["sh", "-c", script, "sh", ...words], {
     env: {
       HOME: "/tmp",
