@@ -45,7 +45,7 @@ const pinned: Record<string, RegExp> = {
   ssh2: /^harness\/transports\/ssh[^/]*\.ts$/,
   mongodb: /^harness\/checks\/mongodb[^/]*\.ts$/,
   rhea: /^harness\/checks\/amqp[^/]*\.ts$/,
-  amqplib: /^harness\/checks\/celery[^/]*\.ts$/,
+  amqplib: /^harness\/checks\/(amqp-091|celery)[^/]*\.ts$/,
   "@redis/client": /^harness\/checks\/redis[^/]*\.ts$/,
   pg: /^harness\/checks\/postgres[^/]*\.ts$/,
   commander: /^harness\/(cli|commands\/[^/]+)\.ts$/,
