@@ -19,6 +19,8 @@ const rooms: Record<string, readonly string[]> = {
   "harness/commands": ["harness"],
   "harness/bench": ["harness"],
   harness: ["harness"],
+  // What runs are killed in the middle of is a spec in all but name.
+  "fixtures/crash": ["harness/index.ts", "environments", "fixtures"],
   fixtures: ["harness/index.ts", "fixtures"],
   environments: ["harness/index.ts", "fixtures", "environments"],
   specs: ["harness/index.ts", "environments", "fixtures"],

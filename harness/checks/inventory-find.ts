@@ -40,6 +40,7 @@ const orphans = `orphans() {
   find "$tree" -xdev \\( "$@" \\) -print0
 }`;
 
+// getcap writes names as they are: one of several lines is asked for alone, so that no line of another can be its.
 // What getfattr says of files without capabilities is no complaint; of those that cannot be reached, find complains itself.
 const capable = `capable() {
   case "$(getfattr --version 2>/dev/null)" in "getfattr "[0-9]*)
@@ -49,7 +50,11 @@ const capable = `capable() {
   esac
   command -v getcap >/dev/null || { echo missing; return; }
   echo getcap
-  find "$1" -xdev -type f -exec getcap {} +
+  find "$1" -xdev -type f ! -path '*
+*' -exec getcap {} +
+  printf '\\0'
+  find "$1" -xdev -type f -path '*
+*' -exec sh -c 'for file do [ -z "$(getcap "$file")" ] || printf "%s\\0" "$file"; done' sh {} +
 }`;
 
 /** Subject: a kind and a directory. Answer: paths of what was found. Rejects where the directory is none, or parts may not be entered. */
@@ -93,13 +98,14 @@ const vanished = /: No such file or directory$/;
 
 /**
  * Blocks of getfattr, a name after `# file: ` with odd bytes as `\\012`; or lines of getcap, `/bin/ping cap_net_raw=ep`, before libcap 2.41
- * `/bin/ping = cap_net_raw+ep`. `undefined` for anything else.
+ * `/bin/ping = cap_net_raw+ep`, and after a NUL the names of several lines, each with a NUL. `undefined` for anything else.
  */
 function capablePaths(text: string): readonly string[] | undefined {
-  const [tool = "", ...lines] = text.split("\n").filter(Boolean);
+  const [told = "", ...odd] = text.split("\0");
+  const [tool = "", ...lines] = told.split("\n").filter(Boolean);
   if (tool === "getcap") {
     const found = lines.map((line) => /^(\/.*?)(?: =)? (?:cap_|=)[^/]*$/.exec(line)?.[1]);
-    return found.includes(undefined) ? undefined : (found as readonly string[]);
+    return found.includes(undefined) ? undefined : [...(found as readonly string[]), ...odd.filter(Boolean)];
   }
   if (tool !== "getfattr" || !lines.every((line) => /^(# file: \/|security\.capability=0x)/.test(line)))
     return undefined;

@@ -101,6 +101,7 @@ test("lines of getcap, older and newer, are read; others are no answer", () => {
     "/usr/bin/ping",
   ]);
   expect(parse("getcap\n")).toEqual([]);
+  expect(parse("getcap\n/usr/a =ep\n\0/usr/b\nc\0")).toEqual(["/usr/a", "/usr/b\nc"]);
   expect(parse("missing\n")).toMatchObject({ code: "probe-missing", seen: expect.stringContaining("getcap") });
   for (const text of ["", "getcap\nnonsense\n", "getfattr\nnonsense\n", "getcap\n/etc/a cap_chown=ep\n"])
     expect.soft(parse(text), text).toMatchObject({ code: "probe-unreadable" });
@@ -115,11 +116,13 @@ test("files with capabilities, by getcap where getfattr is not; and where neithe
 command() { case " ${tools.join(" ")} " in *" $2 "*) return 1 ;; esac; type "$2"; }\n${filesFound.script(queries)}`,
   });
   mkdirSync(join(root, "able"));
-  writeFileSync(join(root, "able/a b"), "", { mode: 0o755 });
-  execFileSync("setcap", ["cap_net_raw,cap_chown+ep", join(root, "able/a b")]);
+  // The second line of the other is as getcap would write a third.
+  const names = ["a b", "c\n", "d\nline cap_chown=ep"].map((name) => join(root, "able", name));
+  for (const name of names) writeFileSync(name, "", { mode: 0o755 });
+  for (const at of [0, 2]) execFileSync("setcap", ["cap_net_raw,cap_chown+ep", names[at] ?? ""]);
   const query = { kind: "capable", root: join(root, "able") } as const;
   for (const probe of [filesFound, without("getfattr")])
-    expect(await node.observe(probe, query)).toEqual([join(root, "able/a b")]);
+    expect(await node.observe(probe, query)).toEqual([names[0], names[2]]);
   await expect(node.observe(without("getfattr", "getcap"), query)).rejects.toMatchObject({ code: "probe-missing" });
   rmSync(join(root, "able"), { recursive: true });
 });
