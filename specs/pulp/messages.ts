@@ -63,7 +63,7 @@ export function messages(test: PulpTests): void {
     const one = "reserved_resource_worker-1@pulp.studio.example";
     await expect(host).toMeet(http(`${base}/pulp/api/v2/status/`).json("workers").contains(one), { within: "20s" });
     await expect(host).toMeet(http(at(one), { method: "POST", body: "direct" }).answers(202));
-    await expect(host).toMeet(http(`${base}/pub/reels/direct`).bodyContains("direct"), { within: "20s" });
+    await expect(host).toMeet(http(`${base}/pub/reels/direct`).bodyContains("direct"), { within: "10s" });
     await expect(host).toMeet(http(at("nobody@nowhere"), { method: "POST", body: "direct" }).answers(400));
     await expect(worker).toMeet(logs().contain("reels/direct is published, 6 bytes"), { within: "5s" });
   });

@@ -21,6 +21,7 @@ export function storage(test: PulpTests): void {
 
   test("worker and web server have the content's volumes themselves", async ({ content, worker, web, host }) => {
     for (const path of ["/var/lib/pulp", "/var/www"]) {
+      await expect(content).toMeet(mount(path).exists());
       expect(worker.mountSource(path)).toBe(content.mountSource(path));
       expect(web.mountSource(path)).toBe(content.mountSource(path));
     }
