@@ -1,7 +1,9 @@
 // A machine that enforces SELinux, and containers on its engine that keep data in directories of the machine, each in its way.
+import { mongodb } from "../fixtures/mongodb/recipe.ts";
 import { soeSelinux } from "../fixtures/selinux-machine/recipe.ts";
 import { soe } from "../fixtures/vfx-studio-soe/recipe.ts";
 import { bind, type ContainerOptions, container, defineEnvironment, scratch, vm } from "../harness/index.ts";
+import { serves, tries } from "./mongodb.ts";
 
 /** As the database runs: by ids that nobody has a name for. */
 const mongo = { user: "184:998", on: "machine" };
@@ -26,5 +28,26 @@ export const selinuxLabels = defineEnvironment("selinux-labels", {
     stranger: database({ volumesFrom: ["own"] }),
     shared: database({ mounts: { "/data/db": bind("/srv/studio", { selinux: "z" }) } }),
     partner: database({ mounts: { "/data/db": bind("/srv/studio", { selinux: "z" }) } }),
+  },
+});
+
+/** The database itself, as its image starts it. What cannot work at first is started again when it can. */
+const mongod = (options: Pick<ContainerOptions, "mounts" | "volumesFrom" | "ready">) =>
+  container({ image: mongodb, on: "machine", ...options });
+const path = "/var/lib/mongodb";
+
+export const selinuxMongodb = defineEnvironment("selinux-mongodb", {
+  nodes: {
+    machine: machine(),
+    /** On a directory as root makes it, which nobody relabels. */
+    mongo: mongod({ mounts: { [path]: scratch() }, ready: tries }),
+    /** A new container on what that one left. */
+    successor: mongod({ volumesFrom: ["mongo"], ready: tries }),
+    // The studio's directory, relabelled at each start for all that have it.
+    shared: mongod({ mounts: { [path]: bind("/srv/studio", { selinux: "z" }) }, ready: tries }),
+    partner: mongod({ mounts: { [path]: bind("/srv/studio", { selinux: "z" }) }, ready: tries }),
+    // Relabelled for one alone, and what another makes of that.
+    own: mongod({ mounts: { [path]: scratch({ ...data, selinux: "Z" }) }, ready: serves }),
+    stranger: mongod({ volumesFrom: ["own"], ready: tries }),
   },
 });

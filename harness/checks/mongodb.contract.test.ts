@@ -77,8 +77,7 @@ test.each<[string, () => Check<Node>, boolean, string]>([
 });
 
 test("many questions at once share one connection, and leave no program behind for each", async () => {
-  const carriers = () =>
-    database.succeed({ shell: "cat /proc/[0-9]*/comm | grep -cx perl" }).then(Number);
+  const carriers = () => database.succeed({ shell: "cat /proc/[0-9]*/comm | grep -cx perl" }).then(Number);
   const before = await carriers();
   await Promise.all(Array.from({ length: 40 }, (_, at) => judged(films().hasCount(at))));
   expect(await carriers()).toBe(before);

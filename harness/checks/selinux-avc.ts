@@ -6,6 +6,7 @@ import type { Node } from "../model/node.ts";
 import type { Judgement } from "../model/outcome.ts";
 import { labelMatches } from "./file-label.ts";
 import { about, requireSubject, verdict } from "./question.ts";
+import { adviceOn } from "./selinux-advice.ts";
 import { type AuditLog, type AuditMark, auditLog, type Denial, setAuditMark } from "./selinux-audit.ts";
 import { type Access, accessDecision, type NoSelinux } from "./selinux-policy.ts";
 import { failedProbe } from "./unanswered.ts";
@@ -32,7 +33,7 @@ export async function auditMark(node: Node): Promise<AuditMark | undefined> {
  * What SELinux denied on a machine since a mark, or ever since its log begins. Ask the machine, not a container on it: the
  * audit log is the kernel's. Rejects where auditd does not run, or records were lost and the answer depends on them.
  *
- * A policy hides some of its denials (`dontaudit`): where a denial is not found, the message says whether it would be.
+ * Denials of containers on files are told with what is usually done about them. A policy hides some of its denials (`dontaudit`): where a denial is not found, the message says whether it would be.
  *
  * @example await expect(machine).toMeet(avc({ since: before }).hasDeniedNothing({ except: [{ source: "semanage_t" }] }));
  */
@@ -150,5 +151,6 @@ function sayDenials(denials: readonly Denial[]): string {
     const what = name === undefined ? "" : ` "${name}"`;
     return `{ ${permissions.join(" ")} }${who} of ${kind}${what}: ${source} → ${target}${permissive ? ", only logged" : ""}`;
   });
-  return `${denials.length} denied${denials.length > most ? `, the last ${most}` : ""}: ${told.join("; ")}`;
+  const said = `${denials.length} denied${denials.length > most ? `, the last ${most}` : ""}: ${told.join("; ")}`;
+  return [said, ...adviceOn(denials.slice(-most))].join("\n  ");
 }

@@ -3,8 +3,16 @@
 import { existsSync } from "node:fs";
 
 const ways = ["http_proxy", "https_proxy", "no_proxy"].flatMap((name) => [name, name.toUpperCase()]);
-/** Where pip, Go and npm look for packages, as their own manuals name the variables. */
-const indexes = ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "GOPROXY", "GONOSUMDB", "GOSUMDB", "NPM_CONFIG_REGISTRY"];
+/** Where pip, Go, npm and Maven look for packages, as their own manuals name the variables. */
+const indexes = [
+  "MVNW_REPOURL",
+  "PIP_INDEX_URL",
+  "PIP_EXTRA_INDEX_URL",
+  "GOPROXY",
+  "GONOSUMDB",
+  "GOSUMDB",
+  "NPM_CONFIG_REGISTRY",
+];
 /** Debian's, from the package ca-certificates. */
 const usualTrust = "/etc/ssl/certs/ca-certificates.crt";
 

@@ -155,7 +155,7 @@ async function missingFrom(
       if (seen === undefined) return resource.startsWith("directory ") ? [] : [`${resource} is gone`];
       const { node = "" } = nodes.find(({ name }) => name === seen.name) ?? {};
       const declared: NodeDeclaration | undefined = environment.nodes[node];
-      const ends = declared?.kind === "container" && declared.ready.exited !== undefined;
+      const ends = declared?.kind === "container" && (declared.ready.exited ?? declared.ready.started) !== undefined;
       return node === "" || ends || seen.state === undefined || seen.state === "running"
         ? []
         : [`${node} is ${seen.state}`];

@@ -136,6 +136,7 @@ export async function untilReady(
   ready: ContainerDeclaration["ready"],
   health: Dialect["health"] = "watched",
 ): Promise<void> {
+  if (ready.started === true) return;
   const over = new AbortController();
   const wants = conditions(node, container, life, ready, over.signal, health);
   if (wants.length === 0) {

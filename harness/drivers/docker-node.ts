@@ -7,6 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import type Docker from "dockerode";
 import type { Probe } from "../model/check.ts";
+import { type ContainerDeclaration, type ReadyOptions, readReady } from "../model/container.ts";
 import { DeclarationError, messageOf, ProvisionError, TransportError } from "../model/errors.ts";
 import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
 import type { ImageFacts } from "../model/image.ts";
@@ -45,8 +46,8 @@ export interface DockerNodeFacts {
   readonly engine: string;
   /** Network of the environment → network of the engine. */
   readonly networks: ReadonlyMap<string, string>;
-  /** Waits until the node is ready again. */
-  readonly ready: (node: ContainerNode) => Promise<void>;
+  /** Waits until the node is ready again: as it was declared, or as `meant`. */
+  readonly ready: (node: ContainerNode, meant?: ContainerDeclaration["ready"]) => Promise<void>;
 }
 
 /** A container of a docker engine. */
@@ -103,7 +104,8 @@ export class DockerNode extends ShellNode implements ContainerNode {
     else await this.#verb(() => this.#facts.container.kill({ signal }));
   }
 
-  async start(): Promise<void> {
+  async start({ ready }: { readonly ready?: ReadyOptions } = {}): Promise<void> {
+    const meant = ready === undefined ? undefined : readReady(ready);
     await this.#verb(() => this.#facts.life.heard());
     const { State } = await this.#verb(() => this.#facts.container.inspect());
     if (!State.Running) this.#facts.life.over();
@@ -111,7 +113,7 @@ export class DockerNode extends ShellNode implements ContainerNode {
     await this.#verb(() => this.#facts.container.start(), [304]);
     // A free port and an address may be others in the new life.
     this.#facts.inspected.facts = await this.#verb(() => this.#facts.container.inspect());
-    await this.#facts.ready(this);
+    await this.#facts.ready(this, meant);
   }
 
   async restart(): Promise<void> {

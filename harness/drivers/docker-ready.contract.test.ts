@@ -67,10 +67,34 @@ onEachEngine((engine) => {
     test("exited with a status: a refusal is what was expected", async () => {
       const { nodes, takeDown } = await stage.standUp(one("echo no licence; exit 100", { ready: { exited: 100 } }));
       expect(await nodes.box.state()).toMatchObject({ status: "exited", exitCode: 100 });
+      await nodes.box.start();
       await takeDown();
       await expect(stage.standUp(one("exit 1", { ready: { exited: 100 } }))).rejects.toMatchObject({ code: "died" });
       await expect(stage.standUp(one("true", { ready: { exited: 100 } }))).rejects.toMatchObject({ code: "died" });
     });
+  });
+
+  test("started: how it ends is for others to say, and one that has ended already is no error", async () => {
+    const { nodes, takeDown } = await stage.standUp(one("exit 100", { ready: { started: true } }));
+    await nodes.box.died;
+    expect(await nodes.box.state()).toMatchObject({ status: "exited", exitCode: 100 });
+    await nodes.box.start({ ready: { started: true } });
+    await takeDown();
+    expect(() => one("true", { ready: { started: true, port: 1 } })).toThrow("waits for nothing more");
+  });
+
+  test("started again, it is ready as that start says", async () => {
+    const script = `[ -e /made ] || { touch /made; exit 100; }; echo up; ${waits}`;
+    const { nodes, takeDown } = await stage.standUp(one(script, { ready: { exited: 100 } }));
+    await nodes.box.start({ ready: { log: /up/ } });
+    expect((await nodes.box.state()).status).toBe("running");
+    await nodes.box.stop();
+    await expect(nodes.box.start({ ready: { exited: 100, within: "1s" } })).rejects.toMatchObject({
+      code: "not-ready",
+      message: expect.stringContaining("still waiting for exited with status 100"),
+    });
+    await expect(nodes.box.start({ ready: { exited: 256 } })).rejects.toMatchObject({ code: "bad-option" });
+    await takeDown();
   });
 
   describe("not ready", () => {

@@ -145,7 +145,7 @@ export class DockerDriver implements Driver {
     const { name: engine, cut, health } = await this.#dialect().catch(failed);
     const transport = dockerExecTransport(known, title, cut, await this.#tools.shellOf(facts));
     this.#open.set(resource.name, { transport, life });
-    const ready = (each: ContainerNode) => untilReady(each, known, life, declaration.ready, health);
+    const ready = (each: ContainerNode, meant = declaration.ready) => untilReady(each, known, life, meant, health);
     const live = new DockerNode({
       title,
       name: node,

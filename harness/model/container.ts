@@ -88,6 +88,8 @@ const health = z.strictObject({
 
 /** What "ready" means; every given condition must hold. Without any: the main process runs. */
 const ready = z.strictObject({
+  /** The engine has started it, whatever has become of it since: where a spec judges how it ends. Goes alone. */
+  started: z.literal(true).optional(),
   /** A line of the log, standard output or error. */
   log: z.instanceof(RegExp).optional(),
   /** The health check says healthy. */
@@ -105,6 +107,14 @@ const ready = z.strictObject({
     .optional(),
   within: duration.default(60_000),
 });
+
+/** What "ready" means for once, as `container` takes it. */
+export type ReadyOptions = z.input<typeof ready>;
+
+/** Reads what a start is to wait for. A `DeclarationError` where it cannot be read. */
+export function readReady(options: ReadyOptions): ContainerDeclaration["ready"] {
+  return readOptions("start", ready, options);
+}
 
 const limit = z.union([
   z.int(),
@@ -246,6 +256,8 @@ function contradiction(read: z.output<typeof containerOptions>): string | undefi
   const { image, idle, ready, health } = read;
   if (idle === true && (read.command !== undefined || read.entrypoint !== undefined))
     return "idle replaces entrypoint and command; give one or the other";
+  if (ready.started === true && ["log", "healthy", "port", "exited", "check"].some((name) => name in ready))
+    return "ready.started waits for nothing more; leave out the other conditions";
   if (ready.healthy === true && health === undefined && typeof image !== "string" && "kind" in image)
     return "ready.healthy needs a health check, and neither the declaration nor the recipe has one";
   if (read.platform !== undefined && typeof image !== "string" && "kind" in image)

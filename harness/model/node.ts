@@ -2,6 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import type { Probe } from "./check.ts";
+import type { ReadyOptions } from "./container.ts";
 import type { Size } from "./duration.ts";
 import type { Command, ExecOptions, ExecResult } from "./exec.ts";
 import type { ImageFacts } from "./image.ts";
@@ -76,8 +77,12 @@ export interface ContainerNode extends Node {
   stop(): Promise<{ readonly status: number; readonly tookMs: number }>;
   /** Sends a signal to the main process; default SIGKILL. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it again after `stop` or `kill`. Idempotent. */
-  start(): Promise<void>;
+  /**
+   * Starts it again after `stop`, `kill` or its own end, and waits until it is ready: as it was declared, or as is said here, where this
+   * start is to end in another way. Idempotent.
+   * @example await database.start({ ready: { exited: 100 } });
+   */
+  start(options?: { readonly ready?: ReadyOptions }): Promise<void>;
   /** `stop`, then `start`; waits for ready again. */
   restart(): Promise<void>;
   pause(): Promise<void>;
