@@ -125,7 +125,7 @@ async function managedQueues(broker: Broker, service: string): Promise<readonly 
                 index: "object-path",
                 key: String(row["object-path"] ?? row["name"]),
               },
-              { statistics: ["queueDepthMessages", "consumerCount"] },
+              { statistics: ["availableMessages", "consumerCount"] },
             )
             // It may have gone since the list.
             .catch(() => undefined),

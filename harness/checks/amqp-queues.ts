@@ -15,7 +15,7 @@ export interface Queue {
   readonly autoDelete: boolean;
   /** It is one connection's alone. */
   readonly exclusive: boolean;
-  /** Messages in it; absent where the broker does not tell yet. */
+  /** Messages that wait in it, without those that are delivered and not acknowledged; absent where the broker does not tell yet. */
   readonly depth?: number;
   readonly consumers?: number;
   /** Without the one that every queue has with the default exchange. */
@@ -59,7 +59,7 @@ export function readRabbitQueues(queues: unknown, bindings: unknown): readonly Q
     durable: queue["durable"] === true,
     autoDelete: queue["auto_delete"] === true,
     exclusive: queue["exclusive"] === true,
-    ...figure("depth", queue["messages"]),
+    ...figure("depth", queue["messages_ready"]),
     ...figure("consumers", queue["consumers"]),
     bindings: bound
       .filter(
@@ -85,7 +85,7 @@ export function readBrokerJQueues(queues: unknown, exchanges: unknown): readonly
       durable: queue["durable"] === true || queue["durable"] === "true",
       autoDelete: lifetime !== "PERMANENT" && !(exclusive && withItsOwner.has(lifetime)),
       exclusive,
-      ...figure("depth", statistics["queueDepthMessages"]),
+      ...figure("depth", statistics["availableMessages"]),
       ...figure("consumers", statistics["consumerCount"]),
       bindings: bound.filter(({ queue: to }) => to === queue["name"]).map(({ exchange, key }) => ({ exchange, key })),
     };

@@ -199,7 +199,7 @@ function queueOf(options: AmqpOptions, subject: string, name: string, ask: AskBr
         (queue) => queue.exclusive,
         ({ exclusive }) => (exclusive ? "exclusive" : "not exclusive"),
       ),
-    /** So many messages wait in it; on Broker-J with those that are delivered and not acknowledged. */
+    /** So many messages wait in it; those that are delivered and not acknowledged do not count. */
     hasDepth: (messages: number) =>
       each(
         `has depth ${messages}`,
