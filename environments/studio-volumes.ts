@@ -1,7 +1,8 @@
 // A service whose data are on the studio's storage, and two machines that may run it.
+
+import { box } from "../fixtures/studio-box/recipe.ts";
 import { engineHost } from "../fixtures/studio-engine/recipe.ts";
 import { nfs, nfsServer } from "../fixtures/studio-nfs/recipe.ts";
-import { soe } from "../fixtures/vfx-studio-soe/recipe.ts";
 import { container, defineEnvironment, vm, volume } from "../harness/index.ts";
 
 /** They need the storage no sooner than the service does. */
@@ -9,7 +10,7 @@ const engine = (hostname: string) => vm({ image: engineHost, hostname, memory: "
 const service = (on: "one" | "two") =>
   container({
     on,
-    image: soe,
+    image: box,
     idle: true,
     user: "1000:1000",
     mounts: { "/data": volume(`on-${on}`) },

@@ -27,8 +27,8 @@ const rooms: Record<string, readonly string[]> = {
 
 /** Third parties that only some files may name. */
 const pinned: Record<string, RegExp> = {
-  dockerode: /^harness\/(drivers\/docker[^/]*|transports\/docker-exec)\.ts$/,
-  testcontainers: /^harness\/(drivers\/docker[^/]*|bench\/(peers|ready)\.bench)\.ts$/,
+  dockerode: /^harness\/(drivers\/docker[^/]*|transports\/docker-exec|bench\/stack-peers)\.ts$/,
+  testcontainers: /^harness\/(drivers\/docker[^/]*|bench\/((peers|ready)\.bench|stack-peers))\.ts$/,
   vitest:
     /^harness\/(index\.ts$|vitest(\.config\.ts|\/))|\.(test|spec|bench)\.ts$|\/contract\.ts$|^fixtures\/broken\/find-twins\.ts$/,
   "vitest/config": /^harness\/vitest\.config\.ts$/,

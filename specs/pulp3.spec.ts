@@ -110,6 +110,37 @@ test("the files are Pulp's own, inside and on the host, and all parts have the s
     await expect(part).toMeet(all(kept("/var/lib/pulp"), file("/var/lib/pulp").hasMode(0o750)));
 });
 
+test("who starts it wrongly is told so", async ({ tools }) => {
+  const said = async (env: Readonly<Record<string, string>>) => {
+    const { status, stderr } = await tools.fail(["start-pulp", "pulpcore-manager", "migrate", "--check"], { env });
+    return `${status}: ${stderr.trimEnd().split("\n").slice(-2).join(" ")}`;
+  };
+  const wrongly = await Promise.all([
+    said({ PULP_DATABASES__default__PASSWORD: "not-this-one" }),
+    said({ PULP_DATABASES__default__HOST: "nowhere" }),
+    said({ PULP_DATABASES__default__PORT: "5433" }),
+  ]);
+  expect(wrongly).toEqual([
+    expect.stringMatching(/^1: .*password authentication failed for user "pulp"/),
+    expect.stringMatching(/^1: .*failed to resolve host 'nowhere'/),
+    expect.stringMatching(/^1: .*port 5433 failed: Connection refused/),
+  ]);
+  // Not beside the others: it writes its key where they read theirs.
+  expect(await said({ PULP_DATABASE_KEY: "not-32-bytes" })).toMatch(/^1: .*Could not load DB_ENCRYPTION_KEY file/);
+  expect(await said({ PULP_SECRET_KEY: "" })).toBe("2: start-pulp: PULP_SECRET_KEY is not set");
+  const stranger = await tools.as("nobody").fail(["start-pulp", "pulpcore-worker"]);
+  expect(stranger.stderr).toMatch(/^start-pulp: \/var\/lib\/pulp cannot be written to as nobody, uid 65534/);
+});
+
+test("no image has a secret, and no process shows one", async ({ tools, api, database, cache }) => {
+  await expect(tools).toMeet(not(file("/etc/pulp/settings.py").contains("PASSWORD =")));
+  for (const node of [api, database, cache]) {
+    const shown = await node.succeed(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"], { user: "root" });
+    for (const word of ["keeper-of-files", "only-pulp-knows", "quick-and-quiet"]) expect(shown).not.toContain(word);
+  }
+});
+
+// From here on parts are stopped.
 test("without a worker what is asked for waits; the next request wakes the one that is back, which does both", async ({
   host,
   api,
@@ -178,7 +209,7 @@ test("the database goes in the middle: the API comes back by itself, worker and 
   await publish(pulp, "after", "one", after);
   await serves(pulp, "after/one", after);
   // Acknowledged: none is forgotten. The one that the worker had when it ended is nobody's before its record is cleared, minutes later.
-  const undone = asAdmin(api, "/pulp/api/v3/tasks/?state__in=waiting,running").json("count");
+  const undone = asAdmin(api, "/pulp/api/v3/tasks/?state__in=waiting,running,failed").json("count");
   await expect(host).toMeet(undone.isAtMost(1), { within: "60s" });
   for (const { task } of asked)
     await expect(host).toMeet(
@@ -186,34 +217,4 @@ test("the database goes in the middle: the API comes back by itself, worker and 
         .json("state")
         .matches(/^(completed|waiting|running|failed)$/),
     );
-});
-
-test("who starts it wrongly is told so", async ({ tools }) => {
-  const said = async (env: Readonly<Record<string, string>>) => {
-    const { status, stderr } = await tools.fail(["start-pulp", "pulpcore-manager", "migrate", "--check"], { env });
-    return `${status}: ${stderr.trimEnd().split("\n").slice(-2).join(" ")}`;
-  };
-  const wrongly = await Promise.all([
-    said({ PULP_DATABASES__default__PASSWORD: "not-this-one" }),
-    said({ PULP_DATABASES__default__HOST: "nowhere" }),
-    said({ PULP_DATABASES__default__PORT: "5433" }),
-  ]);
-  expect(wrongly).toEqual([
-    expect.stringMatching(/^1: .*password authentication failed for user "pulp"/),
-    expect.stringMatching(/^1: .*failed to resolve host 'nowhere'/),
-    expect.stringMatching(/^1: .*port 5433 failed: Connection refused/),
-  ]);
-  // Not beside the others: it writes its key where they read theirs.
-  expect(await said({ PULP_DATABASE_KEY: "not-32-bytes" })).toMatch(/^1: .*Could not load DB_ENCRYPTION_KEY file/);
-  expect(await said({ PULP_SECRET_KEY: "" })).toBe("2: start-pulp: PULP_SECRET_KEY is not set");
-  const stranger = await tools.as("nobody").fail(["start-pulp", "pulpcore-worker"]);
-  expect(stranger.stderr).toMatch(/^start-pulp: \/var\/lib\/pulp cannot be written to as nobody, uid 65534/);
-});
-
-test("no image has a secret, and no process shows one", async ({ tools, api, database, cache }) => {
-  await expect(tools).toMeet(not(file("/etc/pulp/settings.py").contains("PASSWORD =")));
-  for (const node of [api, database, cache]) {
-    const shown = await node.succeed(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"], { user: "root" });
-    for (const word of ["keeper-of-files", "only-pulp-knows", "quick-and-quiet"]) expect(shown).not.toContain(word);
-  }
 });

@@ -9,6 +9,7 @@ import { machineRecipe } from "../bench/machine-work.ts";
 import { measure } from "../bench/measure.ts";
 import { measureMachines } from "../bench/measure-machines.ts";
 import { measurePeers } from "../bench/measure-peers.ts";
+import { measureStack } from "../bench/measure-stack.ts";
 import { measureStill } from "../bench/measure-still.ts";
 import { measureStudio } from "../bench/measure-studio.ts";
 import { keepPart } from "../bench/page.ts";
@@ -23,7 +24,7 @@ import { Store } from "../store/store.ts";
 import { proxies } from "./proxies.ts";
 import { engineFacts } from "./surroundings.ts";
 
-const parts = ["containers", "peers", "images", "machines", "studio", "all"] as const;
+const parts = ["containers", "peers", "images", "machines", "studio", "stack", "all"] as const;
 
 export interface BenchOptions {
   /** Default `all`; `machines` without the disk that is built from nothing, and `studio` once each: `--quick`. */
@@ -53,6 +54,7 @@ export async function benchCommand({ part = "all", quick = false }: BenchOptions
   if (wanted("images")) await images(config, say, (rows, machine) => tell("Images at rest", rows, machine));
   if (wanted("machines")) await machines(config, quick, say, (rows, machine) => tell("Machines", rows, machine));
   if (wanted("studio")) await studio(config, quick, say, (rows, machine) => tell("Studio", rows, machine));
+  if (wanted("stack")) await stack(config, say, (rows, machine) => tell("Stack", rows, machine));
   const verdicts = all.map(verdictOf);
   if (verdicts.includes("not met")) return ExitCode.failed;
   return verdicts.includes("peer missing") || verdicts.includes("not measured") ? ExitCode.couldNotAsk : ExitCode.met;
@@ -97,6 +99,17 @@ async function studio(config: Config, quick: boolean, say: (line: string) => voi
   // A round of it takes minutes where guests are emulated.
   const { rows, versions } = await measureStudio({ config, say, warmUp: 0, rounds: quick ? 1 : 2 });
   tell(rows, thisMachine({ ...machine, ...versions }, config.version));
+}
+
+async function stack(config: Config, say: (line: string) => void, tell: Tell): Promise<void> {
+  const driver = await enginesOf(engineFacts(config)).docker();
+  const engines = await driver.probe().finally(() => driver.close());
+  const { version } = createRequire(import.meta.url)("testcontainers/package.json") as { version: string };
+  const rows = await measureStack({ config, say, warmUp: 0, rounds: 5 });
+  tell(
+    rows,
+    thisMachine({ ...engines, testcontainers: version, "docker command": await dockerCommand() }, config.version),
+  );
 }
 
 /** The disk is in the store before anything is timed. Answers what runs it. */

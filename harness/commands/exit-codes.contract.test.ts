@@ -96,6 +96,18 @@ describe("0: met", () => {
   });
 });
 
+describe("what is fetched while it is built", () => {
+  test("where Python's index does not answer, tests on an image that needs it are skipped with the reason", async () => {
+    // Nobody listens there, on any machine.
+    const ended = await fault("indexless", { PIP_INDEX_URL: "http://127.0.0.1:9/simple" });
+    const report = await agree(ended, 0, "1 passed, 0 failed, 1 skipped");
+    expect(report.tests.find(({ outcome }) => outcome === "skipped")?.reason).toMatch(
+      /^the image never-built of indexless requires python-index: packages cannot be fetched from 127\.0\.0\.1:9 \(.*refused/,
+    );
+    expect(report.images.map(({ recipe }) => recipe)).not.toContain("never-built");
+  });
+});
+
 describe("machines", () => {
   test("where QEMU cannot reach the disks, what needs a machine is skipped with reason and remedy, and nothing is built", async () => {
     // Closed to all but its owner, as mkdtemp makes it: QEMU runs as another user. A run in which nothing ran is no success.

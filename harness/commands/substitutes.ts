@@ -19,7 +19,9 @@ export async function substitutesOf(project: string, text: string | undefined): 
         hint: "write --with vfx-studio-soe=other-recipe",
       });
     }
-    if (allRecipes.has(name)) recipes[name] = declared(allRecipes.get(other)) ?? { image: other };
+    // One name may be a recipe's and an environment's: then what stands in says which is meant.
+    const environmentMeant = allEnvironments.has(name) && allEnvironments.has(other) && !allRecipes.has(other);
+    if (allRecipes.has(name) && !environmentMeant) recipes[name] = declared(allRecipes.get(other)) ?? { image: other };
     else if (allEnvironments.has(name))
       environments[name] = declared(allEnvironments.get(other)) ?? unknown(other, [...allEnvironments.keys()]);
     else unknown(name, [...allRecipes.keys(), ...allEnvironments.keys()]);

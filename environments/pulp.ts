@@ -1,0 +1,99 @@
+// The stand-in for Pulp as a stack: database, broker, and a container a role. The same nodes on either broker.
+import { mongodb } from "../fixtures/mongodb/recipe.ts";
+import { pulpApache, pulpBeat, pulpContent, pulpResourceManager, pulpWorker } from "../fixtures/pulp/recipe.ts";
+import { qpid } from "../fixtures/qpid/recipe.ts";
+import { rabbitmq } from "../fixtures/rabbitmq/recipe.ts";
+import { logSocket, syslog } from "../fixtures/syslog/recipe.ts";
+import { container, defineEnvironment, secret, volume } from "../harness/index.ts";
+
+export type BrokerName = "qpid" | "rabbitmq";
+
+export const serverName = "pulp.studio.example";
+
+/** Of either broker; its user may manage it too. */
+export const brokerUser = { user: "pulp", password: secret("broker password", "only-in-this-stack-2711") } as const;
+
+/** As it runs, and how its queues are read. */
+export const brokerNode = (which: BrokerName) =>
+  which === "qpid"
+    ? ({
+        image: qpid,
+        env: { QPID_USER: brokerUser.user, QPID_PASSWORD: brokerUser.password },
+        memory: "512m",
+        ready: { log: /BRK-1004/ },
+      } as const)
+    : ({
+        image: rabbitmq,
+        env: { RABBITMQ_USER: brokerUser.user, RABBITMQ_PASSWORD: brokerUser.password },
+        memory: "384m",
+        ready: { log: /Server startup complete/ },
+      } as const);
+
+export const databaseNode = { image: mongodb, memory: "128m", ready: { log: /Waiting for connections/ } } as const;
+
+export const syslogNode = {
+  image: syslog,
+  mounts: { [logSocket.directory]: volume("log-socket") },
+  ready: { log: /syslogd started/ },
+} as const;
+
+/** What every role is given to know where it is. */
+export const roleNode = {
+  networks: { pulp: {} },
+  mounts: { [logSocket.directory]: volume("log-socket") },
+  env: {
+    PULP_SERVER_NAME: serverName,
+    DB_SERVICE_HOST: "database",
+    MSG_SERVICE_HOST: "broker",
+    MSG_SERVICE_USER: brokerUser.user,
+    MSG_SERVICE_PASSWORD: brokerUser.password,
+    PULP_LOG_SOCKET: logSocket.path,
+    // A container that is late is seen to be so within seconds.
+    DB_TEST_POLLRATE: "1",
+    MSG_TEST_POLLRATE: "1",
+  },
+} as const;
+
+/** A worker says so when it takes work. */
+const takesWork = { log: /: [\w-]+@[\w.]+ ready\.$/ } as const;
+
+/**
+ * The beat is first, because it migrates the database; workers and manager start beside each other; the web server is last, so that there
+ * is a queue for what it sends.
+ */
+export const pulp = <Which extends BrokerName>(which: Which) =>
+  defineEnvironment(`pulp-${which}`, {
+    networks: { pulp: {} },
+    volumes: { "log-socket": {} },
+    nodes: {
+      syslog: container(syslogNode),
+      database: container({ ...databaseNode, networks: { pulp: {} } }),
+      broker: container({ ...brokerNode(which), networks: { pulp: {} } }),
+      content: container({ image: pulpContent, ready: { log: /holding the volumes/ } }),
+      beat: container({
+        ...roleNode,
+        image: pulpBeat,
+        after: ["syslog", "database", "broker"],
+        ready: { log: /beat: Starting/ },
+      }),
+      manager: container({ ...roleNode, image: pulpResourceManager, after: ["beat"], ready: takesWork }),
+      worker: container({
+        ...roleNode,
+        image: pulpWorker,
+        volumesFrom: ["content"],
+        after: ["beat", "content"],
+        ready: takesWork,
+      }),
+      web: container({
+        ...roleNode,
+        image: pulpApache,
+        volumesFrom: ["content"],
+        ports: [80],
+        after: ["manager", "content"],
+        ready: { port: 80 },
+      }),
+    },
+  });
+
+export const pulpQpid = pulp("qpid");
+export const pulpRabbitmq = pulp("rabbitmq");

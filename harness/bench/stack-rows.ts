@@ -1,0 +1,48 @@
+// Decides which numbers of a stack become which row of the table, and what is asked of each. Pure.
+import type { Row } from "./table.ts";
+import { loadOf, side, type Told } from "./told.ts";
+
+/** Rows of what `stack.bench` took. */
+export function stackRows(told: Told): Row[] {
+  const up = {
+    work: "stack of 8 services up and ready, images warm",
+    ours: side(told, "up: ours", "standUp, readiness by events"),
+  };
+  return [
+    {
+      ...up,
+      peer: side(told, "up: script", "docker run by a script as compose orders them, asked every 100 ms"),
+      target: 0.9,
+      ...loadOf(told, "up: load"),
+    },
+    {
+      ...up,
+      peer: side(told, "up: testcontainers", "testcontainers in the same order, its wait strategies"),
+      target: 0.7,
+      ...loadOf(told, "up: load"),
+    },
+    {
+      work: "40 checks on database, broker and web server",
+      ours: side(told, "checks: ours", "expect(node).toMeet(…) of all at once, to the last promise"),
+      peer: side(
+        told,
+        "checks: docker exec",
+        "the same by docker exec: pymongo in place of mongosh, http.client in place of curl, rabbitmqctl",
+      ),
+      target: 1 / 10,
+      ...loadOf(told, "checks: load"),
+    },
+    {
+      work: "memory of the stack",
+      ours: side(told, "memory: stack", "sum of what docker stats says"),
+      limit: 1200,
+      unit: "MiB",
+    },
+    {
+      work: "memory of the harness with the stack up",
+      ours: side(told, "memory: harness", "growth of the test process by the stack, its clients and forty answers"),
+      limit: 80,
+      unit: "MiB",
+    },
+  ];
+}
