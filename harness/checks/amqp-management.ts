@@ -112,7 +112,7 @@ async function managedQueues(broker: Broker, service: string): Promise<readonly 
         "lifetimePolicy",
         "exclusive",
       ]);
-      const exchanges = await table("org.apache.qpid.Exchange", ["name", "bindings", "durableBindings"]);
+      const exchanges = await table("org.apache.qpid.Exchange", ["name", "bindings"]);
       // The queue that answers come by is nobody else's business.
       const others = queues.filter((row) => row["name"] !== node.replyTo);
       const figures = await Promise.all(

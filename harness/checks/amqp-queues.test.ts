@@ -37,8 +37,8 @@ describe("Broker-J", () => {
       },
       "a QUERY",
     );
-    expect(readBrokerJQueues(rows, [])).toEqual([
-      { name: "celery", durable: true, autoDelete: false, exclusive: false, bindings: [] },
+    expect(readBrokerJQueues(rows, [{ name: "pulp", bindings: null }])).toEqual([
+      { name: "celery", durable: true, autoDelete: false, exclusive: false },
     ]);
   });
 });
