@@ -77,7 +77,7 @@ function explained(error: unknown, port: number): unknown {
   if (!(error instanceof Error) || "seen" in error) return error;
   const { message } = error;
   if (/ACCESS_REFUSED|ACCESS-REFUSED|\b403\b|authentication/i.test(message)) return loginRefused(service, message);
-  if (/\b530\b|NOT_ALLOWED|NOT-ALLOWED|vhost|virtual ?host/i.test(message))
+  if (/\b530\b|NOT.ALLOWED|vhost|virtual ?host|ConnectionOpenOk; got <ConnectionClose/i.test(message))
     return failedProbe(`${service} does not open the virtual host`, message);
   if (/Invalid frame|Expected Connection|Expected ConnectionStart|protocol|ECONNRESET|abruptly|EPIPE/i.test(message))
     return otherProtocol(methods.service, port, message);

@@ -96,8 +96,9 @@ async function openOnce(node: Node, options: AmqpOptions, hostname: string): Pro
     .on("disconnected", () => end());
   const close = () => {
     end();
-    if (!connection.is_closed()) connection.close();
-    stream.end();
+    // It ends the stream when the broker has heard of it.
+    if (connection.is_closed()) stream.end();
+    else connection.close();
     setTimeout(() => stream.destroy(), 1000).unref();
   };
   connection.connect();

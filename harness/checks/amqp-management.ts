@@ -112,7 +112,7 @@ async function managedQueues(broker: Broker, service: string): Promise<readonly 
         "lifetimePolicy",
         "exclusive",
       ]);
-      const exchanges = await table("org.apache.qpid.Exchange", ["name", "bindings", "durableBindings"]);
+      const exchanges = await table("org.apache.qpid.Exchange", ["name", "bindings"]);
       // The queue that answers come by is nobody else's business.
       const others = queues.filter((row) => row["name"] !== node.replyTo);
       const figures = await Promise.all(
@@ -125,7 +125,7 @@ async function managedQueues(broker: Broker, service: string): Promise<readonly 
                 index: "object-path",
                 key: String(row["object-path"] ?? row["name"]),
               },
-              { statistics: ["queueDepthMessages", "consumerCount"] },
+              { statistics: ["availableMessages", "consumerCount"] },
             )
             // It may have gone since the list.
             .catch(() => undefined),

@@ -15,11 +15,11 @@ export interface Queue {
   readonly autoDelete: boolean;
   /** It is one connection's alone. */
   readonly exclusive: boolean;
-  /** Messages in it; absent where the broker does not tell yet. */
+  /** Messages that wait in it, without those that are delivered and not acknowledged; absent where the broker does not tell yet. */
   readonly depth?: number;
   readonly consumers?: number;
-  /** Without the one that every queue has with the default exchange. */
-  readonly bindings: readonly Binding[];
+  /** Without the one that every queue has with the default exchange; absent where the broker does not tell them. */
+  readonly bindings?: readonly Binding[];
 }
 
 /** What a broker answered cannot be read (code `probe-unreadable`). */
@@ -59,7 +59,7 @@ export function readRabbitQueues(queues: unknown, bindings: unknown): readonly Q
     durable: queue["durable"] === true,
     autoDelete: queue["auto_delete"] === true,
     exclusive: queue["exclusive"] === true,
-    ...figure("depth", queue["messages"]),
+    ...figure("depth", queue["messages_ready"]),
     ...figure("consumers", queue["consumers"]),
     bindings: bound
       .filter(
@@ -75,7 +75,10 @@ const withItsOwner = new Set(["DELETE_ON_CONNECTION_CLOSE", "DELETE_ON_SESSION_E
 
 /** Of Broker-J's lists of `queue` and `exchange` below `/api/latest`. */
 export function readBrokerJQueues(queues: unknown, exchanges: unknown): readonly Queue[] {
-  const bound = listOf(exchanges, "Broker-J's exchanges", ["name"]).flatMap(bindingsOf);
+  const listed = listOf(exchanges, "Broker-J's exchanges", ["name"]);
+  // `$management` tells none: that is not that there are none.
+  const told = listed.every((exchange) => (exchange["bindings"] ?? undefined) !== undefined);
+  const bound = told ? listed.flatMap(bindingsOf) : [];
   return listOf(queues, "Broker-J's queues", ["name", "durable", "lifetimePolicy", "exclusive"]).map((queue) => {
     const exclusive = queue["exclusive"] !== "NONE" && queue["exclusive"] !== null;
     const lifetime = String(queue["lifetimePolicy"]);
@@ -85,15 +88,21 @@ export function readBrokerJQueues(queues: unknown, exchanges: unknown): readonly
       durable: queue["durable"] === true || queue["durable"] === "true",
       autoDelete: lifetime !== "PERMANENT" && !(exclusive && withItsOwner.has(lifetime)),
       exclusive,
-      ...figure("depth", statistics["queueDepthMessages"]),
+      ...figure("depth", statistics["availableMessages"]),
       ...figure("consumers", statistics["consumerCount"]),
-      bindings: bound.filter(({ queue: to }) => to === queue["name"]).map(({ exchange, key }) => ({ exchange, key })),
+      ...(told
+        ? {
+            bindings: bound
+              .filter(({ queue: to }) => to === queue["name"])
+              .map(({ exchange, key }) => ({ exchange, key })),
+          }
+        : {}),
     };
   });
 }
 
 function bindingsOf(exchange: Fields): readonly (Binding & { readonly queue: string })[] {
-  const listed = exchange["bindings"] ?? exchange["durableBindings"] ?? [];
+  const listed = exchange["bindings"];
   if (!Array.isArray(listed)) throw unreadableAnswer(`Broker-J's bindings of ${String(exchange["name"])}`, listed);
   return (listed as readonly Fields[]).map((each) => ({
     exchange: String(exchange["name"]),

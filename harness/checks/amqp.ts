@@ -167,6 +167,16 @@ function queueOf(options: AmqpOptions, subject: string, name: string, ask: AskBr
       );
     return { queues, names: found.names };
   };
+  const bound = async (node: Node, broker: Broker): Promise<Found> => {
+    const found = await find(node, broker);
+    if (found.queues.some(({ bindings }) => bindings === undefined))
+      throw failedProbe(
+        `the bindings of queue ${name}`,
+        "$management does not tell them",
+        "let the broker have its REST API",
+      );
+    return found;
+  };
   return {
     exists: () =>
       each(
@@ -199,7 +209,7 @@ function queueOf(options: AmqpOptions, subject: string, name: string, ask: AskBr
         (queue) => queue.exclusive,
         ({ exclusive }) => (exclusive ? "exclusive" : "not exclusive"),
       ),
-    /** So many messages wait in it; on Broker-J with those that are delivered and not acknowledged. */
+    /** So many messages wait in it; those that are delivered and not acknowledged do not count. */
     hasDepth: (messages: number) =>
       each(
         `has depth ${messages}`,
@@ -221,9 +231,10 @@ function queueOf(options: AmqpOptions, subject: string, name: string, ask: AskBr
       each(
         `is bound to ${sayWord(exchange)}${key === undefined ? "" : ` by ${sayWord(key)}`}`,
         sayBinding({ exchange, key: key ?? "*" }),
-        ({ bindings }) =>
+        ({ bindings = [] }) =>
           bindings.some((bound) => bound.exchange === exchange && (key === undefined || bound.key === key)),
-        ({ bindings }) => bindings.map(sayBinding).join(", ") || "bound to nothing",
+        ({ bindings = [] }) => bindings.map(sayBinding).join(", ") || "bound to nothing",
+        bound,
       ),
   };
 }

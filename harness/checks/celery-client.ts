@@ -136,10 +136,13 @@ class Post {
   readonly #break: (error: unknown) => void;
   readonly #channel: ConfirmChannel;
   readonly #queue: string;
+  readonly #brokerJ: boolean;
   readonly #replies = new Map<string, (reply: Readonly<Record<string, unknown>>) => void>();
   readonly #results = new Map<string, (result: TaskResult) => void>();
 
   constructor(channel: ConfirmChannel, queue: string) {
+    const { product } = channel.connection.serverProperties as { product?: unknown };
+    this.#brokerJ = /qpid|broker-j/i.test(String(product));
     this.#channel = channel;
     this.#queue = queue;
     const { promise, reject } = Promise.withResolvers<never>();
@@ -216,8 +219,9 @@ class Post {
       contentType: "application/json",
       contentEncoding: "utf-8",
       deliveryMode: 2,
-      // Where nobody takes it, it is not to be found there by a worker of tomorrow.
-      expiration: String(expiresMs),
+      // Where nobody takes it, it is not to be found there by a worker of tomorrow. Broker-J reads a moment where others read a span: a
+      // span would be a moment of 1970.
+      expiration: String(this.#brokerJ ? Date.now() + expiresMs : expiresMs),
     });
     // A broker returns what it cannot route before it confirms it.
     await this.#channel.waitForConfirms();

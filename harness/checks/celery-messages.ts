@@ -145,10 +145,14 @@ export function readRegistered(answer: unknown): readonly string[] | undefined {
 
 /** The last lines of a traceback: the exception and where it was raised. */
 export function sayTraceback(text: string): string {
-  return text
-    .trim()
-    .split("\n")
-    .slice(-4)
-    .map((line) => line.trim())
-    .join(" | ");
+  return (
+    text
+      .trim()
+      .split("\n")
+      .map((line) => line.trim())
+      // Python points at what it means.
+      .filter((line) => !/^[~^]+$/.test(line))
+      .slice(-3)
+      .join(" | ")
+  );
 }

@@ -59,7 +59,7 @@ function endOf({ type, by, exception, traceback }: CeleryEvent): Executed | unde
   if (type === "task-failed")
     return {
       state: "failed",
-      seen: `failed on ${by}: ${exception ?? ""}${traceback === undefined ? "" : ` | ${sayTraceback(traceback)}`}`,
+      seen: `failed on ${by}: ${traceback === undefined ? exception : sayTraceback(traceback)}`,
     };
   if (type === "task-rejected" || type === "task-revoked")
     return { state: "failed", seen: `${type.replace("task-", "")} by ${by}` };
@@ -69,9 +69,9 @@ function endOf({ type, by, exception, traceback }: CeleryEvent): Executed | unde
 function tooLate(trace: readonly string[], workers: readonly string[], withinMs: number): Executed {
   const after = `${withinMs / 1000} s`;
   if (trace.length > 0) return { state: "failed", seen: `not done after ${after}: ${trace.join(", ")}` };
-  // All workers that are there tell of the tasks they receive: one of them would have.
+  // Those that are there tell of what they have done.
   if (workers.length > 0)
-    return { state: "failed", seen: `no worker has received it after ${after}; there are ${workers.join(", ")}` };
+    return { state: "failed", seen: `no worker has told of it after ${after}; there are ${workers.join(", ")}` };
   return { state: "untold", seen: `it was sent, and after ${after} nobody had told of it; no worker answers commands` };
 }
 
