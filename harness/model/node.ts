@@ -37,6 +37,8 @@ export interface Death {
   readonly oomKilled: boolean;
   /** The last lines of its log or console, newest last. */
   readonly lastLines: readonly string[];
+  /** Its engine starts it again, see `restart`. */
+  readonly startsAgain?: true;
 }
 
 /** A network card of a node, as the machine that carries the node sees it. */
@@ -63,6 +65,11 @@ export interface ContainerNode extends Node {
   stop(): Promise<{ readonly status: number; readonly tookMs: number }>;
   /** Sends a signal to the main process; default SIGKILL. */
   kill(signal?: NodeJS.Signals): Promise<void>;
+  /**
+   * Kills the main process behind the engine's back, on the engine's machine, as a crash does: where `restart` says so, the engine starts
+   * it again, which it does not after `stop` and `kill`. Resolves when the engine has told of the end.
+   */
+  crash(): Promise<void>;
   /** Starts it again after `stop` or `kill`. Idempotent. */
   start(): Promise<void>;
   /** `stop`, then `start`; waits for ready again. */
@@ -200,4 +207,6 @@ export interface ContainerState {
   readonly exitCode: number;
   readonly oomKilled: boolean;
   readonly health: "none" | "starting" | "healthy" | "unhealthy";
+  /** How often the engine has started it again by itself. */
+  readonly restarts: number;
 }
