@@ -155,7 +155,7 @@ export async function untilReady(
   const left = new Set(wants);
   const all = Promise.all(wants.map((want) => want.met.then(() => left.delete(want))));
   const died =
-    ready.exited === true || life.restarts
+    ready.exited !== undefined || life.restarts
       ? new Promise<never>(() => undefined)
       : life.died.then((death) => Promise.reject(endedEarly(node, death)));
   let timer: NodeJS.Timeout | undefined;

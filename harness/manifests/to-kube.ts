@@ -106,7 +106,7 @@ function podOf(group: Group, around: Around): object {
   const { name, owner, containers } = group;
   const [, holder] = owner;
   const written = around.volumes.get(name);
-  const first = containers.filter(([, node]) => node.ready.exited === true);
+  const first = containers.filter(([, node]) => node.ready.exited !== undefined);
   // Alone, one that is to end is the pod; beside others, it comes before them.
   const init = first.length < containers.length ? first : [];
   const main = containers.filter((each) => !init.includes(each));
@@ -195,7 +195,7 @@ function containerOf(
     ...(Object.keys(limits).length === 0 ? {} : { resources: { limits } }),
     ...(Object.keys(security).length === 0 ? {} : { securityContext: security }),
     ...(mounts.length === 0 ? {} : { volumeMounts: mounts }),
-    ...(probe === undefined || ready.exited === true ? {} : { readinessProbe: probe }),
+    ...(probe === undefined || ready.exited !== undefined ? {} : { readinessProbe: probe }),
   };
 }
 

@@ -304,7 +304,7 @@ function contradiction(read: z.output<typeof containerOptions>): string | undefi
     if (own !== undefined || read.hostname !== undefined)
       return `networkFrom: the network is ${read.networkFrom}'s, and so is ${own ?? "hostname"}`;
   }
-  if (read.restart !== undefined && read.ready.exited === true)
+  if (read.restart !== undefined && read.ready.exited !== undefined)
     return "ready.exited waits for an end that restart undoes; give one or the other";
   const targets = Object.keys(read.mounts).map((target) => normalize(`${target}/`));
   if (targets.includes("/")) return "nothing can be mounted at /";
