@@ -1,7 +1,8 @@
 // Decides whose network a container has: its own, or that of the one that it shares it with. Addresses and ports are the owner's.
 import type Docker from "dockerode";
+import { addressesIn } from "../model/address-text.ts";
 import type { ContainerDeclaration } from "../model/container.ts";
-import { addressesIn, type Environment } from "../model/environment.ts";
+import type { Environment } from "../model/environment.ts";
 import { ProvisionError } from "../model/errors.ts";
 import type { Standing } from "./driver.ts";
 import { resourceName } from "./names.ts";

@@ -38,8 +38,8 @@ export function joinedText(parts: readonly (string | AddressText | { readonly ad
   return { text };
 }
 
-/** The nodes whose addresses are in it. */
-export function nodesIn(value: unknown): readonly string[] {
-  if (!isAddressText(value)) return [];
-  return value.text.flatMap((part) => (typeof part === "string" ? [] : part.addressOf));
+/** Nodes whose addresses a container's variables hold. */
+export function addressesIn({ env }: { readonly env: Readonly<Record<string, unknown>> }): readonly string[] {
+  const texts = Object.values(env).flatMap((value) => (isAddressText(value) ? value.text : []));
+  return [...new Set(texts.flatMap((part) => (typeof part === "string" ? [] : part.addressOf)))];
 }

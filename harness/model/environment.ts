@@ -1,6 +1,6 @@
 // Decides what an environment is: named nodes, their networks and volumes. Data, checked whole before anything is created.
 import { z } from "zod";
-import { nodesIn } from "./address-text.ts";
+import { addressesIn } from "./address-text.ts";
 import { callSite } from "./call-site.ts";
 import type { ContainerDeclaration } from "./container.ts";
 import { DeclarationError } from "./errors.ts";
@@ -358,11 +358,6 @@ function claimOnce(environment: string, known: Known): void {
 /** Networks a node is on, in order of declaration. */
 export function networkNames(node: NodeDeclaration): readonly string[] {
   return Array.isArray(node.networks) ? node.networks : Object.keys(node.networks);
-}
-
-/** Nodes whose addresses a container's variables hold. */
-export function addressesIn({ env }: Pick<ContainerDeclaration, "env">): readonly string[] {
-  return [...new Set(Object.values(env).flatMap(nodesIn))];
 }
 
 /** Nodes that must be there before this one: named in `after`, `volumesFrom`, `networkFrom`, an address or `on`. */
