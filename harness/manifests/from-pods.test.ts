@@ -180,7 +180,7 @@ describe("what is refused, with file, line and column", () => {
       "two pods of one name",
       `${pod("")}---\n${pod("")}`,
       "12:19",
-      /there is a object "Pod db" already|there is an object/,
+      /there is a manifest "Pod db" already; the other is at/,
     ],
     [
       "two namespaces",

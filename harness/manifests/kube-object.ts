@@ -25,7 +25,7 @@ const bodies: Readonly<Record<Kind, readonly string[]>> = {
 /** Every object of these files, in their order. */
 export function readObjects(files: readonly string[], from?: string): readonly KubeObject[] {
   const objects = files.flatMap((file) => readManifest(file, "1.1", from)).map(readObject);
-  once(objects, ({ kind, name, named }) => [`${kind} ${name}`, named], "object");
+  once(objects, ({ kind, name, named }) => [`${kind} ${name}`, named], "manifest");
   const [first] = objects;
   for (const { namespace, named } of objects)
     if (namespace !== first?.namespace)
