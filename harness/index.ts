@@ -65,6 +65,9 @@ export { latency, loss } from "./faults/network-delay.ts";
 export { partition } from "./faults/partition.ts";
 export { skewClock } from "./faults/skew-clock.ts";
 export { type Published, published } from "./lifecycle/publish.ts";
+export { type ComposeOptions, fromCompose } from "./manifests/from-compose.ts";
+export { fromPods, type PodsOptions } from "./manifests/from-pods.ts";
+export { type AddressText, addressOf } from "./model/address-text.ts";
 export { type Check, type Probe, quoteWord } from "./model/check.ts";
 // 2. An environment is declared by its nodes, networks and volumes. Data: nothing is created by it.
 export { bind, type ContainerOptions, container, scratch, tmpfs, volume } from "./model/container.ts";

@@ -1,8 +1,8 @@
 // Decides how structured contents are read: JSON, YAML and INI into plain values. XML is read in a file of its own.
 // What cannot be read is the contents' fault, and told with its place. Refuses aliases that multiply (bombs) and duplicate keys in YAML.
 import { parse as parseIni } from "ini";
-import { LineCounter, parseAllDocuments } from "yaml";
 import { parseXml } from "./data-xml.ts";
+import { mostAliases, yamlText } from "./data-yaml.ts";
 
 export type DataFormat = "JSON" | "YAML" | "INI" | "XML";
 
@@ -28,15 +28,9 @@ export function parseData(format: DataFormat, bytes: Buffer): Parsed {
 }
 
 function parseYaml(text: string): Parsed {
-  const lineCounter = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter, prettyErrors: false });
-  if (documents.length === 0) return { value: null };
-  for (const { errors, warnings } of documents) {
-    const [flaw] = [...errors, ...warnings];
-    if (flaw === undefined) continue;
-    const { line, col } = lineCounter.linePos(flaw.pos[0]);
-    return { flaw: `${flaw.message} (line ${line}, column ${col})` };
-  }
-  const values = documents.map((document) => document.toJS({ maxAliasCount: 100 }) as unknown);
+  const read = yamlText(text);
+  if ("flaw" in read) return { flaw: `${read.flaw} (line ${read.line}, column ${read.column})` };
+  const values = read.documents.map((document) => document.toJS({ maxAliasCount: mostAliases }) as unknown);
+  if (values.length === 0) return { value: null };
   return { value: values.length === 1 ? values[0] : values };
 }

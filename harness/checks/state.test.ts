@@ -4,7 +4,7 @@ import type { ContainerState } from "../model/node.ts";
 import { logs } from "./logs.ts";
 import { state } from "./state.ts";
 
-const running: ContainerState = { status: "running", exitCode: 0, oomKilled: false, health: "none" };
+const running: ContainerState = { status: "running", exitCode: 0, oomKilled: false, health: "none", restarts: 0 };
 const exited: ContainerState = { ...running, status: "exited", exitCode: 3 };
 const killed: ContainerState = { ...exited, exitCode: 137, oomKilled: true };
 
@@ -13,6 +13,13 @@ test.each([
   ["container is paused", state().isPaused(), { ...running, status: "paused" as const }, running, "running"],
   ["container exited with 3", state().exitedWith(3), exited, killed, "exited with 137, killed for its memory"],
   ["container exited with 0", state().exitedWith(0), { ...exited, exitCode: 0 }, running, "running"],
+  [
+    "container has been started again by its engine",
+    state().hasRestarted(),
+    { ...running, restarts: 1 },
+    running,
+    "running, started again 0 times",
+  ],
   ["container was killed for its memory", state().wasKilledForMemory(), killed, exited, "exited with 3"],
   [
     "container is healthy",

@@ -20,6 +20,15 @@ export function state() {
     /** Ended because it used more memory than it may. */
     wasKilledForMemory: () =>
       ask("was killed for its memory", (seen) => verdict(seen.oomKilled, "killed for its memory", sayState(seen))),
+    /** The engine has started it again by itself, this often at least; and it runs. */
+    hasRestarted: (times = 1) =>
+      ask(`has been started again ${times === 1 ? "" : `${times} times `}by its engine`, (seen) =>
+        verdict(
+          seen.status === "running" && seen.restarts >= times,
+          `running, started again ${times} times or more`,
+          `${sayState(seen)}, started again ${seen.restarts} times`,
+        ),
+      ),
     /** Its health check says so. A container without one is not met: nothing says that it is healthy. */
     isHealthy: () => ask("is healthy", (seen) => health(seen, "healthy")),
     isUnhealthy: () => ask("is unhealthy", (seen) => health(seen, "unhealthy")),

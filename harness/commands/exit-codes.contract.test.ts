@@ -144,6 +144,15 @@ describe("2: a declaration or the command line is wrong, and nothing is created"
     expect(report.teardown.created).toBe(0);
   });
 
+  test("a pod whose memory has a unit that does not exist, with line and column of its file", async () => {
+    const ended = await fault("misspelt-pod");
+    const report = await agree(ended, 2, "0 passed, 1 failed, 0 skipped");
+    const place = "fixtures/faults/misspelt-pod.yaml:11:19";
+    expect(ended.said).toContain(`${place}: spec.containers[0].resources.limits.memory: "MB" is no unit of a quantity`);
+    expect(report.troubles[0]?.error).toMatchObject({ code: "bad-manifest", at: place });
+    expect(report.teardown.created).toBe(0);
+  });
+
   test("a broken twin of the studio, two of whose machines have one MAC, with file and line of the second", async () => {
     const ended = await fault("doubled-mac");
     const report = await agree(ended, 2, "0 passed, 1 failed, 0 skipped");

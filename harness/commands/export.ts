@@ -8,11 +8,12 @@ import { nearest } from "../model/options.ts";
 import { declarationOf } from "./by-hand.ts";
 import { ansibleInventory, exportFormats, type InventoryFacts, type InventoryHost, type Reach } from "./inventory.ts";
 import { type FoundNode, type KeptRun, keeps, standingRuns } from "./kept-runs.ts";
-import { findEnvironments } from "./recipes.ts";
+import { kubeManifest } from "./kube-export.ts";
+import { environmentNamed, findEnvironments } from "./recipes.ts";
 import { loginOf } from "./ssh.ts";
 
 /**
- * `assay export ansible <environment or run>`: on standard output, or to `out`, readable by its owner alone. What has no way in is told on
+ * `assay export kube <environment>`: its declaration, see `kubeManifest`. `assay export ansible <environment or run>`: on standard output, or to `out`, readable by its owner alone. What has no way in is told on
  * standard error, and is no error. A `DeclarationError` (`unknown-format`, `not-kept`, `which-run`) for what cannot be meant.
  */
 export async function exportCommand(format: string, word: string, options: { readonly out?: string }): Promise<number> {
@@ -23,13 +24,22 @@ export async function exportCommand(format: string, word: string, options: { rea
       hint: `there is ${exportFormats.join(", ")}`,
     });
   const config = readConfig();
+  if (format === "kube") {
+    const { text, left } = kubeManifest(await environmentNamed(config.project, word));
+    write(text, "not in the manifest", left, options.out);
+    return ExitCode.met;
+  }
   using ledger = Ledger.open(config.ledger);
   const kept = await keptRun(config, ledger, word);
   const { text, left } = ansibleInventory(factsOf(config, ledger, kept));
-  for (const line of left) console.error(`not in the inventory: ${line}`);
-  if (options.out === undefined) process.stdout.write(text);
-  else writeFileSync(options.out, text, { mode: 0o600 });
+  write(text, "not in the inventory", left, options.out);
   return ExitCode.met;
+}
+
+function write(text: string, what: string, left: readonly string[], out: string | undefined): void {
+  for (const line of left) console.error(`${what}: ${line}`);
+  if (out === undefined) process.stdout.write(text);
+  else writeFileSync(out, text, { mode: 0o600 });
 }
 
 async function keptRun(config: Config, ledger: Ledger, word: string): Promise<KeptRun> {

@@ -4,7 +4,7 @@ import type { KeptLogin } from "../transports/ssh-kept.ts";
 import { sshOptions } from "../transports/ssh-kept.ts";
 
 /** What can be written. */
-export const exportFormats: readonly string[] = ["ansible"];
+export const exportFormats: readonly string[] = ["ansible", "kube"];
 
 /** How ansible reaches a node, or why it does not. */
 export type Reach =

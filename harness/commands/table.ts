@@ -300,13 +300,16 @@ export const commandTable: readonly CommandEntry[] = [
   },
   {
     usage: "export <format> <what>",
-    does: "write an inventory of an environment that is up, or of a run that is kept",
+    does: "write an environment for other tools: an inventory of what is up, or manifests for a cluster",
     teaches:
-      'The format is ansible: a YAML inventory with the environment\'s groups, for machines with transport: "ssh" and for containers on this\n' +
+      "kube: an environment's containers as Pods, Services, PersistentVolumeClaims and ConfigMaps, whether it stands or not; what a cluster\n" +
+      "cannot have of it is said in comments, with the reason.\n" +
+      'ansible, of an environment that is up or a run that is kept: a YAML inventory with the environment\'s groups, for machines with transport: "ssh" and for containers on this\n' +
       "machine's docker or podman (collections community.docker, containers.podman). What has no way in is told, and left out.",
     examples: [
       ["assay export ansible studio --out hosts.yml", "then ansible -i hosts.yml all -m ping"],
       ["ansible-playbook -i <(assay export ansible studio) site.yml", "without a file"],
+      ["assay export kube studio-pods --out pods.yaml", "then kubectl apply -f pods.yaml"],
     ],
     options: [["--out <file>", "into this file, readable by you alone, instead of standard output"]],
     exits: asking,

@@ -1,6 +1,6 @@
 // Decides what of a declaration can be found wrong by looking at an engine and its machine, before anything is created.
 import type Docker from "dockerode";
-import type { ContainerDeclaration } from "../model/container.ts";
+import type { BindMount, ContainerDeclaration } from "../model/container.ts";
 import { DeclarationError, HarnessError, messageOf } from "../model/errors.ts";
 import { mustBeAble } from "./docker-able.ts";
 import { ensureImage } from "./docker-image.ts";
@@ -36,19 +36,19 @@ async function pathsAreThere(
   declaration: ContainerDeclaration,
   directories: Pick<Directories, "has">,
 ): Promise<void> {
-  const must = async (path: string, code: string, what: string, hint: string) => {
+  const must = async (path: string, code: string, what: string, hint: string, is?: BindMount["is"]) => {
     const wrong = (seen: string, cause?: unknown) =>
       new DeclarationError({ code, at: declaration.at, node, seen: `${what} cannot be reached: ${seen}`, hint, cause });
-    const there = await directories.has(path).catch((error: unknown) => {
+    const there = await directories.has(path, is).catch((error: unknown) => {
       // Not a word about the path: its machine could not be asked.
       throw error instanceof HarnessError ? error : wrong(messageOf(error), error);
     });
-    if (!there) throw wrong(`there is no ${path}`);
+    if (!there) throw wrong(is === undefined ? `there is no ${path}` : `there is no ${is} ${path}`);
   };
   for (const [target, mount] of Object.entries(declaration.mounts)) {
     if (mount.mount !== "bind") continue;
     const hint = "make it first, or use scratch() for a fresh directory";
-    await must(mount.source, "mount-source-missing", `the source of the bind mount at ${target}`, hint);
+    await must(mount.source, "mount-source-missing", `the source of the bind mount at ${target}`, hint, mount.is);
   }
   for (const path of Object.keys(declaration.devices))
     await must(path, "device-missing", `the device ${path}`, "name a device that this machine has");

@@ -1,6 +1,7 @@
 // Decides which engine speaks the docker API, and holds every difference between them that a run could notice. Nothing else asks
 // "is this podman?".
 import type Docker from "dockerode";
+import { quoteWord } from "../model/check.ts";
 import type { ContainerState } from "../model/node.ts";
 
 /** How an engine that speaks the docker API differs from docker itself. */
@@ -14,6 +15,8 @@ export interface Dialect {
   readonly cut: "ends" | "stays";
   /** Who runs health checks: docker does itself; podman leaves it to systemd's timers, and where none runs, to whoever asks. */
   readonly health: "watched" | "asked";
+  /** How a running container is removed by force: docker kills it; podman stops it, and waits as long as it declares for that. */
+  readonly removal: "kills" | "stops";
   /** What is put before the name of an image that no registry is named in; podman says it wherever it tells names. */
   readonly namesBegin: "" | "localhost/";
   /** The network whose gateway `host-gateway` means where none is declared; `undefined` where the engine knows the word. */
@@ -38,6 +41,7 @@ const dialects = {
     name: "docker",
     cut: "ends",
     health: "watched",
+    removal: "kills",
     namesBegin: "",
     gatewayNetwork: undefined,
   },
@@ -45,6 +49,7 @@ const dialects = {
     name: "podman",
     cut: "stays",
     health: "asked",
+    removal: "stops",
     namesBegin: "localhost/",
     gatewayNetwork: "podman",
   },
@@ -66,12 +71,22 @@ export function statusNamed(word: string): ContainerState["status"] {
   return otherWords[word] ?? (word as ContainerState["status"]);
 }
 
-/** What is to be created, in words that the engine understands: podman 4.3 writes `host-gateway` into /etc/hosts as it is. */
+/**
+ * What is to be created, in words that the engine understands: podman 4.3 writes `host-gateway` into /etc/hosts as it is, and gives who
+ * shares another's network a host name of its own, which docker refuses to.
+ */
 export async function translated(
   docker: Docker,
-  options: Docker.ContainerCreateOptions,
+  wanted: Docker.ContainerCreateOptions,
 ): Promise<Docker.ContainerCreateOptions> {
+  const options = await withWholeWords(docker, wanted);
   const { ExtraHosts, NetworkMode = "bridge" }: Docker.HostConfig = options.HostConfig ?? {};
+  const [, owner] = /^container:(.+)$/.exec(NetworkMode) ?? [];
+  if (owner !== undefined) {
+    if ((await spokenBy(docker)).name === "docker") return options;
+    const { Config } = await docker.getContainer(owner).inspect();
+    return { ...options, Hostname: Config.Hostname };
+  }
   const hosts: readonly string[] = ExtraHosts ?? [];
   const word = /:host-gateway$/;
   if (!hosts.some((line) => word.test(line))) return options;
@@ -81,6 +96,17 @@ export async function translated(
   if (gateway === undefined) return options;
   const known = hosts.map((line) => line.replace(word, `:${gateway}`));
   return { ...options, HostConfig: { ...options.HostConfig, ExtraHosts: known } };
+}
+
+/** Podman 4.3 joins the words of a health check and splits them again at blanks: where a word has one, a shell is given it in quotes. */
+async function withWholeWords(
+  docker: Docker,
+  options: Docker.ContainerCreateOptions,
+): Promise<Docker.ContainerCreateOptions> {
+  const [kind, ...words] = options.Healthcheck?.Test ?? [];
+  if (kind !== "CMD" || !words.some((word) => /\s/.test(word)) || (await spokenBy(docker)).name === "docker")
+    return options;
+  return { ...options, Healthcheck: { ...options.Healthcheck, Test: ["CMD-SHELL", words.map(quoteWord).join(" ")] } };
 }
 
 async function gatewayOf(docker: Docker, network: string): Promise<string | undefined> {

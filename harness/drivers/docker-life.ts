@@ -18,6 +18,7 @@ const oomGraceMs = 300;
 export class ContainerLife {
   readonly #container: Docker.Container;
   readonly #events: EngineEvents;
+  readonly #restarts: boolean;
   readonly #stopListening: () => void;
   readonly #waiting = new Set<(event: EngineEvent) => void>();
   #expected = false;
@@ -26,9 +27,11 @@ export class ContainerLife {
   #died!: Promise<Death>;
   #die!: (death: Death) => void;
 
-  constructor(container: Docker.Container, events: EngineEvents) {
+  /** `restarts`: the engine starts it again when it ends by itself, which begins a life too. */
+  constructor(container: Docker.Container, events: EngineEvents, restarts = false) {
     this.#container = container;
     this.#events = events;
+    this.#restarts = restarts;
     this.begin();
     this.#stopListening = events.listen(container.id, (event) => void this.#hear(event));
   }
@@ -81,12 +84,13 @@ export class ContainerLife {
   async death(): Promise<Death> {
     const [facts, log] = await Promise.allSettled([this.#container.inspect(), readLog(this.#container, 20)]);
     const state = facts.status === "fulfilled" ? facts.value.State : undefined;
-    const status = state?.Running === false ? state.ExitCode : undefined;
+    const status = state?.Running === false || state?.Restarting === true ? state.ExitCode : undefined;
     if (status === 137 && state?.OOMKilled === false) await this.#untilOomIsTold();
     return {
       status,
       oomKilled: this.#oom || state?.OOMKilled === true,
       lastLines: log.status === "fulfilled" ? log.value.trimEnd().split("\n").slice(-20) : [],
+      ...(this.#restarts ? { startsAgain: true } : {}),
     };
   }
 
@@ -98,6 +102,11 @@ export class ContainerLife {
     over.abort();
   }
 
+  /** Its end is not the last word: the engine starts it again. */
+  get restarts(): boolean {
+    return this.#restarts;
+  }
+
   /** It was removed: whoever still waits for its end is told so. */
   close(): void {
     this.#stopListening();
@@ -107,6 +116,7 @@ export class ContainerLife {
   async #hear(event: EngineEvent): Promise<void> {
     if (event.action === "die") this.#ended = true;
     if (event.action === "oom") this.#oom = true;
+    if (event.action === "start" && this.#restarts) this.begin();
     for (const waiting of [...this.#waiting]) waiting(event);
     if (this.#expected || (event.action !== "die" && event.action !== "engine-lost")) return;
     this.#die(await this.death());
@@ -140,13 +150,13 @@ export async function untilReady(
   const over = new AbortController();
   const wants = conditions(node, container, life, ready, over.signal, health);
   if (wants.length === 0) {
-    if ((await node.state()).status === "exited") throw endedEarly(node, await life.death());
+    if (!life.restarts && (await node.state()).status === "exited") throw endedEarly(node, await life.death());
     return;
   }
   const left = new Set(wants);
   const all = Promise.all(wants.map((want) => want.met.then(() => left.delete(want))));
   const died =
-    ready.exited !== undefined
+    ready.exited !== undefined || life.restarts
       ? new Promise<never>(() => undefined)
       : life.died.then((death) => Promise.reject(endedEarly(node, death)));
   let timer: NodeJS.Timeout | undefined;
@@ -184,7 +194,7 @@ function conditions(
 ): Want[] {
   const wants: Want[] = [];
   if (ready.log !== undefined)
-    wants.push({ title: `a log line that matches ${ready.log}`, met: logLine(container, ready.log, signal) });
+    wants.push({ title: `a log line that matches ${ready.log}`, met: logLine(container, life, ready.log, signal) });
   if (ready.healthy === true) wants.push({ title: "healthy", met: healthy(node, container, life, signal, health) });
   if (ready.exited !== undefined) {
     const status = ready.exited === true ? 0 : ready.exited;
@@ -202,11 +212,20 @@ function conditions(
 }
 
 /** Of this life: what an earlier one logged says nothing about this one. */
-async function logLine(container: Docker.Container, pattern: RegExp, signal: AbortSignal): Promise<void> {
-  const { State } = await container.inspect();
+async function logLine(
+  container: Docker.Container,
+  life: ContainerLife,
+  pattern: RegExp,
+  signal: AbortSignal,
+): Promise<void> {
   const text = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, "")); // those remember where they were
-  // Not from its start: the first words may be older than the instant at which the engine notes the start.
-  for await (const line of followLog(container, State.FinishedAt, signal)) if (text.test(line)) return;
+  do {
+    const again = life.next(({ action }) => action === "start", signal);
+    const { State } = await container.inspect();
+    // Not from its start: the first words may be older than the instant at which the engine notes the start.
+    for await (const line of followLog(container, State.FinishedAt, signal)) if (text.test(line)) return;
+    if (life.restarts) await again;
+  } while (life.restarts && !signal.aborted);
   await new Promise(() => undefined); // the log has ended, and with it the container: told by its death
 }
 

@@ -1,14 +1,27 @@
 // Decides what an environment needs of a docker engine, and what scratch directories are called.
-import type { ContainerDeclaration } from "../model/container.ts";
+import type { ContainerDeclaration, ScratchMount } from "../model/container.ts";
 import { carrierOf, networkNames, startOrder, startsAfter, volumeCarrier } from "../model/environment.ts";
 import type { BuiltImage } from "../model/image.ts";
 import { volumeResource } from "./docker-volume.ts";
 import type { PlannedResource, Standing } from "./driver.ts";
 import { resourceName } from "./names.ts";
 
-/** Host directory of a scratch mount; no two mounts of an environment share one. */
-export function scratchPath(standing: Standing, node: string, target: string): string {
+/** Host directory of a scratch mount; no two mounts of an environment have one, unless they name it as shared. */
+export function scratchPath(
+  standing: Standing,
+  node: string,
+  target: string,
+  { shared }: { shared?: string | undefined } = {},
+): string {
+  // No node's name begins so.
+  if (shared !== undefined) return `${standing.directory}/_shared/${shared}`;
   return `${standing.directory}/${node}/${encodeURIComponent(target.slice(1))}`;
+}
+
+/** What the engine mounts: the directory, or the one file of it that is meant. */
+export function scratchSource(standing: Standing, node: string, target: string, mount: ScratchMount): string {
+  const directory = scratchPath(standing, node, target, mount);
+  return mount.file === undefined ? directory : `${directory}/${mount.file}`;
 }
 
 /** What the engine calls a declared network. One that machines are on too is libvirt's; the engine's side of it has a name of its own. */
@@ -65,8 +78,9 @@ export function planOf(standing: Standing, on?: string, engine = "docker"): read
     for (const [target, mount] of Object.entries(declaration.mounts)) {
       if (mount.mount === "volume") needs.push(volumeResource(standing, mount.volume));
       if (mount.mount !== "scratch") continue;
-      const path = scratchPath(standing, node, target);
-      directories.push({ driver, kind: "directory", name: path, node, needs: machine, ...carried });
+      const path = scratchPath(standing, node, target, mount);
+      if (!directories.some(({ name }) => name === path))
+        directories.push({ driver, kind: "directory", name: path, node, needs: machine, ...carried });
       needs.push(path);
     }
     nodes.push({ driver, kind: "container", name: resourceName(standing, node), node, needs, ...carried });

@@ -19,6 +19,7 @@ import { engineError, isGone, statusOf } from "./docker-engine.ts";
 import { imageFacts } from "./docker-image.ts";
 import { type ContainerLife, sayDeath } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
+import { inspectNode } from "./docker-namespace.ts";
 import { busyboxTarget, hasBusybox } from "./docker-tools.ts";
 import { ShellNode } from "./shell-node.ts";
 
@@ -104,6 +105,25 @@ export class DockerNode extends ShellNode implements ContainerNode {
     else await this.#verb(() => this.#facts.container.kill({ signal }));
   }
 
+  async crash(): Promise<void> {
+    const { State } = await this.#verb(() => this.#facts.container.inspect());
+    if (!State.Running)
+      throw new ProvisionError({
+        code: "not-running",
+        phase: "exec",
+        node: this.title,
+        seen: `there is nothing to kill: the container is ${statusNamed(State.Status)}`,
+      });
+    const over = new AbortController();
+    try {
+      const ended = this.#facts.life.next(({ action }) => action === "die", over.signal);
+      await this.carrier.succeed(["kill", "-KILL", String(State.Pid)]);
+      await Promise.race([ended, pause(mostSettlingMs, undefined, { signal: over.signal, ref: false })]);
+    } finally {
+      over.abort();
+    }
+  }
+
   async start({ ready }: { readonly ready?: ReadyOptions } = {}): Promise<void> {
     const meant = ready === undefined ? undefined : readReady(ready);
     await this.#verb(() => this.#facts.life.heard());
@@ -112,7 +132,7 @@ export class DockerNode extends ShellNode implements ContainerNode {
     this.#facts.life.begin();
     await this.#verb(() => this.#facts.container.start(), [304]);
     // A free port and an address may be others in the new life.
-    this.#facts.inspected.facts = await this.#verb(() => this.#facts.container.inspect());
+    this.#facts.inspected.facts = await this.#verb(() => inspectNode(this.#facts.docker, this.id));
     await this.#facts.ready(this, meant);
   }
 
@@ -221,12 +241,13 @@ export class DockerNode extends ShellNode implements ContainerNode {
   }
 
   async state(): Promise<ContainerState> {
-    const { State } = await this.#verb(() => this.#facts.container.inspect());
+    const { State, RestartCount } = await this.#verb(() => this.#facts.container.inspect());
     return {
       status: statusNamed(State.Status),
       exitCode: State.ExitCode,
       oomKilled: State.OOMKilled,
       health: (State.Health?.Status as ContainerState["health"] | "" | undefined) || "none",
+      restarts: RestartCount ?? 0,
     };
   }
 

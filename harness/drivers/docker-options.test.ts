@@ -1,5 +1,6 @@
 // Decides how each declared option reads in the body of the engine's ContainerCreate.
 import { describe, expect, test } from "vitest";
+import { addressOf } from "../model/address-text.ts";
 import { bind, type ContainerOptions, container, scratch, tmpfs, volume } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import type { BuiltImage } from "../model/image.ts";
@@ -34,6 +35,48 @@ const body = (options: Partial<ContainerOptions> = {}) => {
   const stood = standing(options);
   return createOptions(stood, "box", containersOn(stood, undefined).get("box") ?? expect.fail("no box"));
 };
+
+describe("network of another, restart, groups, addresses, shared directories", () => {
+  test("the network is the other container's, by its engine name", () => {
+    const { HostConfig, NetworkingConfig } = body({ networkFrom: "other" });
+    expect(HostConfig?.NetworkMode).toBe("container:assay-r1-s1-env-other");
+    expect(NetworkingConfig).toBeUndefined();
+  });
+
+  test("restart and groups are said where they are declared", () => {
+    expect(body({ restart: "on-failure", groups: [7, 998] }).HostConfig).toMatchObject({
+      RestartPolicy: { Name: "on-failure" },
+      GroupAdd: ["7", "998"],
+    });
+    expect(body().HostConfig).not.toHaveProperty("RestartPolicy");
+    expect(body().HostConfig).not.toHaveProperty("GroupAdd");
+  });
+
+  test("an address is put where it is named", () => {
+    const stood = standing({ env: { URL: addressOf("other", { before: "tcp://", after: ":80" }) } });
+    const box = containersOn(stood, undefined).get("box") ?? expect.fail("no box");
+    expect(createOptions(stood, "box", box, undefined, new Map([["other", "10.0.0.7"]])).Env).toEqual([
+      "URL=tcp://10.0.0.7:80",
+    ]);
+    expect([...containersOn(stood, undefined).keys()]).toEqual(["other", "box"]);
+  });
+
+  test("a shared directory is one for all, and a file of it can be mounted alone", () => {
+    const files = { "a.conf": { content: "a" } };
+    const { HostConfig } = body({
+      mounts: {
+        "/spool": scratch({ shared: "spool" }),
+        "/etc/a": scratch({ shared: "conf", files, readOnly: true }),
+        "/etc/a.conf": scratch({ shared: "conf", files, readOnly: true, file: "a.conf" }),
+      },
+    });
+    expect(HostConfig?.Mounts).toMatchObject([
+      { Source: "/scratch/r1/s1/_shared/spool", Target: "/spool" },
+      { Source: "/scratch/r1/s1/_shared/conf", Target: "/etc/a", ReadOnly: true },
+      { Source: "/scratch/r1/s1/_shared/conf/a.conf", Target: "/etc/a.conf" },
+    ]);
+  });
+});
 
 describe("image and process", () => {
   test("name and labels say whose it is, and win over declared ones", () => {

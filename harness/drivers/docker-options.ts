@@ -1,9 +1,10 @@
 // Decides how a container's declaration reads in the engine's API (1.41 and newer). Pure.
 import type Docker from "dockerode";
+import { isAddressText } from "../model/address-text.ts";
 import type { ContainerDeclaration, Mount } from "../model/container.ts";
 import { networkNames } from "../model/environment.ts";
 import { revealed } from "../model/secret.ts";
-import { networkResource, scratchPath } from "./docker-names.ts";
+import { networkResource, scratchSource } from "./docker-names.ts";
 import { busyboxMount, busyboxShell } from "./docker-tools.ts";
 import { volumeResource, volumeSettings } from "./docker-volume.ts";
 import type { Standing } from "./driver.ts";
@@ -25,7 +26,8 @@ export function imageReference(declaration: ContainerDeclaration): string {
 
 /**
  * The body of `POST /containers/create`. The engine accepts one network at creation: the others are in `laterNetworks`.
- * `busybox`: path on the engine's machine of the one that the container is looked into with, see `docker-tools.ts`.
+ * `busybox`: path on the engine's machine of the one that the container is looked into with, see `docker-tools.ts`. `addresses`: by node
+ * name, those that its variables hold.
  * @see Docker Engine API v1.41, ContainerCreate
  */
 export function createOptions(
@@ -33,6 +35,7 @@ export function createOptions(
   node: string,
   declaration: ContainerDeclaration,
   busybox?: string,
+  addresses: ReadonlyMap<string, string> = new Map(),
 ): Docker.ContainerCreateOptions {
   const mounts = Object.entries(declaration.mounts);
   const [shell, ...idling] = idleEntrypoint;
@@ -50,7 +53,7 @@ export function createOptions(
     name: resourceName(standing, node),
     Image: built ?? imageReference(declaration),
     Labels: { ...declaration.labels, ...labelsOf(standing, node) },
-    Env: Object.entries(declaration.env).map(([key, value]) => `${key}=${revealed(value)}`),
+    Env: Object.entries(declaration.env).map(([key, value]) => `${key}=${known(value, addresses)}`),
     ...(command === undefined ? {} : { Cmd: command }),
     ...(entrypoint === undefined ? {} : { Entrypoint: entrypoint }),
     ...(declaration.user === undefined ? {} : { User: declaration.user }),
@@ -61,7 +64,9 @@ export function createOptions(
     ...(declaration.health === undefined ? {} : { Healthcheck: healthCheck(declaration.health) }),
     ExposedPorts: Object.fromEntries(portsOf(declaration).map((port) => [`${port.container}/${port.protocol}`, {}])),
     HostConfig: {
-      NetworkMode: first === undefined ? "bridge" : networkResource(standing, first),
+      NetworkMode: networkMode(standing, declaration),
+      ...(declaration.restart === undefined ? {} : { RestartPolicy: { Name: declaration.restart } }),
+      ...(declaration.groups.length === 0 ? {} : { GroupAdd: declaration.groups.map(String) }),
       Binds: mounts.flatMap(([target, mount]) => relabelled(standing, node, target, mount)),
       Mounts: [
         ...mounts.flatMap(([target, mount]) => mountSettings(standing, node, target, mount)),
@@ -111,6 +116,18 @@ export function createOptions(
           },
         }),
   };
+}
+
+function networkMode(standing: Standing, declaration: ContainerDeclaration): string {
+  if (declaration.networkFrom !== undefined) return `container:${resourceName(standing, declaration.networkFrom)}`;
+  const [first] = networkNames(declaration);
+  return first === undefined ? "bridge" : networkResource(standing, first);
+}
+
+/** A variable's value, its addresses put in. Whoever asks has found all of them. */
+function known(value: ContainerDeclaration["env"][string], addresses: ReadonlyMap<string, string>): string {
+  if (!isAddressText(value)) return revealed(value);
+  return value.text.map((part) => (typeof part === "string" ? part : (addresses.get(part.addressOf) ?? ""))).join("");
 }
 
 /** What the client's `createContainer` takes: the API has the platform in the query, and none in the body. */
@@ -189,7 +206,7 @@ function mountSettings(standing: Standing, node: string, target: string, mount: 
     ];
   }
   if (mount.selinux !== undefined) return [];
-  const Source = mount.mount === "bind" ? mount.source : scratchPath(standing, node, target);
+  const Source = mount.mount === "bind" ? mount.source : scratchSource(standing, node, target, mount);
   return [
     {
       Type: "bind",
@@ -204,7 +221,7 @@ function mountSettings(standing: Standing, node: string, target: string, mount: 
 /** The API's mounts know no SELinux relabelling; its older binds do. */
 function relabelled(standing: Standing, node: string, target: string, mount: Mount): string[] {
   if ((mount.mount !== "bind" && mount.mount !== "scratch") || mount.selinux === undefined) return [];
-  const source = mount.mount === "bind" ? mount.source : scratchPath(standing, node, target);
+  const source = mount.mount === "bind" ? mount.source : scratchSource(standing, node, target, mount);
   return [
     [
       source,

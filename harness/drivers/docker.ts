@@ -19,9 +19,11 @@ import { canJoin } from "./docker-join.ts";
 import { ContainerLife, untilReady } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
 import { containersOn, networkResource, planOf, scratchPath } from "./docker-names.ts";
+import { addressesFor, inspectNode, netOwner } from "./docker-namespace.ts";
 import { DockerNode } from "./docker-node.ts";
 import { createOptions, imageReference, laterNetworks, onPlatform } from "./docker-options.ts";
 import { reachEngine } from "./docker-reach.ts";
+import { removeContainer } from "./docker-remove.ts";
 import type { Directories } from "./docker-scratch.ts";
 import { ContainerTools } from "./docker-tools.ts";
 import { volumeResource, volumeSettings } from "./docker-volume.ts";
@@ -138,10 +140,12 @@ export class DockerDriver implements Driver {
     const declaration = this.#declaration(standing, node);
     const title = `${standing.environment.name}/${node}`;
     const failed = (error: unknown) => Promise.reject(engineError(error, "connect", title));
-    const facts = await this.#docker.getContainer(resource.name).inspect().catch(failed);
+    const facts = await inspectNode(this.#docker, resource.name).catch(failed);
     const known = this.#docker.getContainer(facts.Id);
     const open = this.#open.get(resource.name);
-    const life = open?.life ?? new ContainerLife(known, await this.#eventsOf(standing.owner).catch(failed));
+    const life =
+      open?.life ??
+      new ContainerLife(known, await this.#eventsOf(standing.owner).catch(failed), declaration.restart !== undefined);
     const { name: engine, cut, health } = await this.#dialect().catch(failed);
     const transport = dockerExecTransport(known, title, cut, await this.#tools.shellOf(facts));
     this.#open.set(resource.name, { transport, life });
@@ -158,7 +162,12 @@ export class DockerDriver implements Driver {
       inspected: { facts },
       engine,
       stopTimeoutMs: declaration.stopTimeout,
-      networks: new Map(networkNames(declaration).map((name) => [name, networkResource(standing, name)])),
+      networks: new Map(
+        networkNames(netOwner(standing.environment, declaration)).map((name) => [
+          name,
+          networkResource(standing, name),
+        ]),
+      ),
       ready,
     });
     await ready(live);
@@ -192,8 +201,7 @@ export class DockerDriver implements Driver {
   async destroy(resource: ResourceRef): Promise<void> {
     this.#open.get(resource.name)?.life.expectEnd();
     try {
-      if (resource.kind === "container")
-        await this.#docker.getContainer(resource.name).remove({ force: true, v: true });
+      if (resource.kind === "container") await removeContainer(this.#docker, resource.name);
       else if (resource.kind === "volume") await this.#docker.getVolume(resource.name).remove({ force: true });
       else if (resource.kind === "network") await this.#docker.getNetwork(resource.name).remove();
       else if (resource.kind === "directory") await this.#place.directories.remove(resource.name);
@@ -294,8 +302,9 @@ export class DockerDriver implements Driver {
     const node = resource.node ?? "";
     const declaration = this.#declaration(standing, node);
     const [, mount] =
-      Object.entries(declaration.mounts).find(([target]) => scratchPath(standing, node, target) === resource.name) ??
-      [];
+      Object.entries(declaration.mounts).find(
+        ([target, mount]) => mount.mount === "scratch" && scratchPath(standing, node, target, mount) === resource.name,
+      ) ?? [];
     if (mount?.mount !== "scratch") throw new Error(`${resource.name} is no scratch mount of ${node}`);
     await this.#place.directories.make(resource.name, mount, () => created(resource.name));
   }
@@ -306,11 +315,12 @@ export class DockerDriver implements Driver {
     const title = `${standing.environment.name}/${node}`;
     const reference = imageReference(declaration);
     const tree = standing.images.get(reference)?.tree;
+    const addresses = await addressesFor(this.#docker, standing, declaration);
     const [{ cut }, events, container] = await Promise.all([
       this.#dialect(),
       this.#eventsOf(standing.owner),
       this.#tools.made({ probedBy: declaration.probedBy, reference, tree, title }, async (busybox) => {
-        const body = await translated(this.#docker, createOptions(standing, node, declaration, busybox));
+        const body = await translated(this.#docker, createOptions(standing, node, declaration, busybox, addresses));
         const made = await this.#docker.createContainer(onPlatform(body, declaration));
         created(made.id);
         return made;
@@ -319,7 +329,7 @@ export class DockerDriver implements Driver {
     for (const later of laterNetworks(standing, node, declaration)) {
       await this.#docker.getNetwork(later.name).connect({ Container: container.id, EndpointConfig: later.endpoint });
     }
-    const life = new ContainerLife(container, events);
+    const life = new ContainerLife(container, events, declaration.restart !== undefined);
     this.#open.set(resource.name, {
       // Until it is ready nobody looks into it.
       transport: dockerExecTransport(container, title, cut),

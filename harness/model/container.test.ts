@@ -14,6 +14,25 @@ function line(): number {
 const wrong = (options: Record<string, unknown>) =>
   refusal(() => container({ image: "soe", ...options } as unknown as ContainerOptions));
 
+describe("what is another's", () => {
+  test.each([
+    [{ networkFrom: "web", ports: [80] }, "the network is web's, and so is ports"],
+    [{ networkFrom: "web", networks: ["lan"] }, "the network is web's, and so is networks"],
+    [{ networkFrom: "web", hostname: "milla" }, "the network is web's, and so is hostname"],
+    [{ restart: "always", ready: { exited: true } }, "ready.exited waits for an end that restart undoes"],
+    [{ restart: "allways" }, 'option "restart"'],
+    [{ env: { A: { addressof: "b" } } }, "expected text, a secret or addressOf"],
+  ])("%o is refused", (options, said) => {
+    expect(wrong(options).message).toContain(said);
+  });
+
+  test("a file of a directory is one that it has", () => {
+    expect(() => scratch({ file: "a" })).toThrow(/file "a" is none of its files/);
+    expect(() => scratch({ files: { "../a": { content: "" } } })).toThrow(/a file's name is made of/);
+    expect(() => scratch({ files: { "..": { content: "" } } })).toThrow(/not a file's name/);
+  });
+});
+
 describe("a container", () => {
   test("its defaults are filled in, and what is not asked for is not there", () => {
     const declared = container({ image: "soe" });

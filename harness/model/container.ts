@@ -1,6 +1,7 @@
 // Decides what can be declared of a container, and that nothing else can. Data only.
 import { isAbsolute, normalize } from "node:path";
 import { z } from "zod";
+import { type AddressText, isAddressText } from "./address-text.ts";
 import { callSite } from "./call-site.ts";
 import type { Check } from "./check.ts";
 import { DeclarationError } from "./errors.ts";
@@ -22,9 +23,28 @@ const bindOptions = z.strictObject({
   selinux: selinux.optional(),
   propagation: propagation.optional(),
 });
+const hostBindOptions = bindOptions.extend({
+  /** What the source has to be; without it, anything that is there. */
+  is: z.enum(["directory", "file", "socket", "character device", "block device"]).optional(),
+});
+const fileName = z
+  .string()
+  .regex(/^[-._a-zA-Z0-9]+$/, "a file's name is made of letters, digits, dots, hyphens and underscores")
+  .refine((text) => text !== "." && text !== "..", "not a file's name");
+const scratchFile = z.strictObject({
+  content: z.string(),
+  encoding: z.enum(["utf8", "base64"]).default("utf8"),
+  mode: mode.default(0o644),
+});
 const scratchOptions = bindOptions.extend({
   owner: z.strictObject({ uid: id, gid: id }).default({ uid: 0, gid: 0 }),
   mode: mode.default(0o755),
+  /** One directory for all mounts of the environment that give this name, and the same of all else but `readOnly` and `file`. */
+  shared: name.optional(),
+  /** What lies in it from the beginning: name → contents. */
+  files: z.record(fileName, scratchFile).optional(),
+  /** Mounts this one of `files` alone, in the place of the directory. */
+  file: fileName.optional(),
 });
 const volumeOptions = z.strictObject({ readOnly: z.boolean().default(false), noCopy: z.boolean().default(false) });
 const tmpfsOptions = z.strictObject({
@@ -35,26 +55,38 @@ const tmpfsOptions = z.strictObject({
   readOnly: z.boolean().default(false),
 });
 
-export type BindMount = { readonly mount: "bind"; readonly source: string } & z.output<typeof bindOptions>;
+export type BindMount = { readonly mount: "bind"; readonly source: string } & z.output<typeof hostBindOptions>;
 export type ScratchMount = { readonly mount: "scratch" } & z.output<typeof scratchOptions>;
 export type VolumeMount = { readonly mount: "volume"; readonly volume: string } & z.output<typeof volumeOptions>;
 export type TmpfsMount = { readonly mount: "tmpfs" } & z.output<typeof tmpfsOptions>;
 export type Mount = BindMount | ScratchMount | VolumeMount | TmpfsMount;
 
 /** A directory or file of the host, mounted as it is. It must exist. @example bind("/etc/localtime", { readOnly: true }) */
-export function bind(source: string, options: z.input<typeof bindOptions> = {}): BindMount {
+export function bind(source: string, options: z.input<typeof hostBindOptions> = {}): BindMount {
   if (!isAbsolute(source))
     throw new DeclarationError({
       code: "bad-path",
       at: callSite(),
       seen: `bind source "${source}" is not an absolute path`,
     });
-  return { mount: "bind", source, ...readOptions("bind", bindOptions, options) };
+  return { mount: "bind", source, ...readOptions("bind", hostBindOptions, options) };
 }
 
-/** A fresh, empty directory of the host, bind-mounted; made for the environment and removed with it. @example scratch({ owner: { uid: 1000, gid: 1000 } }) */
+/**
+ * A fresh directory of the host, bind-mounted; made for the environment and removed with it. Empty, unless `files` says what is in it.
+ * @example scratch({ owner: { uid: 1000, gid: 1000 } })
+ * @example scratch({ shared: "spool", mode: 0o1777 }) // the same directory in every container that says so
+ * @example scratch({ files: { "server.conf": { content: "port = 27017\n" } }, readOnly: true })
+ */
 export function scratch(options: z.input<typeof scratchOptions> = {}): ScratchMount {
-  return { mount: "scratch", ...readOptions("scratch", scratchOptions, options) };
+  const read = readOptions("scratch", scratchOptions, options);
+  if (read.file !== undefined && read.files?.[read.file] === undefined)
+    throw new DeclarationError({
+      code: "bad-option",
+      at: callSite(),
+      seen: `scratch: file "${read.file}" is none of its files`,
+    });
+  return { mount: "scratch", ...read };
 }
 
 /** A volume of the environment, kept by the engine as long as the environment lives. Declare its name in `volumes`. @example volume("data") */
@@ -67,7 +99,10 @@ export function tmpfs(options: z.input<typeof tmpfsOptions> = {}): TmpfsMount {
   return { mount: "tmpfs", ...readOptions("tmpfs", tmpfsOptions, options) };
 }
 
-const envValue = z.union([z.string(), z.custom<Secret>(isSecret, "expected text or a secret")]);
+const envValue = z.union(
+  [z.string(), z.custom<Secret>(isSecret), z.custom<AddressText>(isAddressText)],
+  "expected text, a secret or addressOf(…)",
+);
 const port = z.union([
   z.int().min(1).max(65535),
   z.strictObject({
@@ -155,6 +190,8 @@ const containerOptions = z.strictObject({
     .string()
     .regex(/^[\w.-]+(:[\w.-]+)?$/, "write name, uid or uid:gid")
     .optional(),
+  /** Further groups of its processes, by number. */
+  groups: z.array(id).default([]),
   env: z.record(z.string().regex(/^[A-Za-z_]\w*$/, "not a variable's name"), envValue).default({}),
   workdir: absolute.optional(),
   hostname: hostName.optional(),
@@ -184,6 +221,11 @@ const containerOptions = z.strictObject({
       z.record(name, z.strictObject({ aliases: z.array(z.string().min(1)).default([]), address: ipv4.optional() })),
     ])
     .default([]),
+  /**
+   * A node of the environment whose network it shares: address, ports, loopback, host name, /etc/hosts. It has no networks, ports, names
+   * and name servers of its own then. When that node ends, so does the network: see `restart`.
+   */
+  networkFrom: name.optional(),
   /** Ports published on the host, on loopback unless an address is given. */
   ports: z.array(port).default([]),
   capabilities: z
@@ -223,6 +265,11 @@ const containerOptions = z.strictObject({
   health: health.optional(),
   stopSignal: signal.optional(),
   stopTimeout: duration.optional(),
+  /**
+   * What the engine does when the main process ends by itself: `always` and `on-failure` (another status than 0) start it again, docker
+   * after 100 ms and twice as long each time. Such a container may end while it is waited for; it has until `ready.within`.
+   */
+  restart: z.enum(["always", "on-failure"]).optional(),
   labels: z.record(z.string(), z.string()).default({}),
   ready: ready.default({ within: 60_000 }),
   /** Nodes that must be ready before this one is started. */
@@ -262,6 +309,15 @@ function contradiction(read: z.output<typeof containerOptions>): string | undefi
     return "ready.healthy needs a health check, and neither the declaration nor the recipe has one";
   if (read.platform !== undefined && typeof image !== "string" && "kind" in image)
     return "a recipe is built for this machine; platform is for images that an engine has or fetches";
+  if (read.networkFrom !== undefined) {
+    const own = (["networks", "ports", "dns", "dnsSearch", "dnsOptions", "hosts"] as const).find(
+      (option) => Object.keys(read[option]).length > 0,
+    );
+    if (own !== undefined || read.hostname !== undefined)
+      return `networkFrom: the network is ${read.networkFrom}'s, and so is ${own ?? "hostname"}`;
+  }
+  if (read.restart !== undefined && read.ready.exited !== undefined)
+    return "ready.exited waits for an end that restart undoes; give one or the other";
   const targets = Object.keys(read.mounts).map((target) => normalize(`${target}/`));
   if (targets.includes("/")) return "nothing can be mounted at /";
   const again = doubled(targets);

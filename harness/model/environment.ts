@@ -1,5 +1,6 @@
 // Decides what an environment is: named nodes, their networks and volumes. Data, checked whole before anything is created.
 import { z } from "zod";
+import { addressesIn } from "./address-text.ts";
 import { callSite } from "./call-site.ts";
 import type { ContainerDeclaration } from "./container.ts";
 import { DeclarationError } from "./errors.ts";
@@ -9,6 +10,7 @@ import type { ContainerNode, StillNode, VmNode } from "./node.ts";
 import { nearest, readOptions } from "./options.ts";
 import { expandedPlays, type PlayOptions, playOptions } from "./plays.ts";
 import { requirePublishable } from "./publication.ts";
+import { shareAlike } from "./shared-directory.ts";
 import type { StillDeclaration } from "./still.ts";
 import { hasRoomFor, readSubnet } from "./subnet.ts";
 import type { VmDeclaration } from "./vm.ts";
@@ -157,6 +159,7 @@ function define<const Nodes extends DeclaredNodes>(
     throw new DeclarationError({ code: "empty-environment", at, seen: `environment ${name} has no node` });
   for (const [nodeName, node] of Object.entries(read.nodes)) lookUp(name, nodeName, node, read);
   claimOnce(name, read);
+  shareAlike(name, read.nodes);
   checkNetworks(name, read, at);
   startOrder(name, read.nodes, at);
   expandedPlays({ name, plays: read.plays, nodes: read.nodes, groups });
@@ -198,6 +201,10 @@ function lookUp(environment: string, nodeName: string, node: NodeDeclaration, kn
   };
   if (node.on !== undefined && known.nodes[node.on]?.kind !== "vm")
     refuse(`"${node.on}" is no virtual machine, so no container runs on it`);
+  const other = (wanted: string) => known.nodes[wanted];
+  for (const each of [...(node.networkFrom === undefined ? [] : [node.networkFrom]), ...addressesIn(node)])
+    if (other(each)?.kind !== "container" || (other(each) as ContainerDeclaration).on !== node.on)
+      refuse(`"${each}", whose network it names, is no container of the same engine`);
   for (const from of node.volumesFrom) {
     const other = known.nodes[typeof from === "string" ? from : from.node];
     if (other?.kind !== "container" || other.on !== node.on)
@@ -353,11 +360,18 @@ export function networkNames(node: NodeDeclaration): readonly string[] {
   return Array.isArray(node.networks) ? node.networks : Object.keys(node.networks);
 }
 
-/** Nodes that must be there before this one: named in `after`, `volumesFrom` or `on`. */
+/** Nodes that must be there before this one: named in `after`, `volumesFrom`, `networkFrom`, an address or `on`. */
 export function startsAfter(node: NodeDeclaration): readonly string[] {
   if (node.kind !== "container") return node.after;
   const on = node.on === undefined ? [] : [node.on];
-  return [...node.after, ...on, ...node.volumesFrom.map((from) => (typeof from === "string" ? from : from.node))];
+  const from = node.networkFrom === undefined ? [] : [node.networkFrom];
+  return [
+    ...node.after,
+    ...on,
+    ...from,
+    ...addressesIn(node),
+    ...node.volumesFrom.map((from) => (typeof from === "string" ? from : from.node)),
+  ];
 }
 
 /** Node names such that each comes after those it waits for. A circle is a `DeclarationError` (code `circle`). */
@@ -371,7 +385,7 @@ export function startOrder(
     if (path.includes(name))
       throw new DeclarationError({
         code: "circle",
-        at,
+        at: nodes[name]?.at ?? at,
         seen: `${environment}: nodes wait for each other: ${[...path, name].join(" → ")}`,
       });
     const node = nodes[name];

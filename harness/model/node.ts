@@ -51,6 +51,8 @@ export interface Death {
   readonly oomKilled: boolean;
   /** The last lines of its log or console, newest last. */
   readonly lastLines: readonly string[];
+  /** Its engine starts it again, see `restart`. */
+  readonly startsAgain?: true;
 }
 
 /** A network card of a node, as the machine that carries the node sees it. */
@@ -77,6 +79,11 @@ export interface ContainerNode extends Node {
   stop(): Promise<{ readonly status: number; readonly tookMs: number }>;
   /** Sends a signal to the main process; default SIGKILL. */
   kill(signal?: NodeJS.Signals): Promise<void>;
+  /**
+   * Kills the main process behind the engine's back, on the engine's machine, as a crash does: where `restart` says so, the engine starts
+   * it again, which it does not after `stop` and `kill`. Resolves when the engine has told of the end.
+   */
+  crash(): Promise<void>;
   /**
    * Starts it again after `stop`, `kill` or its own end, and waits until it is ready: as it was declared, or as is said here, where this
    * start is to end in another way. Idempotent.
@@ -218,4 +225,6 @@ export interface ContainerState {
   readonly exitCode: number;
   readonly oomKilled: boolean;
   readonly health: "none" | "starting" | "healthy" | "unhealthy";
+  /** How often the engine has started it again by itself. */
+  readonly restarts: number;
 }

@@ -74,7 +74,7 @@ async function tryToMeet(node: Node, check: Asked, wanted: boolean, withinMs: nu
   const elapsed = () => performance.now() - began;
   let death: Death | undefined;
   // A watch is only worth its cost where there is something to wait for.
-  const died = withinMs === 0 ? undefined : node.died.then((seen) => (death = seen));
+  const died = withinMs === 0 ? undefined : untilGone(node).then((seen) => (death = seen));
   for (let tries = 1, pause = 10; ; tries += 1, pause = Math.min(pause * 1.5, 250)) {
     const last = death !== undefined || elapsed() + pause > withinMs;
     try {
@@ -87,6 +87,12 @@ async function tryToMeet(node: Node, check: Asked, wanted: boolean, withinMs: nu
     }
     await Promise.race([died, new Promise((resolve) => setTimeout(resolve, pause))]);
   }
+}
+
+/** The death that is the last: who is started again may yet meet it. */
+async function untilGone(node: Node): Promise<Death> {
+  const death = await node.died;
+  return death.startsAgain === true ? new Promise<never>(() => undefined) : death;
 }
 
 type Where = { readonly file: string; readonly test: string; readonly node: string; readonly negated: boolean };
