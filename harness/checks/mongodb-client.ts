@@ -18,8 +18,8 @@ export interface MongodbOptions {
   readonly authSource?: string;
 }
 
-/** How long a server may take to say hello, ms. */
-const helloMs = 5000;
+/** How long a server may take to say hello, ms: in an emulated machine the program that carries the stream starts for seconds. */
+const helloMs = 20_000;
 
 export const usualPort = 27017;
 

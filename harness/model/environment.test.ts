@@ -1,7 +1,6 @@
 // Decides that an environment's names are all looked up, that nothing in it is claimed twice, and that no circle is in it.
 import { describe, expect, test } from "vitest";
-import { addressOf } from "./address-text.ts";
-import { container, scratch, volume } from "./container.ts";
+import { container, volume } from "./container.ts";
 import {
   carrierOf,
   defineEnvironment,
@@ -362,42 +361,5 @@ describe("order", () => {
   test("networks in order of declaration, from a list or a record", () => {
     expect(networkNames(node({ networks: ["b", "a"] }))).toEqual(["b", "a"]);
     expect(networkNames(node({ networks: { b: {}, a: {} } }))).toEqual(["b", "a"]);
-  });
-});
-
-describe("whose network, whose address, whose directory", () => {
-  const box = node();
-  const define = (nodes: Record<string, ReturnType<typeof node>>) => () => defineEnvironment("env", { nodes });
-
-  test("who has another's network or address comes after it", () => {
-    const { nodes } = defineEnvironment("env", {
-      nodes: { a: node({ env: { B: addressOf("b") } }), b: node({ networkFrom: "c" }), c: box },
-    });
-    expect(startOrder("env", nodes)).toEqual(["c", "b", "a"]);
-  });
-
-  test("it is there, a container, and of the same engine", () => {
-    expect(refusal(define({ a: node({ networkFrom: "bb" }), b: box })).message).toContain(
-      'there is no node "bb"; did you mean "b"?',
-    );
-    expect(refusal(define({ a: node({ env: { X: addressOf("z") } }) })).message).toContain('there is no node "z"');
-    const vmBeside = () =>
-      defineEnvironment("env", {
-        networks: { lan: {} },
-        nodes: { a: node({ networkFrom: "m" }), m: machine(["lan"]) },
-      });
-    expect(refusal(vmBeside).message).toContain("is no container of the same engine");
-    expect(refusal(define({ a: node({ networkFrom: "b" }), b: node({ networkFrom: "a" }) })).message).toContain(
-      "a → b → a",
-    );
-  });
-
-  test("a shared directory is declared the same by all; who reads it alone may say so", () => {
-    const spool = (options: Parameters<typeof scratch>[0]) =>
-      node({ mounts: { "/spool": scratch({ shared: "spool", ...options }) } });
-    expect(define({ a: spool({ mode: 0o777 }), b: spool({ mode: 0o777, readOnly: true }) })).not.toThrow();
-    expect(refusal(define({ a: spool({ mode: 0o777 }), b: spool({}) })).message).toContain(
-      'env/b: the shared directory "spool" is declared otherwise than a has it',
-    );
   });
 });
