@@ -5,6 +5,9 @@ import { messageOf } from "../model/errors.ts";
 import { spokenBy } from "./docker-dialect.ts";
 import { isGone } from "./docker-engine.ts";
 
+/** How long whoever removes the others may take: what cannot be removed is told, and waited for no longer. */
+const mostWaitMs = 60_000;
+
 /** Removes a container with its anonymous volumes; where others depend on it, once whoever removes those has done so. */
 export async function removeContainer(docker: Docker, name: string): Promise<void> {
   const container = docker.getContainer(name);
@@ -16,12 +19,15 @@ export async function removeContainer(docker: Docker, name: string): Promise<voi
   } catch (error) {
     const dependent = dependentIn(messageOf(error));
     if (dependent.length === 0) throw error;
+    const abortSignal = AbortSignal.timeout(mostWaitMs);
     await Promise.all(
       dependent.map((id) =>
         docker
           .getContainer(id)
-          .wait({ condition: "removed" })
-          .catch((failed: unknown) => (isGone(failed) ? undefined : Promise.reject(failed))),
+          .wait({ condition: "removed", abortSignal })
+          .catch((failed: unknown) => {
+            if (!isGone(failed)) throw abortSignal.aborted ? error : failed;
+          }),
       ),
     );
     await remove();
