@@ -1,7 +1,8 @@
 // Decides that libvirt is spoken to in one way, whoever carries the questions: virsh or the binding, to the system's daemon, to a user's
 // session, over ssh. On real daemons; those that are restarted are the test's own.
-import { chownSync } from "node:fs";
+import { chownSync, existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sshdPath } from "../transports/testing/private-sshd.ts";
 import { type LibvirtClient, openLibvirt } from "./libvirt-client.ts";
 import { connectQmp } from "./libvirt-qmp.ts";
 import { domainXml, hotDiskXml } from "./libvirt-xml.ts";
@@ -12,7 +13,8 @@ import { SshToHere } from "./testing/ssh-to-here.ts";
 
 const nobody = { uid: 65534, gid: 65534 };
 const carriers = ["virsh", "binding"] as const;
-const daemons = ["system", "session", "ssh"] as const;
+const sshd = existsSync(sshdPath);
+const daemons: readonly ("system" | "session" | "ssh")[] = ["system", "session", ...(sshd ? (["ssh"] as const) : [])];
 const opened: { close(): Promise<void> }[] = [];
 afterAll(async () => {
   for (const each of opened.reverse()) await each.close();
@@ -21,12 +23,17 @@ afterAll(async () => {
 /** Where a daemon of the kind is, and whom its QEMU runs as. */
 const places = new Map<(typeof daemons)[number], { readonly uri: string; readonly parent?: string }>();
 beforeAll(async () => {
-  const [session, ssh] = await Promise.all([PrivateLibvirt.start({ session: nobody }), SshToHere.start()]);
-  opened.push(session, ssh);
+  const session = await PrivateLibvirt.start({ session: nobody });
+  opened.push(session);
   places.set("system", { uri: "qemu:///system" });
   places.set("session", { uri: session.uri, parent: session.directory });
+  if (!sshd) return;
+  const ssh = await SshToHere.start();
+  opened.push(ssh);
   places.set("ssh", { uri: ssh.uri });
 });
+
+if (!sshd) test("over ssh", ({ skip }) => skip(`${sshdPath} is not there: apt-get install openssh-server`));
 
 describe.each(daemons.flatMap((daemon) => carriers.map((through) => [daemon, through] as const)))(
   "%s, through %s",

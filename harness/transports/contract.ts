@@ -221,6 +221,9 @@ export function transportContract(name: string, open: () => Promise<Transport>):
       listener.stderr.resume();
       const said = listener.stdout.iterator({ destroyOnReturn: false });
       const port = Number(String((await said.next()).value).trim());
+      // It has ended when its streams have been read to their ends.
+      await said.return?.();
+      listener.stdout.resume();
       const stream = await transport.connect({ host: "127.0.0.1", port });
       const bytes = randomBytes(300_000);
       const back = collected(stream);

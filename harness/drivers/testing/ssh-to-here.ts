@@ -55,6 +55,7 @@ export class SshToHere {
       said.push(line);
       if (line.includes("Server listening")) resolve();
     });
+    child.on("error", reject);
     child.on("exit", () => reject(new Error(`sshd ended: ${said.join("\n")}`)));
     await promise;
     return ssh;
