@@ -3,4 +3,4 @@ import { pulpQpid } from "../environments/pulp.ts";
 import { testIn } from "../harness/index.ts";
 import { queuesOfRoles } from "./pulp/queues-of-roles.ts";
 
-queuesOfRoles(testIn(pulpQpid), "qpid");
+queuesOfRoles(testIn(pulpQpid));

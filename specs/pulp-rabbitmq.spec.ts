@@ -9,4 +9,4 @@ const test = testIn(pulpRabbitmq);
 
 storage(test);
 messages(test);
-queuesOfRoles(test, "rabbitmq");
+queuesOfRoles(test);

@@ -192,7 +192,9 @@ test("the database goes in the middle: the API comes back by itself, worker and 
   const status = statusOf(api);
   await expect(host).toMeet(status.answers(500));
   expect((await worker.died).status).toBe(1);
-  await expect(worker).toMeet(logs().contain(/server closed the connection|terminating connection|the connection is (lost|closed)/));
+  await expect(worker).toMeet(
+    logs().contain(/server closed the connection|terminating connection|the connection is (lost|closed)/),
+  );
   expect((await content.died).status).toBe(3);
   await expect(content).toMeet(logs().contain("failed to register or write a heartbeat to the database"));
   await expect(api).toMeet(state().isRunning());

@@ -1,35 +1,52 @@
 // Queues: who makes which, which of them go with who reads them, and what a broker that is restarted has kept.
-import { type BrokerName, serverName } from "../../environments/pulp.ts";
-import { all, expect, http, logs, not } from "../../harness/index.ts";
+import { brokerUser, serverName } from "../../environments/pulp.ts";
+import { all, amqp, celery, expect, http, logs, not } from "../../harness/index.ts";
 import { publishes } from "./messages.ts";
 import { type PulpTests, webOf } from "./nodes.ts";
-import { queuesOf } from "./queues.ts";
 
 const manager = `resource_manager@${serverName}`;
 const worker = `reserved_resource_worker-1@${serverName}`;
+const { queue, queues } = amqp(brokerUser);
 /** Of the beat, which hears the workers by it. */
-const heard = /celeryev\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
+const heard = queue("celeryev.*");
 const soon = { within: "20s" } as const;
 
-export function queuesOfRoles(test: PulpTests, which: BrokerName): void {
-  const queues = queuesOf(which);
-  const { queue } = queues;
-
+export function queuesOfRoles(test: PulpTests): void {
   test("each role has the queues that are its own, kept or not as they should be", async ({ broker }) => {
     await expect(broker).toMeet(
       all(
-        queue("celery").staysAlways(),
-        queue("resource_manager").staysAlways(),
-        queue(`${manager}.dq`).goesWithReader(),
-        queue(`${worker}.dq`).goesWithReader(),
-        queue(`${manager}.celery.pidbox`).goesWithReader(),
-        queue(`${worker}.celery.pidbox`).goesWithReader(),
-        queues.haveOneLike(heard),
+        ...["celery", "resource_manager"].flatMap((name) => [
+          queue(name).isDurable(),
+          not(queue(name).isAutoDelete()),
+          queue(name).hasConsumers(1),
+        ]),
+        ...[manager, worker].flatMap((name) => [
+          queue(`${name}.dq`).isAutoDelete(),
+          queue(`${name}.celery.pidbox`).isAutoDelete(),
+        ]),
+        heard.isAutoDelete(),
       ),
       soon,
     );
-    // A management's numbers may be some seconds old.
-    await expect(broker).toMeet(all(queue("celery").hasReaders(1), queue("resource_manager").hasReaders(1)), soon);
+  });
+
+  test("workers answer, know their tasks, take them from their queues and do them; the beat sends some", async ({
+    broker,
+  }) => {
+    const app = celery(brokerUser);
+    await expect(broker).toMeet(
+      all(
+        app.worker(worker).answersPing(),
+        app.worker(worker).hasTask("pulp_standin.tasks.publish"),
+        app.worker(worker).consumes("celery"),
+        not(app.worker(worker).consumes("resource_manager")),
+        app.worker(manager).consumes("resource_manager"),
+        not(app.worker("reserved_resource_worker-2@*").answersPing()),
+      ),
+      soon,
+    );
+    await expect(broker).toMeet(app.executes("pulp_standin.tasks.note_beat"));
+    await expect(broker).toMeet(app.beats({ task: "pulp_standin.tasks.note_beat" }));
   });
 
   test("queues of a role that stops go with it, those of tasks stay; they come with it again", async ({
@@ -45,9 +62,9 @@ export function queuesOfRoles(test: PulpTests, which: BrokerName): void {
     );
     expect((await managing.stop()).status).toBe(0);
     expect((await beat.stop()).status).toBe(0);
-    await expect(broker).toMeet(queues.areExactly("celery", "resource_manager"), soon);
+    await expect(broker).toMeet(queues().areOnly(["celery", "resource_manager"]), soon);
     await beat.start();
-    await expect(broker).toMeet(queues.haveOneLike(heard), soon);
+    await expect(broker).toMeet(heard.exists(), soon);
     await expect(broker).toMeet(not(queue(`${manager}.dq`).exists()));
     await managing.start();
     await expect(broker).toMeet(all(queue(`${manager}.dq`).exists(), queue(`${manager}.celery.pidbox`).exists()), soon);
@@ -69,16 +86,16 @@ export function queuesOfRoles(test: PulpTests, which: BrokerName): void {
     try {
       await expect(host).toMeet(reel.asked);
       // The manager has handed it on; what the beat sends meanwhile waits there as well.
-      await expect(broker).toMeet(not(queue("celery").holds(0)), soon);
-      await expect(broker).toMeet(queue("resource_manager").holds(0), soon);
+      await expect(broker).toMeet(not(queue("celery").hasDepth(0)), soon);
+      await expect(broker).toMeet(queue("resource_manager").hasDepth(0), soon);
       await broker.restart();
       await expect(host).not.toMeet(reel.served);
       await expect(broker).toMeet(
         all(
           queue(`${manager}.celery.pidbox`).exists(),
           queue(`${manager}.dq`).exists(),
-          queue("resource_manager").hasReaders(1),
-          queues.haveOneLike(heard),
+          queue("resource_manager").hasConsumers(1),
+          heard.exists(),
         ),
         { within: "60s" },
       );
