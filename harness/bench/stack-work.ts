@@ -101,7 +101,7 @@ sys.exit(0 if ${expression} else 1)`,
     status(`${api}/nothing/`, 404),
     status(`${api}/repositories/reels/units/`, 200),
     status(`${api}/tasks/none/`, 404),
-    status(`${base}/pub/`, 403),
+    status(`${base}/pub/`, 404),
     status(`${base}/pub/reels/none`, 404),
     one(
       http(`${api}/status/`).hasHeader("Content-Type", "application/json"),

@@ -27,7 +27,7 @@ import { engineFacts } from "./surroundings.ts";
 const parts = ["containers", "peers", "images", "machines", "studio", "stack", "all"] as const;
 
 export interface BenchOptions {
-  /** Default `all`; `machines` without the disk that is built from nothing, and `studio` once each: `--quick`. */
+  /** Default `all`; `machines` without the disk that is built from nothing, `studio` once and `stack` twice each: `--quick`. */
   readonly part?: string;
   readonly quick?: boolean;
 }
@@ -54,7 +54,7 @@ export async function benchCommand({ part = "all", quick = false }: BenchOptions
   if (wanted("images")) await images(config, say, (rows, machine) => tell("Images at rest", rows, machine));
   if (wanted("machines")) await machines(config, quick, say, (rows, machine) => tell("Machines", rows, machine));
   if (wanted("studio")) await studio(config, quick, say, (rows, machine) => tell("Studio", rows, machine));
-  if (wanted("stack")) await stack(config, say, (rows, machine) => tell("Stack", rows, machine));
+  if (wanted("stack")) await stack(config, quick, say, (rows, machine) => tell("Stack", rows, machine));
   const verdicts = all.map(verdictOf);
   if (verdicts.includes("not met")) return ExitCode.failed;
   return verdicts.includes("peer missing") || verdicts.includes("not measured") ? ExitCode.couldNotAsk : ExitCode.met;
@@ -101,11 +101,11 @@ async function studio(config: Config, quick: boolean, say: (line: string) => voi
   tell(rows, thisMachine({ ...machine, ...versions }, config.version));
 }
 
-async function stack(config: Config, say: (line: string) => void, tell: Tell): Promise<void> {
+async function stack(config: Config, quick: boolean, say: (line: string) => void, tell: Tell): Promise<void> {
   const driver = await enginesOf(engineFacts(config)).docker();
   const engines = await driver.probe().finally(() => driver.close());
   const { version } = createRequire(import.meta.url)("testcontainers/package.json") as { version: string };
-  const rows = await measureStack({ config, say, warmUp: 0, rounds: 5 });
+  const rows = await measureStack({ config, say, warmUp: 0, rounds: quick ? 2 : 5 });
   tell(
     rows,
     thisMachine({ ...engines, testcontainers: version, "docker command": await dockerCommand() }, config.version),
