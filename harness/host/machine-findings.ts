@@ -10,7 +10,7 @@ import { barrier } from "./passage.ts";
 import { findTool, missingTools, toolFindings } from "./tools.ts";
 
 /** Told in lines of their own. */
-const ownLine = ["qemu-system-x86_64", "/usr/share/OVMF/OVMF_CODE_4M.fd", "swtpm"];
+const ownLine = ["qemu-system-x86_64", "/usr/share/OVMF/OVMF_CODE_4M.fd", "swtpm", "swtpm_setup"];
 
 /** Never rejects; about 20 ms, which QEMU takes to say its version. */
 export async function machineFindings(surroundings: MachineSurroundings): Promise<readonly Finding[]> {
@@ -20,7 +20,7 @@ export async function machineFindings(surroundings: MachineSurroundings): Promis
     await qemuFinding(findTool("qemu-system-x86_64", path)),
     ...toolFindings(missingTools(path, list), { list, what: "machine programs", needed: false }),
     uefiFinding(findUefi()),
-    tpmFinding(findTool("swtpm", path)),
+    tpmFinding(findTool("swtpm", path), findTool("swtpm_setup", path)),
     ...(daemonOf(libvirtUri) === "system" ? [disksFinding(disks, barrier(disks))] : []),
   ];
 }
@@ -64,15 +64,15 @@ function uefiFinding(found: Uefi | undefined): Finding {
   };
 }
 
-function tpmFinding(swtpm: string | undefined): Finding {
+function tpmFinding(swtpm: string | undefined, setup: string | undefined): Finding {
   const about = { what: "TPM emulator", needed: false } as const;
-  if (swtpm !== undefined) return { ...about, can: "yes", detail: swtpm };
+  if (swtpm !== undefined && setup !== undefined) return { ...about, can: "yes", detail: swtpm };
   return {
     ...about,
     can: "no",
     detail: "machines have no TPM",
-    cause: "swtpm: not there",
-    remedy: "npx assay setup --yes, or: apt-get install swtpm",
+    cause: `${swtpm === undefined ? "swtpm" : "swtpm_setup, which libvirt looks for"}: not there`,
+    remedy: "npx assay setup --yes, or: apt-get install swtpm swtpm-tools",
   };
 }
 

@@ -23,5 +23,7 @@ export const machineTools: readonly Tool[] = [
   { name: "mcopy", package: "mtools", use: "fill the partition that UEFI boots from" },
   { name: "/usr/share/OVMF/OVMF_CODE_4M.fd", package: "ovmf", use: "boot machines by UEFI" },
   { name: "swtpm", package: "swtpm", use: "give machines a TPM" },
+  // A recommendation of swtpm's only, and without it libvirt says that QEMU has no such TPM.
+  { name: "swtpm_setup", package: "swtpm-tools", use: "let libvirt give machines a TPM" },
   { name: "xorriso", package: "xorriso", use: "make seed images" },
 ];

@@ -74,8 +74,9 @@ export async function missingCapability(
   }
   const machines = Object.values(nodes).filter(({ kind }) => kind === "vm");
   if (machines.length === 0) return undefined;
-  if (machines.some((each) => each.kind === "vm" && each.devices.tpm) && findTool("swtpm", "") === undefined)
-    return `${name} has a machine with a TPM, and this host has no swtpm: run assay setup --yes`;
+  const lacking = ["swtpm", "swtpm_setup"].find((tool) => findTool(tool, "") === undefined);
+  if (machines.some((each) => each.kind === "vm" && each.devices.tpm) && lacking !== undefined)
+    return `${name} has a machine with a TPM, and this host has no ${lacking}: run assay setup --yes`;
   const why = await canRunMachines(surroundings());
   return why === undefined ? undefined : `${name} has virtual machines, and this host runs none: ${why}`;
 }
