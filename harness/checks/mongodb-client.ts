@@ -29,9 +29,10 @@ export async function askMongodb<Answer>(
   options: MongodbOptions,
   ask: (client: MongoClient) => Promise<Answer>,
 ): Promise<Answer> {
-  const { port = usualPort, user = "", authSource = "admin" } = options;
+  const { port = usualPort, user, password, authSource = "admin" } = options;
   try {
-    const key = `mongodb ${port} ${user}@${authSource}`;
+    // Stays in this process: it tells passwords apart.
+    const key = JSON.stringify(["mongodb", port, user, password?.reveal(), authSource]);
     return await askService(node, key, () => open(node, options), ask, isLost);
   } catch (error) {
     throw explained(error, port);
