@@ -32,17 +32,13 @@ class NodeAgent extends Agent {
     this.#open().then(
       (stream) => {
         stream.on("error", () => undefined);
-        done?.(null, "setKeepAlive" in stream ? stream : Object.assign(stream, asSocket));
+        done?.(null, stream);
       },
       (error: Error) => done?.(error, undefined as never),
     );
     return null;
   }
 }
-
-/** What an agent does to sockets that it keeps, of which a stream knows nothing. */
-const nothing = () => undefined;
-const asSocket = { setKeepAlive: nothing, setTimeout: nothing, ref: nothing, unref: nothing };
 
 function agentOf(node: Node, port: number): NodeAgent {
   const own = agents.get(node) ?? new Map<number, NodeAgent>();

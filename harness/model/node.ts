@@ -29,7 +29,7 @@ export interface Node {
   observe<Subject, Answer>(probe: Probe<Subject, Answer>, subject: Subject): Promise<Answer>;
   /**
    * A byte stream to a TCP port as the node itself would open it: on its 127.0.0.1 unless a host is named. No port has to be published,
-   * nothing listens on this machine. Whoever asked ends it. Rejects with a `TransportError`: `refused` where nobody listens, `unknown-host`,
+   * nothing listens on this machine. Clients may ask of it what they ask of sockets (`setKeepAlive`). Whoever asked ends it. Rejects with a `TransportError`: `refused` where nobody listens, `unknown-host`,
    * `no-connection`, `no-relay` where the node has no python3, perl, bash or busybox.
    * @example const stream = await database.connect(27017);
    */
