@@ -51,6 +51,18 @@ export class ContainerLife {
     this.#ended = true;
   }
 
+  /**
+   * It was seen not to run: resolves once the engine has told of that end too, which may be later (podman's record is ahead of its
+   * events), so that it is not taken for the next life's. Where the event was lost, after `atMostMs`.
+   */
+  async toldOver(atMostMs: number): Promise<void> {
+    const enough = new AbortController();
+    const told = this.next(({ action }) => action === "die", enough.signal);
+    if (!this.#ended) await Promise.race([told, pause(atMostMs, undefined, { signal: enough.signal, ref: false })]);
+    enough.abort();
+    this.over();
+  }
+
   /** A new life: called before a start. A life that goes on is not begun again. */
   begin(): void {
     if (!this.#ended) return;

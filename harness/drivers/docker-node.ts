@@ -128,7 +128,7 @@ export class DockerNode extends ShellNode implements ContainerNode {
     const meant = ready === undefined ? undefined : readReady(ready);
     await this.#verb(() => this.#facts.life.heard());
     const { State } = await this.#verb(() => this.#facts.container.inspect());
-    if (!State.Running) this.#facts.life.over();
+    if (!State.Running) await this.#facts.life.toldOver(mostSettlingMs);
     this.#facts.life.begin();
     await this.#verb(() => this.#facts.container.start(), [304]);
     // A free port and an address may be others in the new life.

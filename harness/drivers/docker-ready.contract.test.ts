@@ -88,7 +88,7 @@ onEachEngine((engine) => {
     const { nodes, takeDown } = await stage.standUp(one(script, { ready: { exited: 100 } }));
     await nodes.box.start({ ready: { log: /up/ } });
     expect((await nodes.box.state()).status).toBe("running");
-    await nodes.box.stop();
+    await nodes.box.kill();
     await expect(nodes.box.start({ ready: { exited: 100, within: "1s" } })).rejects.toMatchObject({
       code: "not-ready",
       message: expect.stringContaining("still waiting for exited with status 100"),
