@@ -51,6 +51,10 @@ const pinned: Record<string, RegExp> = {
   amqplib: /^harness\/checks\/(amqp-091|celery)[^/]*\.ts$/,
   "@redis/client": /^harness\/checks\/redis[^/]*\.ts$/,
   pg: /^harness\/checks\/postgres[^/]*\.ts$/,
+  "@sigstore/sign": /^harness\/reporting\/attest[^/]*\.ts$/,
+  "@sigstore/verify": /^harness\/reporting\/attest[^/]*\.ts$/,
+  "@sigstore/bundle": /^harness\/reporting\/attest[^/]*\.ts$/,
+  "@sigstore/oci": /^harness\/commands\/attach[^/]*\.ts$/,
   commander: /^harness\/(cli|commands\/[^/]+)\.ts$/,
 };
 
