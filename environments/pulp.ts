@@ -1,10 +1,10 @@
 // The stand-in for Pulp as a stack: database, broker, and a container a role. The same nodes on either broker.
-import { mongodb } from "../fixtures/mongodb/recipe.ts";
+import { mongodb as database } from "../fixtures/mongodb/recipe.ts";
 import { pulpApache, pulpBeat, pulpContent, pulpResourceManager, pulpWorker } from "../fixtures/pulp/recipe.ts";
 import { qpid } from "../fixtures/qpid/recipe.ts";
 import { rabbitmq } from "../fixtures/rabbitmq/recipe.ts";
 import { logSocket, syslog } from "../fixtures/syslog/recipe.ts";
-import { container, defineEnvironment, secret, volume } from "../harness/index.ts";
+import { amqp, container, defineEnvironment, mongodb, secret, volume, when } from "../harness/index.ts";
 
 export type BrokerName = "qpid" | "rabbitmq";
 
@@ -29,7 +29,7 @@ export const brokerNode = (which: BrokerName) =>
         ready: { log: /Server startup complete/ },
       } as const);
 
-export const databaseNode = { image: mongodb, memory: "128m", ready: { log: /Waiting for connections/ } } as const;
+export const databaseNode = { image: database, memory: "128m", ready: { log: /Waiting for connections/ } } as const;
 
 export const syslogNode = {
   image: syslog,
@@ -48,51 +48,64 @@ export const roleNode = {
     MSG_SERVICE_USER: brokerUser.user,
     MSG_SERVICE_PASSWORD: brokerUser.password,
     PULP_LOG_SOCKET: logSocket.path,
-    // A container that is late is seen to be so within seconds.
+    // A container that is late is seen to be so within seconds. The broker is the slowest of all to start, and they begin beside it.
     DB_TEST_POLLRATE: "1",
-    MSG_TEST_POLLRATE: "1",
+    MSG_TEST_POLLRATE: "0.5",
+    MSG_TEST_TRIES: "240",
   },
 } as const;
+
+/** The beat has done so before it starts. */
+const migrated = when("database", mongodb().collection("pulp_database", "migration_trackers").contains({ version: 3 }));
+
+/** Whom the web server hands tasks to has its queue. */
+const hasQueue = when("broker", amqp(brokerUser).queue("resource_manager").exists());
 
 /** A worker says so when it takes work. */
 const takesWork = { log: /: [\w-]+@[\w.]+ ready\.$/ } as const;
 
 /**
- * The beat is first, because it migrates the database; workers and manager start beside each other; the web server is last, so that there
- * is a queue for what it sends.
+ * The beat migrates the database; who needs that waits for it, and not for the beat. Roles wait for the broker by themselves, so that what
+ * they do before that goes on beside its start. The web server is last, so that there is a queue for what it sends. `on`: the machine whose engine has them, where it is not this host's.
  */
+export const pulpNodes = <Which extends BrokerName>(which: Which, on?: string) => {
+  const where = on === undefined ? {} : { on };
+  const role = { ...roleNode, ...where };
+  return {
+    syslog: container({ ...syslogNode, ...where }),
+    database: container({ ...databaseNode, ...where, networks: { pulp: {} } }),
+    broker: container({ ...brokerNode(which), ...where, networks: { pulp: {} } }),
+    content: container({ ...where, image: pulpContent, ready: { log: /holding the volumes/ } }),
+    beat: container({
+      ...role,
+      image: pulpBeat,
+      after: ["syslog", "database"],
+      ready: { log: /beat: Starting/ },
+    }),
+    manager: container({ ...role, image: pulpResourceManager, after: ["syslog", migrated], ready: takesWork }),
+    worker: container({
+      ...role,
+      image: pulpWorker,
+      volumesFrom: ["content"],
+      after: ["syslog", migrated, "content"],
+      ready: takesWork,
+    }),
+    web: container({
+      ...role,
+      image: pulpApache,
+      volumesFrom: ["content"],
+      ports: [80],
+      after: ["syslog", migrated, hasQueue, "content"],
+      ready: { port: 80 },
+    }),
+  };
+};
+
 export const pulp = <Which extends BrokerName>(which: Which) =>
   defineEnvironment(`pulp-${which}`, {
     networks: { pulp: {} },
     volumes: { "log-socket": {} },
-    nodes: {
-      syslog: container(syslogNode),
-      database: container({ ...databaseNode, networks: { pulp: {} } }),
-      broker: container({ ...brokerNode(which), networks: { pulp: {} } }),
-      content: container({ image: pulpContent, ready: { log: /holding the volumes/ } }),
-      beat: container({
-        ...roleNode,
-        image: pulpBeat,
-        after: ["syslog", "database", "broker"],
-        ready: { log: /beat: Starting/ },
-      }),
-      manager: container({ ...roleNode, image: pulpResourceManager, after: ["beat"], ready: takesWork }),
-      worker: container({
-        ...roleNode,
-        image: pulpWorker,
-        volumesFrom: ["content"],
-        after: ["beat", "content"],
-        ready: takesWork,
-      }),
-      web: container({
-        ...roleNode,
-        image: pulpApache,
-        volumesFrom: ["content"],
-        ports: [80],
-        after: ["manager", "content"],
-        ready: { port: 80 },
-      }),
-    },
+    nodes: pulpNodes(which),
   });
 
 export const pulpQpid = pulp("qpid");

@@ -72,6 +72,7 @@ export { type Check, type Probe, quoteWord } from "./model/check.ts";
 // 2. An environment is declared by its nodes, networks and volumes. Data: nothing is created by it.
 export { bind, type ContainerOptions, container, scratch, tmpfs, volume } from "./model/container.ts";
 export type { Duration, Size } from "./model/duration.ts";
+export { type Edge, when } from "./model/edge.ts";
 export { defineEnvironment, type Environment } from "./model/environment.ts";
 // 6. Errors: all of them mean "I could not ask". A check that is not met is an ordinary assertion.
 export {

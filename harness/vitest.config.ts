@@ -10,7 +10,8 @@ import type { RunSettings } from "./vitest/session.ts";
 const given = process.env["ASSAY_SETTINGS"];
 const settings = given === undefined ? undefined : (JSON.parse(given) as RunSettings);
 
-/** Each boots for minutes where guests are emulated: only `--project long-twins` asks for them. */
+/** Each boots for minutes where guests are emulated: only `--project long-specs` and `long-twins` ask for them. */
+const longSpecs = ["specs/pulp-machine.spec.ts"];
 const longTwins = ["fixtures/broken-selinux/*.test.ts", "fixtures/broken-nfs/*.test.ts"];
 
 const project = (
@@ -51,7 +52,8 @@ export default defineConfig({
       // Most of their time is waiting: for an engine, for a guest that boots.
       project("contract", ["harness/**/*.contract.test.ts"], { order: 1, testTimeout: 300_000, maxWorkers: 2 }),
       // An emulated machine on a busy host boots for minutes, and some tests boot one; each command has a deadline of its own.
-      project("specs", ["specs/**/*.spec.ts"], { order: 2, testTimeout: 900_000, maxWorkers: 4 }),
+      project("specs", ["specs/**/*.spec.ts"], { exclude: longSpecs, order: 2, testTimeout: 900_000, maxWorkers: 4 }),
+      project("long-specs", longSpecs, { order: 5, testTimeout: 1_800_000, maxWorkers: 1 }),
       // Each ends badly on purpose: only `--project faults` asks for them.
       project("faults", ["fixtures/faults/*.spec.ts"], { order: 2, testTimeout: 120_000 }),
       project("twins", ["fixtures/**/*.test.ts"], {

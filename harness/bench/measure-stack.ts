@@ -14,7 +14,8 @@ export async function measureStack({ config, say, rounds, warmUp }: Measuring): 
   const host = hostNode();
   try {
     const settings = { answer: join(room, "answer.json"), warmUp, rounds };
-    return stackRows(await toldBy({ config, host, say, settings }, "stack.bench"));
+    const running = { config, host, say, settings };
+    return stackRows(await toldBy(running, "/stack.bench"), await toldBy(running, "/stack-reset.bench"));
   } finally {
     await host.close();
     rmSync(room, { recursive: true, force: true });

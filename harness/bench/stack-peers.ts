@@ -37,10 +37,22 @@ function readyScript({ name, declared }: Part): string {
   return "true";
 }
 
-/** Who has to be ready first. */
-const beforeOf = ({ declared }: Part): readonly string[] => [
-  ...new Set([...declared.after, ...declared.volumesFrom.map((from) => (typeof from === "string" ? from : from.node))]),
-];
+/**
+ * Who brings about what Assay asks of a node before another is started: the beat migrates the database, the manager makes its queue at the
+ * broker. Of a service compose and testcontainers know only whether it is ready, so that they wait for who does it.
+ */
+const broughtAboutBy: Readonly<Record<string, string>> = { database: "beat", broker: "manager" };
+
+/** Who has to be ready first, so that the same is true of the others as with Assay. */
+function beforeOf({ declared }: Part): readonly string[] {
+  const awaited = declared.awaits.map(({ node }) => node);
+  return [
+    ...new Set([
+      ...declared.after.map((name) => (awaited.includes(name) ? (broughtAboutBy[name] ?? name) : name)),
+      ...declared.volumesFrom.map((from) => (typeof from === "string" ? from : from.node)),
+    ]),
+  ];
+}
 
 /** A bash script that stands the stack up: each part begins when those it needs are ready; parts beside each other at the same time. */
 export function upScript(parts: readonly Part[]): string {
@@ -92,8 +104,13 @@ export async function byTestcontainers(parts: readonly Part[]): Promise<readonly
   const { GenericContainer, Wait } = await import("testcontainers");
   const volumes = volumesOf(parts);
   const started = new Map<string, Promise<StartedTestContainer>>();
+  const start = (name: string): Promise<StartedTestContainer> => {
+    const known = started.get(name) ?? one(parts.find((part) => part.name === name) as Part);
+    started.set(name, known);
+    return known;
+  };
   const one = async (part: Part): Promise<StartedTestContainer> => {
-    await Promise.all(beforeOf(part).map((name) => started.get(name)));
+    await Promise.all(beforeOf(part).map(start));
     const { name, declared, facts } = part;
     const { log, port } = declared.ready;
     const env = Object.fromEntries(
@@ -115,8 +132,7 @@ export async function byTestcontainers(parts: readonly Part[]): Promise<readonly
     else if (port !== undefined) wanted = wanted.withExposedPorts(port).withWaitStrategy(Wait.forListeningPorts());
     return wanted.start();
   };
-  for (const part of parts) started.set(part.name, one(part));
-  return Promise.all(started.values());
+  return Promise.all(parts.map(({ name }) => start(name)));
 }
 
 /** Those of an environment, in an order in which each comes after what it needs. */

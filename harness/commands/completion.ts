@@ -86,7 +86,7 @@ export async function offers(
 
 const choices: Readonly<Record<string, readonly string[]>> = {
   "--keep": ["on-failure", "always"],
-  "--project": ["specs", "unit", "contract", "twins", "long-twins", "crash", "bench"],
+  "--project": ["specs", "unit", "contract", "twins", "long-specs", "long-twins", "crash", "bench"],
   "--part": ["containers", "peers", "images", "machines", "studio", "all"],
 };
 const paths = new Set(["--out"]);

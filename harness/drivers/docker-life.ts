@@ -5,7 +5,7 @@ import type { ContainerDeclaration } from "../model/container.ts";
 import { sayMs } from "../model/duration.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { ContainerNode, Death } from "../model/node.ts";
-import type { Judgement } from "../model/outcome.ts";
+import { untilMet } from "../model/until-met.ts";
 import { type Dialect, runHealthCheck } from "./docker-dialect.ts";
 import { engineError } from "./docker-engine.ts";
 import type { EngineEvent, EngineEvents } from "./docker-events.ts";
@@ -189,11 +189,11 @@ interface Want {
   readonly title: string;
   readonly met: Promise<unknown>;
   /** What it looked like when it was asked last, where it is asked again and again. */
-  readonly last?: { seen?: string };
+  readonly last?: { last?: string | undefined };
 }
 
 function say({ title, last }: Want): string {
-  return last?.seen === undefined ? title : `${title} (last: ${last.seen})`;
+  return last?.last === undefined ? title : `${title} (last: ${last.last})`;
 }
 
 function conditions(
@@ -216,9 +216,9 @@ function conditions(
     wants.push({ title: `listening on port ${ready.port}`, met: listening(node, ready.port, signal) });
   if (ready.check !== undefined) {
     const { check } = ready;
-    const last: { seen?: string } = {};
+    const last: { last?: string | undefined } = {};
     const ask = async () => check.judge(await check.observe(node));
-    wants.push({ title: check.title, met: repeatedly(signal, ask, last), last });
+    wants.push({ title: check.title, met: untilMet(signal, ask, last), last });
   }
   return wants;
 }
@@ -249,7 +249,7 @@ async function healthy(
   health: Dialect["health"],
 ): Promise<void> {
   if (health === "asked")
-    return repeatedly(
+    return untilMet(
       signal,
       async () => {
         await runHealthCheck(container);
@@ -274,7 +274,7 @@ async function exited(node: ContainerNode, life: ContainerLife, wanted: number):
 /** Looks in the kernel's tables, so that nothing is sent to the service and no tool is needed in the image. */
 function listening(node: ContainerNode, port: number, signal: AbortSignal): Promise<void> {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
-  return repeatedly(signal, async () => {
+  return untilMet(signal, async () => {
     const { stdout } = await node.exec(["cat", "/proc/net/tcp", "/proc/net/tcp6"]);
     return {
       met: new RegExp(`^\\s*\\d+: [0-9A-F]+:${hex} [0-9A-F]+:0000 0A `, "m").test(stdout),
@@ -282,26 +282,6 @@ function listening(node: ContainerNode, port: number, signal: AbortSignal): Prom
       seen: "",
     };
   });
-}
-
-/**
- * The kernel tells nobody when a port opens or a file appears: asked again after a fortieth of the time that it has taken so far, `leastMs`
- * at least and 250 ms at most.
- */
-async function repeatedly(
-  signal: AbortSignal,
-  ask: () => Promise<Judgement>,
-  last: { seen?: string } = {},
-  leastMs = 10,
-): Promise<void> {
-  const began = performance.now();
-  while (!signal.aborted) {
-    const judgement = await ask().catch((error: unknown) => ({ met: false, expected: "", seen: messageOf(error) }));
-    if ("met" in judgement && judgement.met) return;
-    last.seen = "skipped" in judgement ? judgement.skipped : judgement.seen;
-    const wait = Math.min(Math.max((performance.now() - began) / 40, leastMs), 250);
-    await pause(wait, undefined, { signal }).catch(() => undefined);
-  }
 }
 
 function endedEarly(node: ContainerNode, death: Death): ProvisionError {

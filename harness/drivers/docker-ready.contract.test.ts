@@ -5,6 +5,7 @@ import { file } from "../checks/file.ts";
 import { pkg } from "../checks/package.ts";
 import type { Check } from "../model/check.ts";
 import { type ContainerOptions, container } from "../model/container.ts";
+import { when } from "../model/edge.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import type { Node } from "../model/node.ts";
 import { onEachEngine } from "../vitest/each-engine.ts";
@@ -95,6 +96,46 @@ onEachEngine((engine) => {
     });
     await expect(nodes.box.start({ ready: { exited: 256 } })).rejects.toMatchObject({ code: "bad-option" });
     await takeDown();
+  });
+
+  describe("an edge with a condition", () => {
+    const two = (first: string, within: "20s" | "300ms" = "20s") =>
+      defineEnvironment("ready", {
+        nodes: {
+          first: container({ image: soe, entrypoint: ["/bin/sh", "-c", first] }),
+          second: container({
+            image: soe,
+            idle: true,
+            after: [when("first", file("/made").hasContents("whole"), { within })],
+          }),
+        },
+      });
+
+    test("the second is started when the first meets it, and not when that is ready", async () => {
+      const { nodes, takeDown } = await stage.standUp(two(`touch /made; sleep 0.7; echo -n whole >/made; ${waits}`));
+      const made = Number(await nodes.first.succeed(["stat", "--format=%.3Y", "/made"]));
+      const began = Number(await nodes.second.succeed(["stat", "--format=%.3Y", "/proc/1"]));
+      expect(began).toBeGreaterThan(made);
+      await takeDown();
+    });
+
+    test("at its deadline: who waits for what, and what was seen last", async () => {
+      await expect(stage.standUp(two(`echo -n half >/made; ${waits}`, "300ms"))).rejects.toMatchObject({
+        code: "not-ready",
+        message: expect.stringMatching(
+          /^create ready\/second: not started, because it waits for "file \/made .*" of ready\/first: not so after 300ms \(last: .*half.*\)/,
+        ),
+      });
+      expect(await stage.found()).toEqual([]);
+    });
+
+    test("a first one that ends is told at once", async () => {
+      await expect(stage.standUp(two("sleep 0.5; exit 3"))).rejects.toMatchObject({
+        code: "died",
+        message: expect.stringContaining("of ready/first: it ended (status 3)"),
+      });
+      expect(await stage.found()).toEqual([]);
+    });
   });
 
   describe("not ready", () => {

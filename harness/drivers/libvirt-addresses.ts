@@ -2,10 +2,11 @@
 // that its networks give.
 import { shell } from "../model/exec.ts";
 import { readSubnet } from "../model/subnet.ts";
+import { untilMet } from "../model/until-met.ts";
 import type { Transport } from "../transports/transport.ts";
 import type { Lease } from "./libvirt-client.ts";
 import { routesIn } from "./libvirt-network-subnet.ts";
-import { type Doing, repeatedly } from "./libvirt-ready.ts";
+import type { Doing } from "./libvirt-ready.ts";
 import type { InterfaceFacts } from "./libvirt-xml-facts.ts";
 
 /** A machine's place on a network. */
@@ -69,7 +70,7 @@ export async function untilAddressed(wanted: Addressed): Promise<ReadonlyMap<str
     }
     return { met: without.length === 0, expected: "", seen: without.join("; ") };
   };
-  await repeatedly(signal, ask, doing);
+  await untilMet(signal, ask, doing);
   return had;
 }
 

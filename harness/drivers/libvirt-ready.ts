@@ -1,10 +1,10 @@
 // Decides when a machine is ready as its declaration means it, and ends the waiting at once when that can no longer come about.
 import { setTimeout as pause } from "node:timers/promises";
 import { sayMs } from "../model/duration.ts";
-import { messageOf, ProvisionError, TransportError } from "../model/errors.ts";
+import { ProvisionError, TransportError } from "../model/errors.ts";
 import { shell } from "../model/exec.ts";
 import type { VmNode } from "../model/node.ts";
-import type { Judgement } from "../model/outcome.ts";
+import { untilMet } from "../model/until-met.ts";
 import type { VmDeclaration } from "../model/vm.ts";
 import { earlyPath } from "../transports/guest-files.ts";
 import type { Transport } from "../transports/transport.ts";
@@ -112,7 +112,7 @@ async function inOrder(readying: Readying, doing: Doing, signal: AbortSignal): P
   if (ready.check !== undefined) {
     const { check } = ready;
     next(check.title);
-    await repeatedly(signal, async () => check.judge(await check.observe(node)), doing);
+    await untilMet(signal, async () => check.judge(await check.observe(node)), doing);
   }
 }
 
@@ -147,7 +147,7 @@ async function active(
   doing: { last: string | undefined },
   signal: AbortSignal,
 ): Promise<void> {
-  await repeatedly(
+  await untilMet(
     signal,
     async () => {
       const words = ["show", "--property=ActiveState,SubState,Result,LoadState", "--", unit] as const;
@@ -179,7 +179,7 @@ function failed(node: string, unit: string, seen: string): ProvisionError {
 /** Looks in the kernel's tables, so that nothing is sent to the service and no tool is needed in the image. */
 function listening({ transport }: Readying, port: number, signal: AbortSignal): Promise<void> {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
-  return repeatedly(signal, async () => {
+  return untilMet(signal, async () => {
     const { stdout } = await transport.exec(["cat", "/proc/net/tcp", "/proc/net/tcp6"]);
     return {
       met: new RegExp(`^\\s*\\d+: [0-9A-F]+:${hex} [0-9A-F]+:0000 0A `, "m").test(stdout),
@@ -187,23 +187,6 @@ function listening({ transport }: Readying, port: number, signal: AbortSignal): 
       seen: "nobody listens",
     };
   });
-}
-
-/** Soon at first. A `ProvisionError` ends it: what it says will not change. */
-export async function repeatedly(
-  signal: AbortSignal,
-  ask: () => Promise<Judgement>,
-  doing: { last: string | undefined } = { last: undefined },
-): Promise<void> {
-  for (let wait = 20; !signal.aborted; wait = Math.min(wait * 1.5, 500)) {
-    const judgement = await ask().catch((error: unknown) => {
-      if (error instanceof ProvisionError) throw error;
-      return { met: false, expected: "", seen: messageOf(error) };
-    });
-    if ("met" in judgement && judgement.met) return;
-    doing.last = "skipped" in judgement ? judgement.skipped : judgement.seen;
-    await pause(wait, undefined, { signal }).catch(() => undefined);
-  }
 }
 
 /** The end that a lost connection most likely tells of. */

@@ -37,7 +37,7 @@ test("machines of two runs are alike; what reaches the guest makes them others",
 });
 
 test("what a seed, a login or a TPM has made one machine's own always boots", () => {
-  const free = { start: "warm", devices: { rng: true, tpm: false }, after: [] as string[] } as Parameters<
+  const free = { start: "warm", devices: { rng: true, tpm: false }, after: [] as string[] } as unknown as Parameters<
     typeof onlyBoots
   >[0];
   expect(onlyBoots(free, "initrd", false)).toBeUndefined();

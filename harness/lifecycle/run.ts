@@ -10,6 +10,7 @@ import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
 import { inOrder } from "./create-order.ts";
+import { untilTrue } from "./edges.ts";
 import { keepEvidence } from "./evidence.ts";
 import { Faults } from "./faults.ts";
 import { keptNode } from "./kept-node.ts";
@@ -268,6 +269,7 @@ class Stand {
     const driver = this.#driverOf(resource);
     await Promise.all(needs);
     signal?.throwIfAborted();
+    if (resource.node !== undefined && resource.kind !== "directory") await this.#edges(resource.node);
     const tell = (state: "intent" | "live", id?: string) =>
       this.#wanted.events.say({
         event: "resource",
@@ -297,6 +299,19 @@ class Stand {
     this.#nodes.set(node, live);
     if (live.kind === "vm") this.#tell(live.name, { ...(live as VmNode).facts, image: (live as VmNode).imageDigest });
     else if ("facts" in live) this.#tell(live.name, (live as StillNode | ContainerNode).facts);
+  }
+
+  /** What `after` asks of others beyond that they are ready. */
+  async #edges(name: string): Promise<void> {
+    const { environment, signal } = this.#wanted;
+    await Promise.all(
+      (environment.nodes[name]?.awaits ?? []).map(async (edge) => {
+        const other = this.#nodes.get(edge.node);
+        if (other === undefined) return; // it stood before, and was asked when somebody waited for it first
+        this.#say("create", "started", name, `waiting until ${edge.node}: ${redact(edge.check.title)}`);
+        await untilTrue(edge, other, `${environment.name}/${name}`, signal);
+      }),
+    );
   }
 
   #tell(node: string, facts: Readonly<Record<string, string>>): void {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type AddressText, isAddressText } from "./address-text.ts";
 import { callSite } from "./call-site.ts";
 import type { Check } from "./check.ts";
+import { type Edge, edgesOf, waits } from "./edge.ts";
 import { DeclarationError } from "./errors.ts";
 import { capabilityNames, leastMemory, signalNames, ulimitNames } from "./kernel-words.ts";
 import type { ContainerNode } from "./node.ts";
@@ -272,14 +273,16 @@ const containerOptions = z.strictObject({
   restart: z.enum(["always", "on-failure"]).optional(),
   labels: z.record(z.string(), z.string()).default({}),
   ready: ready.default({ within: 60_000 }),
-  /** Nodes that must be ready before this one is started. */
-  after: z.array(name).default([]),
+  /** Nodes that must be ready before this one is started; with `when(node, check)` what must be true of it besides. */
+  after: waits,
 });
 
 export type ContainerOptions = z.input<typeof containerOptions>;
 
-export interface ContainerDeclaration extends z.output<typeof containerOptions> {
+export interface ContainerDeclaration extends Omit<z.output<typeof containerOptions>, "after"> {
   readonly kind: "container";
+  readonly after: readonly string[];
+  readonly awaits: readonly Edge[];
   readonly at: string | undefined;
 }
 
@@ -295,7 +298,7 @@ export function container(options: ContainerOptions): ContainerDeclaration {
   const read = readOptions("container", containerOptions, options);
   const wrong = contradiction(read);
   if (wrong !== undefined) throw new DeclarationError({ code: "bad-option", at, seen: `container: ${wrong}` });
-  return { kind: "container", ...read, at };
+  return { kind: "container", ...read, ...edgesOf(read.after), at };
 }
 
 /** What two options say against each other; each alone is well. */

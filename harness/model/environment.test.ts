@@ -1,6 +1,8 @@
 // Decides that an environment's names are all looked up, that nothing in it is claimed twice, and that no circle is in it.
 import { describe, expect, test } from "vitest";
+import { file } from "../checks/file.ts";
 import { container, volume } from "./container.ts";
+import { when } from "./edge.ts";
 import {
   carrierOf,
   defineEnvironment,
@@ -142,6 +144,24 @@ describe("refused", () => {
       () => defineEnvironment("e", { nodes: { a: node({ after: ["b"] }) } }),
       "unknown-node",
       'no node "b"',
+    ],
+    [
+      "a condition of an unknown node",
+      () => defineEnvironment("e", { nodes: { a: node({ after: [when("b", file("/x").exists())] }) } }),
+      "unknown-node",
+      'no node "b"',
+    ],
+    [
+      "a condition that is no check",
+      () => defineEnvironment("e", { nodes: { a: node({ after: [when("b", {} as never)] }) } }),
+      "bad-option",
+      "expected a check",
+    ],
+    [
+      "an edge that is neither a name nor a condition",
+      () => defineEnvironment("e", { nodes: { b: node(), a: node({ after: [{ node: "b" } as never] }) } }),
+      "bad-option",
+      'option "after.0.check": expected a check',
     ],
     [
       "volumes from an unknown node",

@@ -1,6 +1,8 @@
 // Several machines declared as one: their names and numbers, what each has of its own, and what is refused.
 import { describe, expect, expectTypeOf, test } from "vitest";
+import { file } from "../checks/file.ts";
 import { container } from "./container.ts";
+import { when } from "./edge.ts";
 import { defineEnvironment, type NodeOf, withCounts } from "./environment.ts";
 import { DeclarationError } from "./errors.ts";
 import type { VmNode } from "./node.ts";
@@ -24,7 +26,7 @@ const studio = (count: number) =>
     nodes: {
       store: vm({ image, networks: ["lan"] }),
       dev: dev(count),
-      late: container({ image: "x", after: ["dev", "store"] }),
+      late: container({ image: "x", after: [when("dev", file("/made").exists()), "store"] }),
     },
   });
 
@@ -59,6 +61,10 @@ describe("a group of machines", () => {
 
   test("who waits for it waits for each", () => {
     expect(studio(2).nodes.late.after).toEqual(["vfx-dev-001", "vfx-dev-002", "store"]);
+    expect(studio(2).nodes.late.awaits.map(({ node, check }) => [node, check.title])).toEqual([
+      ["vfx-dev-001", "file /made exists"],
+      ["vfx-dev-002", "file /made exists"],
+    ]);
   });
 
   test("has another number of machines, and the rest stays", () => {

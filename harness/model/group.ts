@@ -1,6 +1,7 @@
 // Decides how several machines are declared as one: how many they are, what each is called, and what else depends on its number. Data,
 // until an environment makes a machine of each number.
 import { z } from "zod";
+import type { Edge } from "./edge.ts";
 import { DeclarationError } from "./errors.ts";
 import { readOptions } from "./options.ts";
 import type { VmDeclaration, VmOptions } from "./vm.ts";
@@ -69,7 +70,7 @@ function defined<Name extends string, Value>(name: Name, value: Value | undefine
 export type Declared<Declaration> = Declaration | VmGroup;
 
 /** What `declared` comes to: each machine of a group under its own name, and the names of each group. */
-export function expanded<Declaration extends { readonly after: readonly string[] }>(
+export function expanded<Declaration extends { readonly after: readonly string[]; readonly awaits: readonly Edge[] }>(
   environment: string,
   declared: Readonly<Record<string, Declared<Declaration>>>,
 ): {
@@ -96,7 +97,13 @@ export function expanded<Declaration extends { readonly after: readonly string[]
   // Who waits for a group waits for each of it.
   const waiting = (node: Declaration | VmDeclaration) =>
     node.after.some((name) => name in groups)
-      ? { ...node, after: node.after.flatMap((name) => groups[name] ?? [name]) }
+      ? {
+          ...node,
+          after: node.after.flatMap((name) => groups[name] ?? [name]),
+          awaits: node.awaits.flatMap((edge) =>
+            (groups[edge.node] ?? [edge.node]).map((name) => ({ ...edge, node: name })),
+          ),
+        }
       : node;
   return { nodes: Object.fromEntries([...nodes].map(([name, node]) => [name, waiting(node)])), groups };
 }

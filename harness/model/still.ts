@@ -113,6 +113,7 @@ export interface StillDeclaration {
   readonly image: StillSource;
   readonly networks: readonly string[];
   readonly after: readonly string[];
+  readonly awaits: readonly [];
   readonly memory: undefined;
   readonly at: string | undefined;
 }
@@ -133,5 +134,5 @@ export interface StillDeclaration {
 export function stillImage(options: z.input<typeof stillOptions>): StillDeclaration {
   const at = callSite();
   const { image } = readOptions("stillImage", stillOptions, options);
-  return { kind: "image", image, networks: [], after: [], memory: undefined, at };
+  return { kind: "image", image, networks: [], after: [], awaits: [], memory: undefined, at };
 }

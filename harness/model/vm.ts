@@ -3,6 +3,7 @@ import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { callSite } from "./call-site.ts";
 import type { Check } from "./check.ts";
+import { type Edge, edgesOf, waits } from "./edge.ts";
 import { DeclarationError } from "./errors.ts";
 import { groupOf, type VmGroup, type VmGroupOptions } from "./group.ts";
 import type { VmNode } from "./node.ts";
@@ -150,15 +151,18 @@ function makeSchemas() {
       start: z.enum(["warm", "boot"]).default("warm"),
       /** How long `shutdown` waits for the guest. */
       stopTimeout: duration.default(90_000),
-      after: z.array(name).default([]),
+      /** As a container's. */
+      after: waits,
     }),
   };
 }
 
 export type VmOptions = z.input<ReturnType<typeof makeSchemas>["vm"]>;
 
-export interface VmDeclaration extends z.output<ReturnType<typeof makeSchemas>["vm"]> {
+export interface VmDeclaration extends Omit<z.output<ReturnType<typeof makeSchemas>["vm"]>, "after"> {
   readonly kind: "vm";
+  readonly after: readonly string[];
+  readonly awaits: readonly Edge[];
   readonly boot: "kernel" | "disk";
   readonly at: string | undefined;
 }
@@ -182,11 +186,11 @@ export function vm(options: VmOptions | VmGroupOptions): VmDeclaration | VmGroup
   const boot = read.boot ?? ("kind" in read.image ? "kernel" : "disk");
   const wrong = contradiction({ ...read, boot });
   if (wrong !== undefined) throw new DeclarationError({ code: "bad-option", at, seen: `vm: ${wrong}` });
-  return { kind: "vm", ...read, boot, at };
+  return { kind: "vm", ...read, ...edgesOf(read.after), boot, at };
 }
 
 /** What two options say against each other; each alone is well. */
-function contradiction(read: Omit<VmDeclaration, "kind" | "at">): string | undefined {
+function contradiction(read: Omit<VmDeclaration, "kind" | "at" | "after" | "awaits">): string | undefined {
   const { image, boot, access } = read;
   if ("kind" in image && image.disk === undefined)
     return `recipe ${image.name} gives no disk; add disk: {} to it, or use container(…)`;
