@@ -91,6 +91,8 @@ export type { ContainerNode, ContainerState, Death, LoginTrial, Node, StillNode,
 export { defineParity, type Parity } from "./model/parity.ts";
 // 8. What is applied to live nodes by ansible.
 export { type Hosts, type Playbook, type Played, playbook } from "./model/playbook.ts";
+// 9. What a run must have met before an image is released.
+export { definePolicy, type Policy, type PolicyOptions } from "./model/policy.ts";
 // 1. An image is declared by a recipe: a base, steps, metadata.
 export {
   ansible,

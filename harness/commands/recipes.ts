@@ -82,7 +82,7 @@ function environmentFiles(project: string): string[] {
 }
 
 /** What a file of the project exports. A `DeclarationError` (code `unreadable-file`) with the place, where Node tells it. */
-async function loaded(file: string): Promise<Readonly<Record<string, unknown>>> {
+export async function loaded(file: string): Promise<Readonly<Record<string, unknown>>> {
   try {
     return await import(pathToFileURL(file).href);
   } catch (error) {

@@ -2,6 +2,7 @@
 // used, so that help stays quick. Refuses to do any of the work.
 
 import type { Command } from "commander";
+import { gateTable } from "./table-gate.ts";
 
 export interface CommandEntry {
   /** Name and arguments as commander reads them: `run [pattern...]`. */
@@ -132,6 +133,7 @@ export const commandTable: readonly CommandEntry[] = [
     exits: [2, 3, 4, 130, 143],
     act: async (patterns) => (await import("./watch.ts")).watchCommand(patterns),
   },
+  ...gateTable,
   {
     usage: "parity <name>",
     does: "run the same specs on two environments and show where they differ",

@@ -14,7 +14,7 @@ import { checkStanding } from "./docker-check.ts";
 import { type Dialect, spokenBy, translated } from "./docker-dialect.ts";
 import { engineError, engineVersion, isGone, statusOf } from "./docker-engine.ts";
 import { EngineEvents } from "./docker-events.ts";
-import { engineImages, ensureImage, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
+import { engineImages, ensureImage, imageFacts, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
 import { canJoin } from "./docker-join.ts";
 import { ContainerLife, untilReady } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
@@ -110,6 +110,11 @@ export class DockerDriver implements Driver {
   /** Where recipes' `fromImage` bases come from. */
   get images(): ReturnType<typeof engineImages> {
     return engineImages(this.#docker);
+  }
+
+  /** What the engine has under a tag or id; `undefined` when it has nothing. Pulls nothing. */
+  imageOf(reference: string): Promise<ImageFacts | undefined> {
+    return imageFacts(this.#docker, reference);
   }
 
   /** Pushes an image the engine has to a registry. */

@@ -233,6 +233,7 @@ class Stand {
         events.say({
           event: "image",
           at: Date.now(),
+          environment: environment.name,
           recipe: recipe.name,
           tag,
           recipeDigest,

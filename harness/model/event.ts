@@ -37,10 +37,22 @@ export type RunEvent =
   | { readonly event: "planned"; readonly at: Instant; readonly file: string; readonly tests: readonly string[] }
   /** What a spec file was made of when it ran: modules, and what the recipes of its environments read. Absolute paths. */
   | { readonly event: "reads"; readonly at: Instant; readonly file: string; readonly paths: readonly string[] }
+  /** Files that a spec file is made of, by content, as they were when they were read; see `store/inputs.ts`. */
+  | { readonly event: "inputs"; readonly at: Instant; readonly file: string; readonly inputs: readonly Input[] }
+  /** A test passed that failed in earlier runs, on the same inputs and images. */
+  | {
+      readonly event: "flaky";
+      readonly at: Instant;
+      readonly file: string;
+      readonly test: string;
+      /** Runs, the newest first. */
+      readonly failedIn: readonly string[];
+    }
   /** An image is there, built now or found in the store. */
   | {
       readonly event: "image";
       readonly at: Instant;
+      readonly environment?: string;
       readonly recipe: string;
       readonly tag: string;
       readonly recipeDigest: string;
@@ -144,6 +156,13 @@ export type RunEvent =
       readonly cancelled?: "SIGINT" | "SIGTERM" | "SIGHUP";
       readonly totals: TeardownTotals;
     };
+
+/** A file by its path, relative to the project, and what is in it; a directory ends in `/`, and what is in it are names. */
+export interface Input {
+  readonly path: string;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
 
 /** One of several runs that share the spec files: the `index`th of `count`, from 1. */
 export interface Shard {

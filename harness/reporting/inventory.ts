@@ -28,6 +28,17 @@ export function imagesIn(events: readonly RunEvent[]): Report["images"] {
   return [...images.values()];
 }
 
+/** Each file once; twice where the run read it at two times, and it had changed meanwhile. Nothing where nobody said any. */
+export function inputsIn(events: readonly RunEvent[]): Pick<Report, "inputs"> {
+  const all = new Map<string, { path: string; sha256: string }>();
+  for (const event of events) {
+    if (event.event !== "inputs") continue;
+    for (const { path, sha256 } of event.inputs) all.set(`${path}\0${sha256}`, { path: told(path), sha256 });
+  }
+  if (all.size === 0) return {};
+  return { inputs: [...all.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)) };
+}
+
 /** Each resource once, by kind and name, with the last that was said of it. */
 export function resourcesIn(events: readonly RunEvent[]): Resource[] {
   const resources = new Map<string, Resource>();

@@ -6,7 +6,7 @@ import type { RunEvent } from "../model/event.ts";
 import { countOutcomes } from "../model/outcome.ts";
 import { conclude, exitCodes, type Verdict, verdicts } from "./conclusion.ts";
 import { told } from "./escape.ts";
-import { imagesIn, resourcesIn, teardownOf } from "./inventory.ts";
+import { imagesIn, inputsIn, resourcesIn, teardownOf } from "./inventory.ts";
 import { evidenceIn, standUpsIn } from "./stand-ups.ts";
 import { errorOf, testsIn } from "./tests.ts";
 
@@ -56,6 +56,12 @@ const test = z
     ms,
     checks: z.array(check),
     errors: z.array(toldError),
+    flaky: z
+      .strictObject({ failedIn: z.array(z.string()).min(1).describe("runs, the newest first") })
+      .optional()
+      .describe(
+        "it passed, and failed in earlier runs on the same inputs and images; absent where no such run is remembered",
+      ),
   })
   .meta({ id: "Test" });
 
@@ -190,6 +196,20 @@ export const reportSchema = z
         }),
       )
       .describe("what went wrong outside any test"),
+    inputs: z
+      .array(
+        z.strictObject({
+          path: z.string().describe("relative to the project; a directory ends in /"),
+          sha256: z
+            .string()
+            .regex(/^[0-9a-f]{64}$/)
+            .describe("over a file's bytes, or over the names in a directory"),
+        }),
+      )
+      .optional()
+      .describe(
+        "files that the run was made of, as they were when they were read: specs, what these import, what recipes read",
+      ),
     images: z.array(image),
     environments: z.array(standUp),
     evidence: z.array(
@@ -267,6 +287,7 @@ export function reportOf(events: readonly RunEvent[]): Report {
     counts: countsOf(tests, troubles),
     tests,
     troubles,
+    ...inputsIn(events),
     images: imagesIn(events),
     environments: standUpsIn(events, endedAt),
     evidence: evidenceIn(events),

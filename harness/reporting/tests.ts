@@ -15,6 +15,7 @@ interface Slot {
   startedAt?: Instant;
   environment?: string | undefined;
   ended?: Event<"test-ended">;
+  failedIn?: readonly string[];
 }
 
 /** The tests by spec file, in the order they were first heard of. Two tests of one name in one file stay two. */
@@ -67,6 +68,8 @@ export function testsIn(events: readonly RunEvent[]): TestReport[] {
       // A skipped test is not started by anybody; one that ran and was not announced still ran.
       if (event.outcome !== "skipped") slot.startedAt ??= event.at - event.ms;
       slot.environment ??= event.environment;
+    } else if (event.event === "flaky") {
+      for (const slot of slotsOf(event.file, event.test)) slot.failedIn = event.failedIn;
     }
   }
   return [...files.values()].flatMap((tests) => [...tests.values()].flat().map(testOf));
@@ -103,6 +106,9 @@ function testOf(slot: Slot): TestReport {
       ...(reason === undefined ? {} : { reason: told(reason) }),
       ms: Math.max(0, ended.ms),
       errors: ended.errors.map(errorOf),
+      ...(slot.failedIn === undefined || outcome !== "passed"
+        ? {}
+        : { flaky: { failedIn: slot.failedIn.map((run) => told(run)) } }),
     };
   }
   if (!slot.planned && slot.startedAt === undefined) {

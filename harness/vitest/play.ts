@@ -5,6 +5,7 @@ import { HarnessError } from "../model/errors.ts";
 import type { Hosts, Playbook, Played, PlayedHost } from "../model/playbook.ts";
 import { brokenTask, changedTasks, sayCounts, sayTask, whatChanged } from "../plays/told.ts";
 import { pathsOfSteps } from "../store/recipe-paths.ts";
+import { tellInputs } from "./inputs.ts";
 import { readPaths } from "./reads.ts";
 import { session } from "./session.ts";
 
@@ -36,6 +37,7 @@ export async function play(playbook: Playbook, hosts: Hosts): Promise<Played> {
   const { settings, events } = session();
   const began = performance.now();
   readPaths(pathsOfSteps(playbook));
+  tellInputs(expect.getState().testPath ?? "");
   plays += 1;
   const log = join("evidence", "plays", `${process.pid}-${plays}.log`);
   const { applyToNodes } = await import("../plays/apply.ts");

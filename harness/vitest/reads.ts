@@ -1,23 +1,35 @@
-// Decides what a test process remembers of what its spec file was made of, for `assay watch`: each module that was asked for, even where
-// it could not be loaded, and what recipes read. Modules of Assay itself and of packages are no part of it.
+// Decides what a test process remembers of what its spec file was made of: each module that was asked for, even where it could not be
+// loaded, and what recipes read; for `assay watch`, and by content for the report. Modules of Assay itself and of packages are no part of it.
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Input } from "../model/event.ts";
+import { ReadInputs } from "../store/inputs.ts";
 
 const assay = `${dirname(import.meta.dirname)}/`;
 const read = new Set<string>();
+const inputs = new ReadInputs();
 
 /** A module was asked for, by its URL. */
 export function readModule(url: string): void {
   if (!url.startsWith("file:")) return;
   const path = fileURLToPath(url);
-  if (!path.startsWith(assay) && !path.includes("/node_modules/")) read.add(path);
+  if (!path.startsWith(assay) && !path.includes("/node_modules/")) readPaths([path]);
 }
 
 /** Absolute paths of files, or of directories with all that is in them. */
 export function readPaths(paths: readonly string[]): void {
-  for (const path of paths) read.add(path);
+  for (const path of paths) {
+    if (read.has(path)) continue;
+    read.add(path);
+    inputs.add(path);
+  }
 }
 
 export function allReads(): readonly string[] {
   return [...read].sort();
+}
+
+/** The same by content, as it was when it was first read, with all that is in directories. */
+export function allInputs(project: string): readonly Input[] {
+  return inputs.of(project);
 }

@@ -8,6 +8,7 @@ import type { Node } from "../model/node.ts";
 import { redact } from "../model/secret.ts";
 import { pathsOf } from "../store/recipe-paths.ts";
 import { buildingIn, missingCapability } from "./capabilities.ts";
+import { tellInputs } from "./inputs.ts";
 import { readPaths } from "./reads.ts";
 import { scratchOf, session } from "./session.ts";
 import { refuseSharing } from "./sharing.ts";
@@ -64,6 +65,7 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
 
   // Failures are kept: thrown here, they would be told of the file and of no test.
   beforeAll(async () => {
+    tellInputs(specFile() ?? "");
     const facts = () => {
       const { engines, disks } = session().settings;
       return { ...engines, disks };
@@ -213,10 +215,14 @@ async function backAgain(live: LiveEnvironment): Promise<LiveEnvironment> {
   }
 }
 
-/** The spec file that runs in this process. */
+/** The spec file that runs in this process, for people. */
 function fileOf(said: (path: string) => string): string | undefined {
-  const { filepath } = (globalThis as { __vitest_worker__?: { filepath?: string } }).__vitest_worker__ ?? {};
+  const filepath = specFile();
   return filepath === undefined ? undefined : said(filepath);
+}
+
+function specFile(): string | undefined {
+  return (globalThis as { __vitest_worker__?: { filepath?: string } }).__vitest_worker__?.filepath;
 }
 
 function notStarted(environment: Environment): never {

@@ -1,0 +1,123 @@
+// Decides how `assay gate` gets a policy and evidence together and tells what the gate answers. All reading is done here; the answer is
+// `decide`'s alone. What cannot be read as a report is refused as evidence, not as a command line.
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { type Config, readConfig } from "../config.ts";
+import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
+import type { Policy } from "../model/policy.ts";
+import { decide } from "../reporting/gate.ts";
+import type { GateEvidence } from "../reporting/gate-evidence.ts";
+import { decisionLines, explanationLines } from "../reporting/gate-words.ts";
+import { inputNow } from "../store/inputs.ts";
+import { imagesNow } from "./gate-images.ts";
+import { readPolicy } from "./policy-file.ts";
+
+/** Bytes; one of 2,000 checks has about one million. */
+const largest = 64 * 1024 ** 2;
+
+export interface GateOptions {
+  /** File that exports the policy; `reports/policy.ts` unless told otherwise. */
+  readonly policy?: string;
+  /** Recipe whose image is to be the one that was tested, beside those that the policy names. */
+  readonly image?: string;
+  readonly json?: boolean;
+}
+
+/**
+ * `assay gate [explain] [run]`: 0 when it is accepted, 1 when not. With `json` prints the decision with `policy` and `report`, each its
+ * path and SHA-256. A `DeclarationError` for a policy that cannot be used, and for a run that there is none of.
+ */
+export async function gateCommand(words: readonly string[], options: GateOptions): Promise<number> {
+  const config = readConfig();
+  const explain = words[0] === "explain";
+  const [wanted, ...more] = explain ? words.slice(1) : words;
+  if (more.length > 0)
+    throw new DeclarationError({
+      code: "one-run",
+      seen: `the gate decides about one run, and ${more.length + 1} are named`,
+      hint: "assay merge makes one report of several",
+    });
+  const policyFile = resolve(options.policy ?? join(config.project, "reports", "policy.ts"));
+  const policy = await readPolicy(policyFile);
+  const report = reportFile(config, wanted);
+  const evidence = await evidenceOf(config, policy, report, options.image);
+  const decision = decide(policy, evidence, Date.now());
+  if (options.json === true) {
+    const files = {
+      policy: { path: relative(config.project, policyFile), sha256: digestOf(readFileSync(policyFile)) },
+      report: { path: relative(config.project, report), sha256: evidence.reportDigest },
+    };
+    console.log(JSON.stringify({ ...decision, ...files }, null, 2));
+  } else console.log((explain ? explanationLines(decision) : decisionLines(decision)).join("\n"));
+  return decision.accepted ? ExitCode.met : ExitCode.failed;
+}
+
+/** A run by its name, a directory with a report, or a report; without a word the newest run. */
+function reportFile({ runs }: Config, wanted: string | undefined): string {
+  if (wanted === undefined) {
+    const [newest] = (existsSync(runs) ? readdirSync(runs) : [])
+      .map((name) => join(runs, name, "report.json"))
+      .flatMap((file) => {
+        const at = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+        return at === undefined ? [] : [{ file, at }];
+      })
+      .sort((a, b) => b.at - a.at);
+    if (newest !== undefined) return newest.file;
+    throw new DeclarationError({
+      code: "no-report",
+      seen: `there is no report below ${runs}`,
+      hint: "assay run makes one",
+    });
+  }
+  const found = [join(runs, wanted, "report.json"), join(resolve(wanted), "report.json"), resolve(wanted)].find(
+    (file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true,
+  );
+  if (found !== undefined) return found;
+  throw new DeclarationError({
+    code: "no-report",
+    seen: `"${wanted}" is no run, no report and no directory with one`,
+    hint: "name a run of reports/runs, or a report.json",
+  });
+}
+
+/** What there is to be known about a report's file, the checkout and the images. */
+export async function evidenceOf(
+  config: Config,
+  policy: Policy,
+  file: string,
+  image: string | undefined,
+): Promise<GateEvidence> {
+  const { document, ...read } = readDocument(file);
+  const names = [...new Set([...policy.images, ...(image === undefined ? [] : [image])])];
+  return {
+    ...read,
+    ...(document === undefined ? {} : { report: document }),
+    statements: [],
+    checkout: new Map(pathsIn(document).map((path) => [path, inputNow(path, config.project)])),
+    ...(names.length === 0 ? {} : { images: await imagesNow(config, names) }),
+  };
+}
+
+function readDocument(file: string): { document?: unknown; reportDigest?: string; unreadable?: string } {
+  const { size } = statSync(file);
+  if (size > largest) return { unreadable: `${file} has ${size} bytes: no report is that large` };
+  const bytes = readFileSync(file);
+  try {
+    return { document: JSON.parse(bytes.toString("utf8")), reportDigest: digestOf(bytes) };
+  } catch (error) {
+    return { unreadable: `${file} is no whole report: ${messageOf(error)}` };
+  }
+}
+
+/** What a document of any shape names as its inputs. */
+function pathsIn(document: unknown): readonly string[] {
+  const { inputs } = (document ?? {}) as { inputs?: unknown };
+  return (Array.isArray(inputs) ? inputs : []).flatMap((input: { path?: unknown } | null) =>
+    typeof input?.path === "string" && !input.path.includes("\0") ? [input.path] : [],
+  );
+}
+
+function digestOf(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

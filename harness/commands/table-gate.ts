@@ -1,0 +1,25 @@
+// Decides which commands judge what runs concluded: the gate, and the history of checks. A part of table.ts; does none of the work.
+import type { CommandEntry } from "./table.ts";
+
+export const gateTable: readonly CommandEntry[] = [
+  {
+    usage: "gate [run...]",
+    does: "decide whether a run is good enough for a release, by the policy in reports/policy.ts",
+    teaches:
+      "A run is named by its id, its directory or its report; without a word it is the newest. Refused is what the policy requires and the\n" +
+      "run did not meet, a run on other files or images than there are now, one that is too old, contradicts itself or left something\n" +
+      "behind, and whatever the gate does not understand. `assay gate explain [run]` says in sentences what refuses it and what is so.",
+    examples: [
+      ["assay gate", "the newest run"],
+      ["assay gate explain k3f9x2", "why, or why not"],
+      ["assay gate k3f9x2 --image vfx-studio-soe --json", "for a script, and for this image whatever the policy names"],
+    ],
+    options: [
+      ["--policy <file>", "another policy than reports/policy.ts"],
+      ["--image <recipe>", "the recipe's image is to be the one that was tested, beside those that the policy names"],
+      ["--json", "print { accepted, run, at, refusals, met, notes, waived, quarantined, policy, report } as JSON"],
+    ],
+    exits: [0, 1, 2, 3],
+    act: async (words, options) => (await import("./gate.ts")).gateCommand(words, options),
+  },
+];

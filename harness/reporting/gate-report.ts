@@ -1,0 +1,141 @@
+// Decides whether a report can be believed to be one whole, finished run: of the known shape, free of contradictions, nothing left behind,
+// of a time that can be. Pure. What a policy asks of it is decided elsewhere.
+import type { Policy } from "../model/policy.ts";
+import { conclude } from "./conclusion.ts";
+import { type Findings, repeated } from "./gate-decision.ts";
+import { type GateEvidence, testName } from "./gate-evidence.ts";
+import { countsOf, type Report, reportSchema, type TestReport } from "./report.ts";
+
+/** The report, where there is one of this shape; else the refusal is told. */
+export function readReport({ report, unreadable }: GateEvidence, findings: Findings): Report | undefined {
+  if (report === undefined) {
+    findings.no("no-report", unreadable ?? "there is no report, and nothing is known of a run");
+    return undefined;
+  }
+  // One report a process: compiling the schema first would cost more than reading it.
+  const read = reportSchema.safeParse(report, { jitless: true });
+  if (read.success) return read.data;
+  const version = (report as { schemaVersion?: unknown } | null)?.schemaVersion;
+  if (version !== 1)
+    findings.no("unknown-version", `the report's schema has the version ${word(version)}, and 1 is known`);
+  for (const { path, message } of read.error.issues.slice(0, 5))
+    findings.no("bad-report", `the report has another shape at ${path.join(".") || "its top"}: ${message}`);
+  return undefined;
+}
+
+/** Tells what contradicts what. */
+export function judgeWholeness(report: Report, findings: Findings): void {
+  const before = findings.refusals.length;
+  judgeEnd(report, findings);
+  judgeArithmetic(report, findings);
+  for (const test of report.tests) judgeTest(test, findings);
+  judgeDoubles(report, findings);
+  if (findings.refusals.length === before)
+    findings.yes("whole", "the run ended, left nothing behind, and its report does not contradict itself");
+}
+
+function judgeEnd(report: Report, findings: Findings): void {
+  const { teardown, cancelled, counts, shard, troubles, resources } = report;
+  if (cancelled !== undefined) findings.no("cancelled", `the run was cancelled by ${cancelled}`);
+  if (counts.planned === 0 || report.tests.length === 0) findings.no("nothing-planned", "no test was planned");
+  else if (counts.ran === 0) findings.no("nothing-ran", "no test ran");
+  if (shard !== undefined && shard.count > 1)
+    findings.no(
+      "shard",
+      `it is shard ${shard.index}/${shard.count}, and says nothing of the others; assay merge makes one of all`,
+    );
+  if (!teardown.inventoried)
+    findings.no("no-inventory", "the run never said its end: nothing is known to be torn down");
+  const left = resources.filter(({ state }) => state === "leaked").map(({ kind, name }) => `${kind} ${name}`);
+  for (const each of new Set([...teardown.leaked, ...left]))
+    findings.no("leaked", `${each} is still there after teardown`, each);
+  for (const { error, file } of troubles) findings.no("trouble", `outside any test: ${error.message}`, file);
+}
+
+/** What is said of the whole has to follow from its parts. */
+function judgeArithmetic(report: Report, findings: Findings): void {
+  const { tests, troubles, teardown, cancelled, shard, startedAt, endedAt, ms, mergedFrom } = report;
+  const follows = conclude({ tests, troubles, teardown, cancelled, ...(mergedFrom === undefined ? { shard } : {}) });
+  if (follows.verdict !== report.verdict || follows.exitCode !== report.exitCode || follows.reason !== report.reason)
+    findings.no(
+      "inconsistent",
+      `it says "${report.verdict}: ${report.reason}", and what is in it amounts to "${follows.verdict}: ${follows.reason}"`,
+    );
+  const counted = countsOf(tests, troubles);
+  if (JSON.stringify(sorted(counted)) !== JSON.stringify(sorted(report.counts)))
+    findings.no("bad-counts", "its counts are not those of its tests, checks and troubles");
+  if (Date.parse(endedAt) - Date.parse(startedAt) !== ms)
+    findings.no("bad-times", `it lasted from ${startedAt} to ${endedAt}, and says ${ms} ms`);
+  const standing = teardown.kept?.stands.flatMap(({ resources }) => resources).length ?? 0;
+  if (teardown.leaked.length === 0 && teardown.created > teardown.destroyed + standing)
+    findings.no(
+      "bad-counts",
+      `${teardown.created} resources were created and ${teardown.destroyed} destroyed, and none is said to be left`,
+    );
+}
+
+function judgeTest(test: TestReport, findings: Findings): void {
+  const about = testName(test);
+  const { outcome, checks, errors, planned, startedAt } = test;
+  const having = (wanted: string) => checks.filter((check) => check.outcome === wanted).length;
+  if (!planned) findings.no("unplanned-test", "it ran, and was in no plan", about);
+  if (outcome === "passed") {
+    if (checks.length === 0) findings.no("no-checks", "it passed without a single check: it cannot fail", about);
+    if (having("failed") + having("errored") > 0 || errors.length > 0)
+      findings.no("inconsistent", "it is said to have passed, and a check or an error in it says otherwise", about);
+    if (startedAt === undefined) findings.no("inconsistent", "it is said to have passed, and never began", about);
+  }
+  if (outcome === "failed" && errors.length + having("failed") === 0)
+    findings.no("inconsistent", "it is said to have failed, and nothing in it did", about);
+}
+
+function judgeDoubles(report: Report, findings: Findings): void {
+  for (const name of repeated(report.tests.map(testName)))
+    findings.no("duplicate-test", "there are two tests of this name", name);
+  for (const { path } of doubledInputs(report)) findings.no("duplicate-input", "it is among the inputs twice", path);
+  for (const recipe of repeated(report.images.map((image) => image.recipe)))
+    findings.no("ambiguous-image", "the run was on two images of this recipe", recipe);
+}
+
+function doubledInputs({ inputs = [] }: Report): readonly { readonly path: string }[] {
+  return repeated(inputs.map(({ path }) => path)).map((path) => ({ path }));
+}
+
+/** Whether the run is of a time that can be, and recent enough. */
+export function judgeTime(report: Report, policy: Policy, now: number, findings: Findings): void {
+  const [began, ended] = [Date.parse(report.startedAt), Date.parse(report.endedAt)];
+  const skew = policy.maxClockSkewMs;
+  const before = findings.refusals.length;
+  if (ended > now + skew)
+    findings.no("from-the-future", `it ended at ${report.endedAt}, which is after now, ${new Date(now).toISOString()}`);
+  if (ended < began) findings.no("bad-times", `it ended at ${report.endedAt}, before it began`);
+  if (now - ended > policy.maxAgeMs)
+    findings.no("too-old", `it ended at ${report.endedAt}; it may be ${sayHours(policy.maxAgeMs)} old`);
+  for (const test of report.tests) {
+    if (test.startedAt === undefined) continue;
+    const at = Date.parse(test.startedAt);
+    if (at < began - skew || at + test.ms > ended + skew)
+      findings.no("clock-moved", `it ran at ${test.startedAt}, which is not within the run`, testName(test));
+  }
+  if (findings.refusals.length === before)
+    findings.yes("recent", `it ended at ${report.endedAt}, and may be ${sayHours(policy.maxAgeMs)} old`);
+}
+
+function sayHours(ms: number): string {
+  return ms % 3_600_000 === 0 ? `${ms / 3_600_000} h` : `${Math.round(ms / 60_000)} min`;
+}
+
+/** A value of any shape in few words. */
+function word(value: unknown): string {
+  return value === undefined ? "none" : typeof value === "object" ? "that is no number" : String(value).slice(0, 40);
+}
+
+/** Keys in one order, at each level: the order of a document is not its content. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, each]) => [key, sorted(each)]),
+  );
+}
