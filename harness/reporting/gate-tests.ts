@@ -3,6 +3,7 @@
 import { type CheckName, type Excuse, expiryOf, type Policy, type Waiver } from "../model/policy.ts";
 import { type Findings, finding } from "./gate-decision.ts";
 import { testName } from "./gate-evidence.ts";
+import { isHook } from "./gate-report.ts";
 import type { CheckReport, Report, TestReport } from "./report.ts";
 
 interface Judging {
@@ -70,7 +71,7 @@ function judgeOne(test: TestReport, judging: Judging): void {
   const { policy, findings } = judging;
   const about = testName(test);
   const named = isNamed(test, policy);
-  if (!named && policy.others === "refused")
+  if (!named && !isHook(test) && policy.others === "refused")
     findings.no("unknown-test", "the policy does not name it: it was added or renamed since", about);
   else if (!named && test.outcome === "skipped")
     findings.note("skipped", `skipped, and not asked for: ${test.reason ?? "no reason was given"}`, about);
