@@ -1,5 +1,5 @@
 // Decides that the gate holds from outside: runs, policies and answers of the command line alone, with a history and reports of their own.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Decision } from "../reporting/gate-decision.ts";
@@ -59,6 +59,7 @@ describe("a test that fails, and passes when it is run again", () => {
       ["the image has a shell", undefined],
       ["it is well", 1],
     ]);
+    expect(tests.map(({ assertions }) => assertions)).toEqual([1, 1]);
     expect(inputs?.map(({ path }) => path)).toEqual(
       expect.arrayContaining([spec, "fixtures/studio-box/recipe.ts", "fixtures/studio-box/files/"]),
     );
@@ -80,7 +81,7 @@ describe("a test that fails, and passes when it is run again", () => {
   });
 
   test("a clean run of the same is told in sentences, and for the image that the engine has", async () => {
-    const only = policy(`others: "allowed" /**/`).replace(/$/, "");
+    const only = policy('others: "allowed"');
     writeFileSync(
       only,
       readFileSync(only, "utf8")
@@ -115,10 +116,14 @@ describe("a test that fails, and passes when it is run again", () => {
       ["edited", JSON.stringify(edited), "input-changed"],
       ["unread", JSON.stringify(unread), "input-missing"],
       ["older", JSON.stringify({ ...good, schemaVersion: 0 }), "unknown-version"],
+      ["rebuilt", text.replaceAll(/"imageId":"sha256:.{4}/g, '"imageId":"sha256:0000'), "another-digest"],
     ] as const) {
-      const { code: status, codes } = await gate(put(name, document), "--policy", policy());
+      const { code: status, codes } = await gate(put(name, document), "--policy", policy(), "--image", "studio-box");
       expect({ name, status, codes }).toMatchObject({ status: 1, codes: expect.arrayContaining([code]) });
     }
+    const large = put("large", "{");
+    truncateSync(join(large, "report.json"), 100_000_000);
+    expect(await gate(large, "--policy", policy())).toMatchObject({ code: 1, codes: ["no-report"] });
   });
 });
 

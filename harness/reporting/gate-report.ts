@@ -106,11 +106,18 @@ function judgePlaces({ tests, environments }: Report, findings: Findings): void 
 
 function judgeTest(test: TestReport, findings: Findings): void {
   const about = testName(test);
-  const { outcome, checks, errors, planned, startedAt } = test;
+  const { outcome, checks, errors, planned, startedAt, assertions } = test;
   const having = (wanted: string) => checks.filter((check) => check.outcome === wanted).length;
   if (!planned) findings.no("unplanned-test", "it ran, and was in no plan", about);
   if (outcome === "passed") {
-    if (checks.length === 0) findings.no("no-checks", "it passed without a single check: it cannot fail", about);
+    if (checks.length === 0 && (assertions ?? 0) === 0)
+      findings.no("no-checks", "it passed without a single check or assertion: it cannot fail", about);
+    else if (checks.length === 0)
+      findings.note(
+        "no-checks",
+        `it passed by ${assertions} assertions of its own, and no check: the report does not say what was seen`,
+        about,
+      );
     if (having("failed") + having("errored") > 0 || errors.length > 0)
       findings.no("inconsistent", "it is said to have passed, and a check or an error in it says otherwise", about);
     if (startedAt === undefined) findings.no("inconsistent", "it is said to have passed, and never began", about);

@@ -116,13 +116,16 @@ function judgeRequired(test: TestReport, checks: "every" | readonly CheckName[],
         about,
       );
   }
-  if (test.checks.length > 0 && findings.refusals.length === before) {
-    const many =
-      checks === "every"
-        ? `each of its ${test.checks.length} checks is met`
-        : `${checks.length} required of its ${test.checks.length} checks are met`;
-    findings.yes("required-test", `it passed; ${many}`, about);
-  }
+  const asserted = test.checks.length > 0 || (test.assertions ?? 0) > 0;
+  if (asserted && findings.refusals.length === before)
+    findings.yes("required-test", `it passed; ${sayMet(test, checks)}`, about);
+}
+
+function sayMet({ checks: made, assertions }: TestReport, required: "every" | readonly CheckName[]): string {
+  if (made.length === 0) return `it made ${assertions} assertions of its own`;
+  if (required === "every")
+    return made.length === 1 ? "its one check is met" : `all of its ${made.length} checks are met`;
+  return `${required.length} required of its ${made.length} checks are met`;
 }
 
 /** How a policy names a check: by its title, with a word before it where it is not to be met. */

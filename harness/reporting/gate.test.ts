@@ -168,6 +168,16 @@ describe("a report", () => {
     expect(codes(goodEvidence(), goodPolicy(), soon + 25 * 3_600_000)).toContain("too-old");
   });
 
+  test("a test of assertions alone is none that cannot fail, and is told", () => {
+    const plain = (assertions: number) => ranTest(spec, release, "passed", { checks: [], ended: { assertions } });
+    const policy = goodPolicy({ ...unsigned, required: { [spec]: "every" } });
+    expect(decide(policy, told(reportWith([...goodBashrc, ...plain(2)])), soon)).toMatchObject({
+      accepted: true,
+      notes: [{ code: "no-checks", about: `${spec} > ${release}` }],
+    });
+    expect(codes(told(reportWith([...goodBashrc, ...plain(0)])), policy)).toEqual(["no-checks"]);
+  });
+
   test("checks of a hook are no test, and no trouble", () => {
     const hook = check(spec, "", { title: "port answers" });
     const evidence = told(reportWith([...goodBashrc, ...goodRelease, hook]));
