@@ -16,6 +16,8 @@ export interface Config {
   readonly state: string;
   readonly ledger: string;
   readonly store: string;
+  /** What became of tests in past runs. */
+  readonly history: string;
   /** Scratch directories of live environments, one directory a run. */
   readonly scratch: string;
   /** Event sockets of live runs. */
@@ -86,6 +88,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     state,
     ledger: join(state, "ledger.db"),
     store: join(state, "store"),
+    history: join(state, "history.db"),
     scratch: join(state, "scratch"),
     sockets: join(state, "sockets"),
     disks: join(state, "disks"),

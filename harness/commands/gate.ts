@@ -2,17 +2,20 @@
 // `decide`'s alone. What cannot be read as a report is refused as evidence, not as a command line.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { type Config, readConfig } from "../config.ts";
 import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
 import type { Policy } from "../model/policy.ts";
 import { decide } from "../reporting/gate.ts";
 import type { GateEvidence } from "../reporting/gate-evidence.ts";
 import { decisionLines, explanationLines } from "../reporting/gate-words.ts";
-import { inputNow } from "../store/inputs.ts";
+import { importsOf } from "../store/imports.ts";
+import { filesBelow, inputNow } from "../store/inputs.ts";
 import { imagesNow } from "./gate-images.ts";
 import { readPolicy } from "./policy-file.ts";
 
+/** Assay itself is no part of a run's inputs: its version is. */
+const harness = `${dirname(import.meta.dirname)}/`;
 /** Bytes; one of 2,000 checks has about one million. */
 const largest = 64 * 1024 ** 2;
 
@@ -94,7 +97,7 @@ export async function evidenceOf(
     ...read,
     ...(document === undefined ? {} : { report: document }),
     statements: [],
-    checkout: new Map(pathsIn(document).map((path) => [path, inputNow(path, config.project)])),
+    checkout: checkoutOf(document, config.project),
     ...(names.length === 0 ? {} : { images: await imagesNow(config, names) }),
   };
 }
@@ -110,12 +113,25 @@ function readDocument(file: string): { document?: unknown; reportDigest?: string
   }
 }
 
-/** What a document of any shape names as its inputs. */
-function pathsIn(document: unknown): readonly string[] {
-  const { inputs } = (document ?? {}) as { inputs?: unknown };
-  return (Array.isArray(inputs) ? inputs : []).flatMap((input: { path?: unknown } | null) =>
-    typeof input?.path === "string" && !input.path.includes("\0") ? [input.path] : [],
-  );
+/** What a document of any shape names as its inputs, and what its spec files import, as they are in the checkout. */
+function checkoutOf(document: unknown, project: string): ReadonlyMap<string, string | undefined> {
+  const { inputs, tests } = (document ?? {}) as { inputs?: unknown; tests?: unknown };
+  const told = new Set(textsIn(inputs, "path"));
+  const isForeign = (path: string) => path.startsWith(harness) || path.includes("/node_modules/");
+  // A spec that the run skipped before it was read has no inputs of its own.
+  const specs = [...new Set(textsIn(tests, "file"))].filter((file) => told.has(file));
+  const imported = specs.flatMap((file) => importsOf(resolve(project, file), isForeign));
+  const below = [...told].filter((path) => path.endsWith("/")).flatMap((path) => filesBelow(path, project));
+  const all = new Set([...told, ...below, ...imported.map((path) => relative(project, path))]);
+  return new Map([...all].map((path) => [path, inputNow(path, project)]));
+}
+
+/** Values of one key in a list of any shape. */
+function textsIn(list: unknown, key: string): readonly string[] {
+  return (Array.isArray(list) ? list : []).flatMap((each: Record<string, unknown> | null) => {
+    const text = each?.[key];
+    return typeof text === "string" && !text.includes("\0") ? [text] : [];
+  });
 }
 
 function digestOf(bytes: Buffer): string {

@@ -188,7 +188,15 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   const child = readFileSync(log, "utf8");
   writeFileSync(log, redact(child));
   await machines;
-  for (const event of endOfRun(ended, { events, log: child, patterns })) say(event);
+  const last = endOfRun(ended, { events, log: child, patterns });
+  const { remember } = await import("./remember.ts");
+  const finished = { run, at: startedAt, command: redact(command.join(" ")) };
+  const { flaky, trouble } = remember(config.history, finished, [...events, ...last]);
+  if (trouble !== undefined) {
+    console.error(`assay: not remembered: ${trouble}`);
+    appendFileSync(join(report, "evidence", "history.log"), `${trouble}\n`);
+  }
+  for (const event of [...last.slice(0, -1), ...flaky, ...last.slice(-1)]) say(event);
   const { conclude } = await (concluding ?? import("./conclude.ts"));
   const concluded = await conclude(events, report, {
     color,

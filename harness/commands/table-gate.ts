@@ -22,4 +22,19 @@ export const gateTable: readonly CommandEntry[] = [
     exits: [0, 1, 2, 3],
     act: async (words, options) => (await import("./gate.ts")).gateCommand(words, options),
   },
+  {
+    usage: "history [name]",
+    does: "tell what became of tests and checks in the runs that this machine remembers",
+    teaches:
+      "A name is a part of a test's or check's; without one, all that were not always met are told. What could not be asked is an\n" +
+      "infrastructure fault and no failure. A flake is a failure on the same files and images on which it passed as well. The last 200 runs\n" +
+      "are remembered, in history.db of the state directory.",
+    examples: [
+      ["assay history", "what was not always met, the flakiest first"],
+      ['assay history "file /root/.bashrc"', "run by run"],
+    ],
+    options: [["--json", "print [{ test, check, counts, flakeRate, runs }] as JSON"]],
+    exits: [0, 2, 3],
+    act: async ([name], options) => (await import("./history.ts")).historyCommand(name, options),
+  },
 ];

@@ -128,6 +128,8 @@ export type RunEvent =
       readonly reason?: string;
       readonly errors: readonly ToldError[];
       readonly ms: number;
+      /** How often the test called `expect`, checks among it. */
+      readonly assertions?: number;
     }
   /** A file under the run's `evidence/`; `path` is relative to the run's directory. */
   | {

@@ -85,7 +85,8 @@ export function conclude(facts: Facts): Pick<Report, "verdict" | "exitCode" | "r
         : `no test ran: ${skipped === 1 ? "the only one was" : `all ${skipped} were`} skipped`;
     return { verdict: "usage", exitCode: ExitCode.usage, reason };
   }
-  const rest = skipped === 0 ? "" : `, ${skipped} skipped`;
+  const flaky = tests.filter((test) => test.flaky !== undefined).length;
+  const rest = `${skipped === 0 ? "" : `, ${skipped} skipped`}${flaky === 0 ? "" : `, ${flaky} of them flaky`}`;
   return { verdict: "met", exitCode: ExitCode.met, reason: `${passed} of ${say(tests.length, "test")} passed${rest}` };
 }
 

@@ -27,10 +27,14 @@ export interface VerifiedStatement {
   readonly signedAt?: Instant;
 }
 
-const descriptor = z.looseObject({
+/** in-toto's ResourceDescriptor v1. */
+const descriptor = z.strictObject({
   name: z.string().optional(),
   uri: z.string().optional(),
   digest: z.record(z.string(), z.string()).optional(),
+  content: z.string().optional(),
+  downloadLocation: z.string().optional(),
+  mediaType: z.string().optional(),
   annotations: z.record(z.string(), z.unknown()).optional(),
 });
 
@@ -60,7 +64,7 @@ export interface ImageNow {
   readonly recipe: string;
   /** `sha256:…` of the image configuration; absent where there is no such image any more. */
   readonly imageId?: string;
-  /** Of what would go in today; absent where it could not be found out. */
+  /** Of what would go in today; absent where it could not be found out, which is no yes. */
   readonly recipeDigest?: string;
   /** Of the image as its engine or a disk file has it. */
   readonly bytes?: number;
@@ -86,7 +90,8 @@ export interface GateEvidence {
   readonly unreadable?: string;
   readonly statements: readonly VerifiedStatement[];
   /**
-   * Each input of the report as the checkout has it: path → SHA-256, `undefined` where there is no such file. Absent: there is no checkout.
+   * Each input of the report as the checkout has it, and each that its specs are made of there: path → SHA-256, `undefined` where there is
+   * no such file. Absent: there is no checkout.
    */
   readonly checkout?: ReadonlyMap<string, string | undefined>;
   /** Images as they are now, where somebody looked. */

@@ -23,6 +23,9 @@ export function judgeInputs(report: Report, { checkout }: GateEvidence, findings
   const began = tests.filter(({ outcome }) => outcome !== "skipped");
   for (const file of new Set(began.map((test) => test.file)))
     if (!known.has(file)) findings.no("input-missing", "tests of it ran, and it is not among the run's files", file);
+  for (const [path, sha256] of checkout)
+    if (sha256 !== undefined && !known.has(path))
+      findings.no("input-missing", "a spec of the run is made of it, and the run did not read it", path);
   for (const { path, sha256 } of inputs) {
     const now = checkout.get(path);
     if (now === undefined) findings.no("input-gone", "the run read it, and the checkout has no such file", path);
@@ -54,7 +57,9 @@ export function judgeImages(
       findings.no("image-gone", `${tested.imageId} was tested, and there is no such image any more`, recipe);
     else if (image.imageId !== tested.imageId)
       findings.no("another-digest", `${tested.imageId} was tested, and ${tested.tag} is ${image.imageId} now`, recipe);
-    else if (image.recipeDigest !== undefined && image.recipeDigest !== tested.recipeDigest)
+    else if (image.recipeDigest === undefined)
+      findings.no("recipe-unknown", "what would go into it today is not known", recipe);
+    else if (image.recipeDigest !== tested.recipeDigest)
       findings.no(
         "recipe-changed",
         `a build would make it anew: its recipe is ${image.recipeDigest} now, and was ${tested.recipeDigest}`,
@@ -82,7 +87,7 @@ export function judgeBudgets(report: Report, policy: Policy, evidence: GateEvide
   for (const [about, limit] of Object.entries(policy.readyMs)) {
     const times = readyTimes(report, about);
     const slowest = Math.max(...times);
-    if (times.length === 0 || !Number.isFinite(slowest))
+    if (times.length === 0 || !Number.isFinite(slowest) || Math.min(...times) < 0)
       findings.no("ready-unknown", "the time until it is ready has a budget, and is not known", about);
     else if (slowest > limit)
       findings.no("too-slow", `it was ready after ${sayMs(slowest)}, and may take ${sayMs(limit)}`, about);
@@ -90,7 +95,11 @@ export function judgeBudgets(report: Report, policy: Policy, evidence: GateEvide
   }
 }
 
-const words = { packagesAdded: "packages more", packagesRemoved: "packages less", setuidAdded: "setuid files more" };
+const words = {
+  packagesAdded: "packages added",
+  packagesRemoved: "packages removed",
+  setuidAdded: "setuid files added",
+};
 
 function judgeChange(
   recipe: string,
@@ -103,13 +112,13 @@ function judgeChange(
   if (change === undefined) {
     findings.no(
       "change-unknown",
-      `${words[what]} have a budget, and its difference to an older image is not known`,
+      `there is a budget of ${words[what]}, and its difference to an older image is not known`,
       recipe,
     );
     return;
   }
   const found = change[what];
-  const says = `it has ${found.length} ${words[what]}, and may have ${limit}${found.length === 0 ? "" : `: ${found.slice(0, 10).join(", ")}`}`;
+  const says = `${words[what]}: ${found.length}${found.length === 0 ? "" : ` (${found.slice(0, 10).join(", ")})`}, of ${limit} that are allowed`;
   if (found.length > limit) findings.no("too-much-changed", says, recipe);
   else findings.yes("change", says, recipe);
 }

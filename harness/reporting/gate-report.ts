@@ -28,7 +28,8 @@ export function judgeWholeness(report: Report, findings: Findings): void {
   const before = findings.refusals.length;
   judgeEnd(report, findings);
   judgeArithmetic(report, findings);
-  for (const test of report.tests) judgeTest(test, findings);
+  for (const test of report.tests) if (!isHook(test)) judgeTest(test, findings);
+  judgePlaces(report, findings);
   judgeDoubles(report, findings);
   if (findings.refusals.length === before)
     findings.yes("whole", "the run ended, left nothing behind, and its report does not contradict itself");
@@ -66,21 +67,57 @@ function judgeArithmetic(report: Report, findings: Findings): void {
     findings.no("bad-counts", "its counts are not those of its tests, checks and troubles");
   if (Date.parse(endedAt) - Date.parse(startedAt) !== ms)
     findings.no("bad-times", `it lasted from ${startedAt} to ${endedAt}, and says ${ms} ms`);
-  const standing = teardown.kept?.stands.flatMap(({ resources }) => resources).length ?? 0;
-  if (teardown.leaked.length === 0 && teardown.created > teardown.destroyed + standing)
+  const { created, destroyed, leaked, kept } = teardown;
+  // Of what is kept it is known that it stands, and not of which resources it is made.
+  if (leaked.length === 0 && (kept === undefined ? created !== destroyed : created < destroyed))
     findings.no(
       "bad-counts",
-      `${teardown.created} resources were created and ${teardown.destroyed} destroyed, and none is said to be left`,
+      `${created} resources were created and ${destroyed} destroyed, and none is said to be left`,
     );
+}
+
+/** Checks that a hook made, and that no test can end. They are of no use to a policy, and may not fail. */
+export function isHook({ planned, name, startedAt }: TestReport): boolean {
+  return !planned && startedAt === undefined && name === "(outside any test)";
+}
+
+/** Each test was in an environment that was stood up, and asked nodes of that or the host. */
+function judgePlaces({ tests, environments }: Report, findings: Findings): void {
+  const nodes = new Map<string, Set<string>>();
+  for (const { environment, nodes: own } of environments) {
+    const known = nodes.get(environment) ?? new Set(["host"]);
+    for (const { node } of own) known.add(`${environment}/${node}`);
+    nodes.set(environment, known);
+  }
+  for (const test of tests) {
+    if (test.outcome !== "passed" || isHook(test)) continue;
+    const known = nodes.get(test.environment ?? "");
+    const stranger = test.checks.find(({ node }) => known?.has(node) !== true);
+    if (known === undefined)
+      findings.no("no-environment", "it is said to have passed, in no environment that was stood up", testName(test));
+    else if (stranger !== undefined)
+      findings.no(
+        "other-node",
+        `a check of it asked ${stranger.node}, which is no node of its environment`,
+        testName(test),
+      );
+  }
 }
 
 function judgeTest(test: TestReport, findings: Findings): void {
   const about = testName(test);
-  const { outcome, checks, errors, planned, startedAt } = test;
+  const { outcome, checks, errors, planned, startedAt, assertions } = test;
   const having = (wanted: string) => checks.filter((check) => check.outcome === wanted).length;
   if (!planned) findings.no("unplanned-test", "it ran, and was in no plan", about);
   if (outcome === "passed") {
-    if (checks.length === 0) findings.no("no-checks", "it passed without a single check: it cannot fail", about);
+    if (checks.length === 0 && (assertions ?? 0) === 0)
+      findings.no("no-checks", "it passed without a single check or assertion: it cannot fail", about);
+    else if (checks.length === 0)
+      findings.note(
+        "no-checks",
+        `it passed by ${assertions} assertions of its own, and no check: the report does not say what was seen`,
+        about,
+      );
     if (having("failed") + having("errored") > 0 || errors.length > 0)
       findings.no("inconsistent", "it is said to have passed, and a check or an error in it says otherwise", about);
     if (startedAt === undefined) findings.no("inconsistent", "it is said to have passed, and never began", about);
@@ -93,6 +130,12 @@ function judgeDoubles(report: Report, findings: Findings): void {
   for (const name of repeated(report.tests.map(testName)))
     findings.no("duplicate-test", "there are two tests of this name", name);
   for (const { path } of doubledInputs(report)) findings.no("duplicate-input", "it is among the inputs twice", path);
+  const stood = ({ environment, scope }: Report["environments"][number]) => `${environment} ${scope ?? ""}`.trim();
+  for (const each of repeated(report.environments.map(stood)))
+    findings.no("duplicate-environment", "it was stood up twice by one name", each);
+  for (const each of report.environments)
+    for (const node of repeated(each.nodes.map((one) => one.node)))
+      findings.no("duplicate-node", `there are two of ${node}`, stood(each));
   for (const recipe of repeated(report.images.map((image) => image.recipe)))
     findings.no("ambiguous-image", "the run was on two images of this recipe", recipe);
 }

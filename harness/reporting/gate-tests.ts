@@ -3,6 +3,7 @@
 import { type CheckName, type Excuse, expiryOf, type Policy, type Waiver } from "../model/policy.ts";
 import { type Findings, finding } from "./gate-decision.ts";
 import { testName } from "./gate-evidence.ts";
+import { isHook } from "./gate-report.ts";
 import type { CheckReport, Report, TestReport } from "./report.ts";
 
 interface Judging {
@@ -70,7 +71,7 @@ function judgeOne(test: TestReport, judging: Judging): void {
   const { policy, findings } = judging;
   const about = testName(test);
   const named = isNamed(test, policy);
-  if (!named && policy.others === "refused")
+  if (!named && !isHook(test) && policy.others === "refused")
     findings.no("unknown-test", "the policy does not name it: it was added or renamed since", about);
   else if (!named && test.outcome === "skipped")
     findings.note("skipped", `skipped, and not asked for: ${test.reason ?? "no reason was given"}`, about);
@@ -115,13 +116,16 @@ function judgeRequired(test: TestReport, checks: "every" | readonly CheckName[],
         about,
       );
   }
-  if (test.checks.length > 0 && findings.refusals.length === before) {
-    const many =
-      checks === "every"
-        ? `each of its ${test.checks.length} checks is met`
-        : `${checks.length} required of its ${test.checks.length} checks are met`;
-    findings.yes("required-test", `it passed; ${many}`, about);
-  }
+  const asserted = test.checks.length > 0 || (test.assertions ?? 0) > 0;
+  if (asserted && findings.refusals.length === before)
+    findings.yes("required-test", `it passed; ${sayMet(test, checks)}`, about);
+}
+
+function sayMet({ checks: made, assertions }: TestReport, required: "every" | readonly CheckName[]): string {
+  if (made.length === 0) return `it made ${assertions} assertions of its own`;
+  if (required === "every")
+    return made.length === 1 ? "its one check is met" : `all of its ${made.length} checks are met`;
+  return `${required.length} required of its ${made.length} checks are met`;
 }
 
 /** How a policy names a check: by its title, with a word before it where it is not to be met. */

@@ -64,6 +64,7 @@ export function mergeReports(given: readonly ReportAt[], run: string): Report {
     counts: countsOf(tests, troubles),
     tests,
     troubles,
+    ...inputs(reports),
     images: images(reports),
     // Scopes are of one run: two machines may give one name to different things.
     environments: reports.flatMap((each) => each.environments.map((one) => scoped(each, one))),
@@ -144,6 +145,13 @@ function doubled(reports: readonly Report[]): Trouble[] {
 
 function trouble(code: string, message: string): Trouble {
   return { outcome: "errored", exitCode: 3, error: { name: "ReportError", code, message } };
+}
+
+/** Each file once; twice where two runs read it at two times, and it had changed meanwhile. */
+function inputs(reports: readonly Report[]): Pick<Report, "inputs"> {
+  const all = new Map<string, NonNullable<Report["inputs"]>[number]>();
+  for (const input of reports.flatMap((each) => each.inputs ?? [])) all.set(`${input.path}\0${input.sha256}`, input);
+  return all.size === 0 ? {} : { inputs: [...all.values()].sort((a, b) => (a.path < b.path ? -1 : 1)) };
 }
 
 function images(reports: readonly Report[]): Report["images"] {

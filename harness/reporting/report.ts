@@ -54,6 +54,9 @@ const test = z
     reason: z.string().optional().describe("why it was skipped, or errored without an error"),
     startedAt: time.optional(),
     ms,
+    assertions: count
+      .optional()
+      .describe("how often the test called expect, checks among it; absent where nobody counted"),
     checks: z.array(check),
     errors: z.array(toldError),
     flaky: z

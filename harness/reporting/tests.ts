@@ -105,6 +105,7 @@ function testOf(slot: Slot): TestReport {
       outcome,
       ...(reason === undefined ? {} : { reason: told(reason) }),
       ms: Math.max(0, ended.ms),
+      ...(ended.assertions === undefined ? {} : { assertions: ended.assertions }),
       errors: ended.errors.map(errorOf),
       ...(slot.failedIn === undefined || outcome !== "passed"
         ? {}

@@ -67,6 +67,15 @@ export function verdictLines(
       `${paint(trouble.outcome === "failed" ? "red" : "yellow", trouble.outcome)} outside any test`,
       ...sayAccount(troubleOf(trouble), "  ", link),
     ]),
+    ...report.tests.flatMap(({ file, name, flaky }) =>
+      flaky === undefined
+        ? []
+        : [
+            "",
+            `${paint("yellow", "flaky")} ${oneLine(file)} > ${oneLine(name)}`,
+            `  passed, and failed on the same inputs and images in ${oneLine(flaky.failedIn.join(", "))}`,
+          ],
+    ),
     ...(skipped.length === 0 ? [] : [""]),
     ...skipped.map(
       (test) =>

@@ -39,6 +39,17 @@ export function inputNow(path: string, project: string): string | undefined {
   return stat === undefined || stat.isDirectory() !== path.endsWith("/") ? undefined : digestOf(at, stat);
 }
 
+/** Inputs directly below a directory of a project, by the paths they would have; none where there is no such directory. */
+export function filesBelow(path: string, project: string): readonly string[] {
+  const at = resolve(project, path);
+  if (lstatSync(at, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  return namesIn(at).flatMap((name) => {
+    const stat = lstatSync(join(at, name), { throwIfNoEntry: false });
+    if (stat === undefined || digestOf(join(at, name), stat) === undefined) return [];
+    return [`${path}${name}${stat.isDirectory() ? "/" : ""}`];
+  });
+}
+
 /** SHA-256, hexadecimal: of a file's bytes, of the names in a directory, of a link's target. */
 function digestOf(path: string, stat: Stats): string | undefined {
   const digest = (content: string | Buffer) => createHash("sha256").update(content).digest("hex");

@@ -41,6 +41,7 @@ export class EventReporter implements Reporter {
     const errors = (result.errors ?? []).map((error) => this.#told(error));
     const outcome =
       result.state === "passed" ? "passed" : result.state === "skipped" ? "skipped" : outcomeOf(result.errors ?? []);
+    const { assertions } = test.meta();
     const reason = result.state === "skipped" ? (result.note ?? "the spec skips it and gives no reason") : undefined;
     this.#events.say({
       event: "test-ended",
@@ -51,6 +52,7 @@ export class EventReporter implements Reporter {
       outcome,
       errors,
       ms: test.diagnostic()?.duration ?? 0,
+      ...(assertions === undefined ? {} : { assertions }),
       ...(reason === undefined ? {} : { reason }),
     });
   }

@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
-import { inject, TestRunner } from "vitest";
+import { expect, inject, TestRunner } from "vitest";
 import { allReads, readModule } from "./reads.ts";
 import { placed } from "./syntax-place.ts";
 
@@ -20,8 +20,22 @@ registerHooks({
   },
 });
 
-/** Vitest's runner, but for `importFile`. Vitest finds it by its default export. */
+declare module "vitest" {
+  interface TaskMeta {
+    /** How often the test called `expect`. */
+    assertions?: number;
+  }
+}
+
+/** Vitest's runner, but for `importFile`, and that it says how much a test asserted. Vitest finds it by its default export. */
 export default class NativeRunner extends TestRunner {
+  override onAfterTryTask(test: Parameters<TestRunner["onAfterTryTask"]>[0]): void {
+    // A test that took `expect` from its context has a count of its own.
+    const own = (test.context as { readonly _local?: boolean })._local === true ? test.context.expect : expect;
+    test.meta.assertions = own.getState().assertionCalls;
+    super.onAfterTryTask(test);
+  }
+
   override async importFile(file: string): Promise<unknown> {
     const { href } = pathToFileURL(file);
     readModule(href);

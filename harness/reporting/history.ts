@@ -1,0 +1,103 @@
+// Decides what past outcomes amount to: a line a run, how often a test or check failed, and how flaky it is. What could not be asked is an
+// infrastructure fault and counts against nobody. Pure.
+import type { Outcome } from "../model/outcome.ts";
+import { oneLine } from "./escape.ts";
+
+/** What became of a test or check in one run; see `lifecycle/history.ts`. */
+export interface Past {
+  readonly run: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly test: string;
+  readonly check?: string;
+  readonly outcome: Outcome;
+  readonly madeOf?: string;
+  readonly why?: string;
+}
+
+/** A test, or one check of it, over all runs that are remembered. */
+export interface HistoryOf {
+  readonly test: string;
+  readonly check?: string;
+  readonly counts: Readonly<Record<Outcome, number>>;
+  /**
+   * From 0 to 1: failures that are known to be none of what was tested, because it passed as well on the same inputs and images, among
+   * all outcomes that are passed or failed.
+   */
+  readonly flakeRate: number;
+  /** The newest first. */
+  readonly runs: readonly Pick<Past, "run" | "at" | "outcome" | "madeOf" | "why">[];
+}
+
+/** By test and check, the flakiest first, then those with most failures, then by name. */
+export function historyOf(past: readonly Past[]): readonly HistoryOf[] {
+  const all = new Map<string, Past[]>();
+  for (const each of past) {
+    const key = `${each.test}\0${each.check ?? ""}`;
+    const known = all.get(key);
+    if (known === undefined) all.set(key, [each]);
+    else known.push(each);
+  }
+  return [...all.values()]
+    .map((outcomes): HistoryOf => {
+      const [{ test, check }] = outcomes as [Past];
+      return {
+        test,
+        ...(check === undefined ? {} : { check }),
+        counts: countsOf(outcomes),
+        flakeRate: flakeRate(outcomes),
+        runs: outcomes.map(({ test: _, check: __, ...rest }) => rest).sort((a, b) => b.at - a.at),
+      };
+    })
+    .sort((a, b) => b.flakeRate - a.flakeRate || b.counts.failed - a.counts.failed || (nameOf(a) < nameOf(b) ? -1 : 1));
+}
+
+function countsOf(outcomes: readonly Past[]): Record<Outcome, number> {
+  const counts = { passed: 0, failed: 0, errored: 0, skipped: 0 };
+  for (const { outcome } of outcomes) counts[outcome] += 1;
+  return counts;
+}
+
+function flakeRate(outcomes: readonly Past[]): number {
+  const judged = outcomes.filter(({ outcome }) => outcome === "passed" || outcome === "failed");
+  const passed = new Set(judged.filter(({ outcome }) => outcome === "passed").flatMap(({ madeOf }) => madeOf ?? []));
+  const flakes = judged.filter(
+    ({ outcome, madeOf }) => outcome === "failed" && madeOf !== undefined && passed.has(madeOf),
+  );
+  return judged.length === 0 ? 0 : flakes.length / judged.length;
+}
+
+/** A line each, widest numbers first; `whole`: with a line a run. */
+export function historyLines(histories: readonly HistoryOf[], whole: boolean): readonly string[] {
+  return histories.flatMap((each) => {
+    const { counts, flakeRate: rate, runs } = each;
+    const parts = [
+      `${counts.passed} passed`,
+      `${counts.failed} failed`,
+      ...(counts.errored === 0 ? [] : [`${counts.errored} could not be asked`]),
+      ...(counts.skipped === 0 ? [] : [`${counts.skipped} skipped`]),
+      ...(rate === 0 ? [] : [`flaky: ${(rate * 100).toFixed(1)} %`]),
+    ];
+    const head = `${oneLine(nameOf(each), 400)}: ${parts.join(", ")}`;
+    if (!whole) return [head];
+    return [head, ...runs.map((run) => `  ${lineOf(run)}`)];
+  });
+}
+
+/** What could not be asked is nobody's failure, and is called by another word. */
+const words: Readonly<Record<Outcome, string>> = {
+  passed: "passed",
+  failed: "failed",
+  errored: "infrastructure",
+  skipped: "skipped",
+};
+
+function lineOf({ run, at, outcome, madeOf, why }: HistoryOf["runs"][number]): string {
+  const on = madeOf === undefined ? "" : `  on ${madeOf.slice(0, 8)}`;
+  const because = why === undefined ? "" : `  ${oneLine(why, 200)}`;
+  return `${new Date(at).toISOString()}  ${oneLine(run)}  ${words[outcome].padEnd(14)}${on}${because}`.trimEnd();
+}
+
+function nameOf({ test, check }: Pick<HistoryOf, "test" | "check">): string {
+  return check === undefined ? test : `${test} > ${check}`;
+}
