@@ -188,6 +188,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   const child = readFileSync(log, "utf8");
   writeFileSync(log, redact(child));
   await machines;
+  say({ event: "overhead", at: Date.now(), of: "ledger", ms: ledger.spentMs });
   for (const event of endOfRun(ended, { events, log: child, patterns })) say(event);
   const { conclude } = await (concluding ?? import("./conclude.ts"));
   const concluded = await conclude(events, report, {

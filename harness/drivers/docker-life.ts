@@ -4,6 +4,7 @@ import type Docker from "dockerode";
 import type { ContainerDeclaration } from "../model/container.ts";
 import { sayMs } from "../model/duration.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
+import type { HeardSign } from "../model/health.ts";
 import type { ContainerNode, Death } from "../model/node.ts";
 import { untilMet } from "../model/until-met.ts";
 import { type Dialect, runHealthCheck } from "./docker-dialect.ts";
@@ -21,7 +22,11 @@ export class ContainerLife {
   readonly #restarts: boolean;
   readonly #stopListening: () => void;
   readonly #waiting = new Set<(event: EngineEvent) => void>();
+  readonly #told = new Set<HeardSign>();
   #expected = false;
+  #provoked = false;
+  #mayEnd = false;
+  #endsAnyway = false;
   #ended = true;
   #oom = false;
   #died!: Promise<Death>;
@@ -69,6 +74,8 @@ export class ContainerLife {
     this.#ended = false;
     this.#oom = false;
     this.#expected = false;
+    this.#provoked = false;
+    this.#mayEnd = this.#endsAnyway;
     this.#died = new Promise((resolve) => {
       this.#die = resolve;
     });
@@ -77,6 +84,26 @@ export class ContainerLife {
   /** What follows is our doing: the end of this life is not a death. */
   expectEnd(): void {
     this.#expected = true;
+  }
+
+  /** However this life ends, it is what a verb did: it is still a death, and no sign. */
+  provoke(): void {
+    this.#provoked = true;
+  }
+
+  /** This life, or every one, is to end by itself, or its end is for a spec to judge. */
+  mayEnd({ always = false }: { readonly always?: boolean } = {}): void {
+    this.#mayEnd = true;
+    this.#endsAnyway ||= always;
+  }
+
+  /** Calls `told` for each sign until `close`. */
+  onSign(told: HeardSign): void {
+    this.#told.add(told);
+  }
+
+  tell(sign: Parameters<HeardSign>[0]): void {
+    for (const told of [...this.#told]) told(sign);
   }
 
   /** Resolves with the next event that `wanted` accepts. */
@@ -122,6 +149,7 @@ export class ContainerLife {
   /** It was removed: whoever still waits for its end is told so. */
   close(): void {
     this.#stopListening();
+    this.#told.clear();
     this.#die({ status: undefined, oomKilled: false, lastLines: ["(removed)"] });
   }
 
@@ -130,8 +158,13 @@ export class ContainerLife {
     if (event.action === "oom") this.#oom = true;
     if (event.action === "start" && this.#restarts) this.begin();
     for (const waiting of [...this.#waiting]) waiting(event);
+    if (event.action === "oom") this.tell({ sign: "oom", at: Date.now() });
     if (this.#expected || (event.action !== "die" && event.action !== "engine-lost")) return;
-    this.#die(await this.death());
+    const [at, provoked, mayEnd, die] = [Date.now(), this.#provoked, this.#mayEnd, this.#die];
+    const death = await this.death();
+    die(death);
+    if (event.action === "engine-lost") this.tell({ sign: "lost", at, words: "the engine's events were lost" });
+    else if (!provoked) this.tell({ sign: "ended", at, death, words: sayDeath(death), meant: mayEnd });
   }
 }
 
@@ -183,6 +216,11 @@ export async function untilReady(
     clearTimeout(timer);
     over.abort();
   }
+}
+
+/** Its end is waited for, or for a spec to judge. */
+export function endsByItself({ exited, started }: ContainerDeclaration["ready"]): boolean {
+  return exited !== undefined || started === true;
 }
 
 interface Want {

@@ -5,6 +5,7 @@ import type { Busybox } from "../model/capabilities.ts";
 import type { ContainerDeclaration } from "../model/container.ts";
 import { networkNames } from "../model/environment.ts";
 import { messageOf } from "../model/errors.ts";
+import type { HeardSign } from "../model/health.ts";
 import type { BuiltImage, ImageFacts } from "../model/image.ts";
 import type { ContainerNode, Node } from "../model/node.ts";
 import { dockerExecTransport } from "../transports/docker-exec.ts";
@@ -16,7 +17,7 @@ import { engineError, engineVersion, isGone, statusOf } from "./docker-engine.ts
 import { EngineEvents } from "./docker-events.ts";
 import { engineImages, ensureImage, imageFacts, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
 import { canJoin } from "./docker-join.ts";
-import { ContainerLife, untilReady } from "./docker-life.ts";
+import { ContainerLife, endsByItself, untilReady } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
 import { containersOn, networkResource, planOf, scratchPath } from "./docker-names.ts";
 import { addressesFor, inspectNode, netOwner } from "./docker-namespace.ts";
@@ -155,6 +156,7 @@ export class DockerDriver implements Driver {
     const transport = dockerExecTransport(known, title, cut, await this.#tools.shellOf(facts));
     this.#open.set(resource.name, { transport, life });
     const ready = (each: ContainerNode, meant = declaration.ready) => untilReady(each, known, life, meant, health);
+    if (endsByItself(declaration.ready)) life.mayEnd({ always: true });
     const live = new DockerNode({
       title,
       name: node,
@@ -177,6 +179,10 @@ export class DockerDriver implements Driver {
     });
     await ready(live);
     return live;
+  }
+
+  listen({ name }: ResourceRef, heard: HeardSign): void {
+    this.#open.get(name)?.life.onSign(heard);
   }
 
   async evidence(resource: ResourceRef): Promise<readonly EvidenceFile[]> {

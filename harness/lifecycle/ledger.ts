@@ -5,7 +5,7 @@ import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { ResourceRef } from "../drivers/driver.ts";
 import { ProvisionError, TeardownError } from "../model/errors.ts";
 import type { Lease } from "./lease.ts";
-import { askLedger, openLedgerFile } from "./ledger-file.ts";
+import { askLedger, freedFile, openLedgerFile } from "./ledger-file.ts";
 import { entryOf, leaseColumns, leaseIn, optional, type Row, runOf, runsWithLeases } from "./ledger-rows.ts";
 
 /** `intent` may or may not exist; `live` does; `deleting` was asked to go; `gone` is. */
@@ -80,6 +80,7 @@ export class Ledger {
   readonly #database: DatabaseSync;
   readonly #step: LedgerOptions["step"];
   #steps = 0;
+  #spentMs = 0;
 
   private constructor(file: string, options: LedgerOptions) {
     this.file = file;
@@ -366,7 +367,13 @@ export class Ledger {
     askLedger(this.file, () => writeFileSync(freedFile(this.file), ""));
   }
 
+  /** How long this process has waited for commits of it, in all. */
+  get spentMs(): number {
+    return this.#spentMs;
+  }
+
   #commit<Answer>(what: string, change: () => Answer): Answer {
+    const began = performance.now();
     const answer = askLedger(this.file, () => {
       // Immediate: a transaction that reads first and writes later could otherwise be refused in the middle.
       this.#database.exec("BEGIN IMMEDIATE");
@@ -379,6 +386,7 @@ export class Ledger {
         throw error;
       }
     });
+    this.#spentMs += performance.now() - began;
     this.#steps += 1;
     this.#step?.(this.#steps, what);
     return answer;
@@ -391,9 +399,4 @@ export class Ledger {
   #all(sql: string, ...values: SQLInputValue[]): Row[] {
     return askLedger(this.file, () => this.#database.prepare(sql).all(...values));
   }
-}
-
-/** Written after each commit that may have made room, so that it can be watched. */
-export function freedFile(ledger: string): string {
-  return `${ledger}.freed`;
 }

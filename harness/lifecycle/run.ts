@@ -119,8 +119,7 @@ class Stand {
           seen: `${kind} ${name} is not in the ledger`,
         });
       if (kind === "directory" || node === undefined) continue;
-      const live = await this.#phase("ready", node, () => this.#driverOf(resource).connect(resource, standing));
-      this.#nodes.set(node, live);
+      await this.#phase("ready", node, () => this.#connect(resource, node, standing));
     }
     this.#names.look();
     return this.#live(standing, false);
@@ -194,9 +193,7 @@ class Stand {
       await Promise.all(
         carried
           .filter((each) => each.node !== undefined && each.kind !== "directory")
-          .map(async (each) => {
-            this.#nodes.set(each.node ?? "", await this.#driverOf(each).connect(each, standing));
-          }),
+          .map((each) => this.#connect(each, each.node ?? "", standing)),
       );
     });
   }
@@ -296,8 +293,7 @@ class Stand {
     } else await this.#phase("create", resource.node, () => driver.create(resource, standing, () => undefined));
     if (resource.kind === "directory" || resource.node === undefined) return;
     const { node } = resource;
-    const live = await this.#phase("ready", node, () => driver.connect(resource, standing));
-    this.#nodes.set(node, live);
+    const live = await this.#phase("ready", node, () => this.#connect(resource, node, standing));
     if (live.kind === "vm") this.#tell(live.name, { ...(live as VmNode).facts, image: (live as VmNode).imageDigest });
     else if ("facts" in live) this.#tell(live.name, (live as StillNode | ContainerNode).facts);
   }
@@ -313,6 +309,15 @@ class Stand {
         await untilTrue(edge, other, `${environment.name}/${name}`, signal);
       }),
     );
+  }
+
+  /** Watched from the moment at which it is ready. */
+  async #connect(resource: PlannedResource, node: string, standing: Standing): Promise<Node> {
+    const driver = this.#driverOf(resource);
+    const live = await driver.connect(resource, standing);
+    this.#nodes.set(node, live);
+    this.#wanted.watch?.ready(live, (heard) => driver.listen?.(resource, heard));
+    return live;
   }
 
   #tell(node: string, facts: Readonly<Record<string, string>>): void {
@@ -344,6 +349,7 @@ class Stand {
 
   /** Never stands in the way of removal: what could not be kept is said. */
   async #evidence(): Promise<void> {
+    const began = performance.now();
     const nodes = this.#created.filter(({ node, kind }) => node !== undefined && kind !== "directory");
     await Promise.all(
       nodes.map((resource) =>
@@ -352,6 +358,7 @@ class Stand {
         ),
       ),
     );
+    this.#wanted.events.say({ event: "overhead", at: Date.now(), of: "evidence", ms: performance.now() - began });
   }
 
   async #keep(resource: PlannedResource): Promise<void> {
