@@ -159,6 +159,7 @@ export class ContainerLife {
     if (event.action === "start" && this.#restarts) this.begin();
     for (const waiting of [...this.#waiting]) waiting(event);
     if (event.action === "oom") this.tell({ sign: "oom", at: Date.now() });
+    if (event.action === "die" && (this.#expected || this.#provoked)) this.tell({ sign: "over", at: Date.now() });
     if (this.#expected || (event.action !== "die" && event.action !== "engine-lost")) return;
     const [at, provoked, mayEnd, die] = [Date.now(), this.#provoked, this.#mayEnd, this.#die];
     const death = await this.death();

@@ -73,6 +73,7 @@ export class ContainerWatch {
       const kind = crashSignals[sign.signal];
       if (kind !== undefined) this.record.found(kind, sign.at, [`"${sign.words}" died of ${sign.signal}`]);
     }
+    if (sign.sign === "over") this.#heardEnd = true;
     if (sign.sign !== "ended") return;
     this.#heardEnd = true;
     const kind = this.#kindOf(sign.death, sign.at, sign.meant);

@@ -47,7 +47,10 @@ export class EnvironmentWatch implements NodeWatch {
     known.set(live.id, this);
     this.#ids.add(live.id);
     const before = this.#nodes.get(node.name);
-    if (before !== undefined) return before.again(listen);
+    if (before !== undefined) {
+      before.again(listen);
+      return;
+    }
     const declared = this.#about.environment.nodes[node.name];
     const tolerates = declared === undefined || !("tolerates" in declared) ? undefined : declared.tolerates;
     const record = new NodeRecord({ name: node.name, title: node.title, tolerates });

@@ -37,7 +37,7 @@ export interface Unwatched {
   readonly reason: string;
 }
 
-/** Something that a driver hears of a node without asking. What a verb of the node's did is none. `meant`: it is declared to end. */
+/** Something that a driver hears of a node without asking. `meant`: it is declared to end. */
 export type Sign =
   | {
       readonly sign: "ended";
@@ -46,6 +46,8 @@ export type Sign =
       readonly words: string;
       readonly meant: boolean;
     }
+  /** A verb of its own ended it. */
+  | { readonly sign: "over"; readonly at: Instant }
   /** Its driver lost it, for a reason that is not its own. */
   | { readonly sign: "lost"; readonly at: Instant; readonly words: string }
   | { readonly sign: "oom"; readonly at: Instant }

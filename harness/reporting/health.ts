@@ -110,7 +110,12 @@ export function sayHealth({ nodes, findings }: Health): readonly string[] {
       const what = `not watched: ${kinds.join(", ")}: ${reason}`;
       blind.set(what, (blind.get(what) ?? new Set()).add(`${environment}/${node}`));
     }
-  return [...said, ...unused, ...[...blind].map(([what, where]) => `${what} (${[...where].join(", ")})`)];
+  return [...said, ...unused, ...[...blind].map(([what, where]) => `${what} (${several([...where])})`)];
+}
+
+function several(names: readonly string[]): string {
+  const most = 3;
+  return names.length <= most ? names.join(", ") : `${names.slice(0, most).join(", ")} and ${names.length - most} more`;
 }
 
 function placed({ environment, scope, node }: { environment: string; scope: string | undefined; node: string }) {
