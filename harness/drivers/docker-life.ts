@@ -20,23 +20,28 @@ export class ContainerLife {
   readonly #container: Docker.Container;
   readonly #events: EngineEvents;
   readonly #restarts: boolean;
+  readonly #endsAnyway: boolean;
   readonly #stopListening: () => void;
   readonly #waiting = new Set<(event: EngineEvent) => void>();
   readonly #told = new Set<HeardSign>();
   #expected = false;
   #provoked = false;
   #mayEnd = false;
-  #endsAnyway = false;
   #ended = true;
   #oom = false;
   #died!: Promise<Death>;
   #die!: (death: Death) => void;
 
-  /** `restarts`: the engine starts it again when it ends by itself, which begins a life too. */
-  constructor(container: Docker.Container, events: EngineEvents, restarts = false) {
+  /** Where `restart` says so, the engine starts it again when it ends by itself, which begins a life too. */
+  constructor(
+    container: Docker.Container,
+    events: EngineEvents,
+    { restart, ready }: Pick<ContainerDeclaration, "restart" | "ready">,
+  ) {
     this.#container = container;
     this.#events = events;
-    this.#restarts = restarts;
+    this.#restarts = restart !== undefined;
+    this.#endsAnyway = endsByItself(ready);
     this.begin();
     this.#stopListening = events.listen(container.id, (event) => void this.#hear(event));
   }
@@ -91,10 +96,9 @@ export class ContainerLife {
     this.#provoked = true;
   }
 
-  /** This life, or every one, is to end by itself, or its end is for a spec to judge. */
-  mayEnd({ always = false }: { readonly always?: boolean } = {}): void {
+  /** This life is to end by itself, or its end is for a spec to judge, as is said of every one where the declaration says so. */
+  mayEnd(): void {
     this.#mayEnd = true;
-    this.#endsAnyway ||= always;
   }
 
   /** Calls `told` for each sign until `close`. */

@@ -17,7 +17,7 @@ import { engineError, engineVersion, isGone, statusOf } from "./docker-engine.ts
 import { EngineEvents } from "./docker-events.ts";
 import { engineImages, ensureImage, imageFacts, loadImage, type PushTarget, pushImage } from "./docker-image.ts";
 import { canJoin } from "./docker-join.ts";
-import { ContainerLife, endsByItself, untilReady } from "./docker-life.ts";
+import { ContainerLife, untilReady } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
 import { containersOn, networkResource, planOf, scratchPath } from "./docker-names.ts";
 import { addressesFor, inspectNode, netOwner } from "./docker-namespace.ts";
@@ -150,13 +150,11 @@ export class DockerDriver implements Driver {
     const known = this.#docker.getContainer(facts.Id);
     const open = this.#open.get(resource.name);
     const life =
-      open?.life ??
-      new ContainerLife(known, await this.#eventsOf(standing.owner).catch(failed), declaration.restart !== undefined);
+      open?.life ?? new ContainerLife(known, await this.#eventsOf(standing.owner).catch(failed), declaration);
     const { name: engine, cut, health } = await this.#dialect().catch(failed);
     const transport = dockerExecTransport(known, title, cut, await this.#tools.shellOf(facts));
     this.#open.set(resource.name, { transport, life });
     const ready = (each: ContainerNode, meant = declaration.ready) => untilReady(each, known, life, meant, health);
-    if (endsByItself(declaration.ready)) life.mayEnd({ always: true });
     const live = new DockerNode({
       title,
       name: node,
@@ -340,7 +338,7 @@ export class DockerDriver implements Driver {
     for (const later of laterNetworks(standing, node, declaration)) {
       await this.#docker.getNetwork(later.name).connect({ Container: container.id, EndpointConfig: later.endpoint });
     }
-    const life = new ContainerLife(container, events, declaration.restart !== undefined);
+    const life = new ContainerLife(container, events, declaration);
     this.#open.set(resource.name, {
       // Until it is ready nobody looks into it.
       transport: dockerExecTransport(container, title, cut),
