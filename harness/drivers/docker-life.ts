@@ -101,9 +101,10 @@ export class ContainerLife {
     this.#mayEnd = true;
   }
 
-  /** Calls `told` for each sign until `close`. */
+  /** Calls `told` for each sign until `close`; of a life that has ended already, `over`. */
   onSign(told: HeardSign): void {
     this.#told.add(told);
+    if (this.#ended) told({ sign: "over", at: Date.now() });
   }
 
   tell(sign: Parameters<HeardSign>[0]): void {
