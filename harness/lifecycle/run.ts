@@ -11,7 +11,7 @@ import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
 import { inOrder } from "./create-order.ts";
 import { untilTrue } from "./edges.ts";
-import { keepEvidence } from "./evidence.ts";
+import { keepAll } from "./evidence.ts";
 import { Faults } from "./faults.ts";
 import { keptNode } from "./kept-node.ts";
 
@@ -348,25 +348,11 @@ class Stand {
   }
 
   /** Never stands in the way of removal: what could not be kept is said. */
-  async #evidence(): Promise<void> {
-    const began = performance.now();
-    const nodes = this.#created.filter(({ node, kind }) => node !== undefined && kind !== "directory");
-    await Promise.all(
-      nodes.map((resource) =>
-        this.#keep(resource).catch((error: unknown) =>
-          this.#remark(resource.node, `evidence could not be kept: ${messageOf(error)}`),
-        ),
-      ),
-    );
-    this.#wanted.events.say({ event: "overhead", at: Date.now(), of: "evidence", ms: performance.now() - began });
-  }
-
-  async #keep(resource: PlannedResource): Promise<void> {
+  #evidence(): Promise<void> {
     const { environment, scope, report, events } = this.#wanted;
-    const files = await this.#driverOf(resource).evidence(resource);
-    const remarks = files.flatMap(({ remark }) => remark ?? []);
-    if (remarks.length > 0) this.#remark(resource.node, remarks.join("; "));
-    await keepEvidence({ environment: environment.name, scope, node: resource.node ?? "", report }, files, events);
+    const of = (resource: PlannedResource) => this.#driverOf(resource).evidence(resource);
+    const remark = (node: string | undefined, text: string) => this.#remark(node, text);
+    return keepAll(this.#created, { environment: environment.name, scope, report, events, of, remark });
   }
 
   /** What is told at a node's end, and changes nothing about it. */
