@@ -77,10 +77,11 @@ export interface LedgerOptions {
  */
 export class Ledger {
   readonly file: string;
+  /** How long this process has waited for commits of it, in all. */
+  spentMs = 0;
   readonly #database: DatabaseSync;
   readonly #step: LedgerOptions["step"];
   #steps = 0;
-  #spentMs = 0;
 
   private constructor(file: string, options: LedgerOptions) {
     this.file = file;
@@ -367,11 +368,6 @@ export class Ledger {
     askLedger(this.file, () => writeFileSync(freedFile(this.file), ""));
   }
 
-  /** How long this process has waited for commits of it, in all. */
-  get spentMs(): number {
-    return this.#spentMs;
-  }
-
   #commit<Answer>(what: string, change: () => Answer): Answer {
     const began = performance.now();
     const answer = askLedger(this.file, () => {
@@ -386,7 +382,7 @@ export class Ledger {
         throw error;
       }
     });
-    this.#spentMs += performance.now() - began;
+    this.spentMs += performance.now() - began;
     this.#steps += 1;
     this.#step?.(this.#steps, what);
     return answer;
