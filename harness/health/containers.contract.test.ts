@@ -1,12 +1,12 @@
 // Decides that what happens to containers is found though no test asks about it, fails the test during which it was, or the run, and that
 // verbs and opt-outs are heeded and told.
 import { beforeAll, describe, expect, test } from "vitest";
-import { type AilingRun, foundIn, outcomesIn, runAiling } from "./testing/ailing-run.ts";
+import { type AilingRun, foundIn, outcomesIn, runAiling } from "../vitest/ailing-run.ts";
 
 describe("containers that become ill while tests run", () => {
   let ailing: AilingRun;
   beforeAll(async () => {
-    ailing = await runAiling("ailing");
+    ailing = await runAiling("ailing", process.env);
   });
 
   test("each finding belongs to its test, and to no other", () => {
@@ -69,7 +69,7 @@ describe("containers that become ill while tests run", () => {
 });
 
 test("what is found outside of any test fails the run", async () => {
-  const { status, report, said } = await runAiling("unwell");
+  const { status, report, said } = await runAiling("unwell", process.env);
   expect(foundIn(report), said).toEqual({ "": ["exited"] });
   expect(outcomesIn(report)).toEqual({ "what is asked is so": "passed" });
   expect(report.troubles).toMatchObject([{ outcome: "failed", exitCode: 1 }]);

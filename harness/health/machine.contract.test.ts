@@ -1,11 +1,11 @@
 // Decides that what happens to a machine is found though no test asks about it: one machine, one boot, and every kind that it can have.
 // Denials of SELinux are read from recorded text beside the checks on them; the machine of these tests has none.
 import { beforeAll, expect, test } from "vitest";
-import { type AilingRun, foundIn, outcomesIn, runAiling } from "./testing/ailing-run.ts";
+import { type AilingRun, foundIn, outcomesIn, runAiling } from "../vitest/ailing-run.ts";
 
 let ailing: AilingRun;
 beforeAll(async () => {
-  ailing = await runAiling("ailing-machine");
+  ailing = await runAiling("ailing-machine", process.env);
 });
 
 test("each finding belongs to its test, and nothing is found where nothing happens", () => {

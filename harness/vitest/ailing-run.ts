@@ -5,8 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { readConfig } from "../../config.ts";
-import { type Report, reportSchema } from "../../reporting/report.ts";
+import { readConfig } from "../config.ts";
+import { type Report, reportSchema } from "../reporting/report.ts";
 
 export interface AilingRun {
   readonly status: number | null;
@@ -16,14 +16,14 @@ export interface AilingRun {
 }
 
 /** `assay run` of one spec, with a report directory of its own, which is gone when this resolves. */
-export async function runAiling(name: string): Promise<AilingRun> {
+export async function runAiling(name: string, env: NodeJS.ProcessEnv): Promise<AilingRun> {
   const reports = mkdtempSync(join(tmpdir(), "assay-ailing-"));
   try {
-    const { project } = readConfig();
+    const { project } = readConfig(env);
     const spec = `fixtures/faults/${name}.spec.ts`;
     const child = spawn(process.execPath, [join(project, "harness/cli.ts"), "run", "--project", "faults", spec], {
       cwd: project,
-      env: { ...process.env, ASSAY_REPORTS: reports, NO_COLOR: "1", ASSAY_SETTINGS: undefined },
+      env: { ...env, ASSAY_REPORTS: reports, NO_COLOR: "1", ASSAY_SETTINGS: undefined },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const [out, err, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
