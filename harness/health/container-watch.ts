@@ -32,7 +32,7 @@ const lateMs = 500;
 export class ContainerWatch {
   readonly record: NodeRecord;
   readonly watched: FindingKind[] = ["exited", "restart-loop", "oom-kill", "segfault", "core-dump"];
-  readonly #node: ContainerNode;
+  #node: ContainerNode;
   readonly #ends: number[] = [];
   #heardEnd = false;
   #looping = false;
@@ -52,8 +52,10 @@ export class ContainerWatch {
     listen((sign) => this.#hear(sign));
   }
 
-  /** Another handle on it, after it was brought back. */
-  again(listen: (heard: HeardSign) => void): void {
+  /** Another handle on it: it was brought back with its machine, or made anew. */
+  again(node: ContainerNode, listen: (heard: HeardSign) => void): void {
+    this.#node = node;
+    this.#heardEnd = false;
     listen((sign) => this.#hear(sign));
   }
 

@@ -47,13 +47,13 @@ export class EnvironmentWatch implements NodeWatch {
     known.set(live.id, this);
     this.#ids.add(live.id);
     const before = this.#nodes.get(node.name);
-    if (before !== undefined) {
-      before.again(listen);
+    if (before instanceof ContainerWatch && live.kind === "container") {
+      before.again(live, listen);
       return;
     }
     const declared = this.#about.environment.nodes[node.name];
     const tolerates = declared === undefined || !("tolerates" in declared) ? undefined : declared.tolerates;
-    const record = new NodeRecord({ name: node.name, title: node.title, tolerates });
+    const record = before?.record ?? new NodeRecord({ name: node.name, title: node.title, tolerates });
     this.#nodes.set(
       node.name,
       live.kind === "vm" ? new MachineWatch(record, live, listen) : new ContainerWatch(record, live, listen),
@@ -68,7 +68,7 @@ export class EnvironmentWatch implements NodeWatch {
 
   /** All machines were brought back to the moment at which they were ready. */
   rewound(): void {
-    for (const watch of this.#nodes.values()) if (watch instanceof MachineWatch) watch.again();
+    for (const watch of this.#nodes.values()) if (watch instanceof MachineWatch) watch.rewound();
   }
 
   /** What was found before this is not the test's. */

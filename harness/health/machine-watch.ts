@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { coresKept } from "../checks/core-dumps.ts";
 import { journalLines } from "../checks/journal-lines.ts";
 import { type KernelLine, kernelLineIn, kernelTrouble } from "../checks/kernel-log.ts";
-import { type AuditLog, auditLog, readAuditLog } from "../checks/selinux-audit.ts";
+import { type AuditLog, auditLog, auditRecordOf, readAuditLog } from "../checks/selinux-audit.ts";
 import { sayDenial } from "../checks/selinux-avc.ts";
 import { managerFacts } from "../checks/systemd.ts";
 import { messageOf } from "../model/errors.ts";
@@ -48,7 +48,7 @@ export class MachineWatch {
   }
 
   /** It was brought back to the moment at which it was ready. */
-  again(): void {
+  rewound(): void {
     this.#known = this.#atReady;
   }
 
@@ -142,9 +142,8 @@ export class MachineWatch {
     if (this.#known.kernel.has(key)) return;
     this.#known = { ...this.#known, kernel: new Set(this.#known.kernel).add(key) };
     if (kind === "avc-denial") {
-      // As auditd would have written it, who has it, too, where it runs.
       this.#watch(["avc-denial"]);
-      this.#denials(readAuditLog(text.replace(/^audit: type=1400 audit/, "type=AVC msg=audit"), 0), at);
+      this.#denials(readAuditLog(auditRecordOf(text), 0), at);
     } else this.record.found(kind, at, [`[${since}] ${text}`]);
   }
 
