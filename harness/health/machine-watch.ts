@@ -170,7 +170,8 @@ export class MachineWatch {
   }
 
   #missed(kinds: readonly FindingKind[], why: string): void {
+    const since = kinds.some((kind) => this.watched.includes(kind)) ? "for a while: " : "";
     // What comes behind it are the machine's last words, which the evidence has.
-    this.record.notWatched(kinds, `for a while: ${why.split("; ")[0]?.slice(0, 300)}`);
+    this.record.notWatched(kinds, `${since}${why.split("; ")[0]?.slice(0, 300)}`);
   }
 }
