@@ -14,6 +14,7 @@ const rooms: Record<string, readonly string[]> = {
   "harness/reporting": ["harness/model"],
   "harness/drivers": ["harness/model", "harness/transports"],
   "harness/faults": ["harness/model", "harness/drivers", "harness/lifecycle/faults.ts"],
+  "harness/health": ["harness/model", "harness/checks"],
   "harness/host": ["harness/model"],
   "harness/lifecycle": ["harness/model", "harness/store", "harness/plays", "harness/drivers/driver.ts"],
   "harness/vitest": ["harness"],

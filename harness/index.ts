@@ -64,6 +64,7 @@ export { fillDisk } from "./faults/fill-disk.ts";
 export { latency, loss } from "./faults/network-delay.ts";
 export { partition } from "./faults/partition.ts";
 export { skewClock } from "./faults/skew-clock.ts";
+export { provokes } from "./health/provokes.ts";
 export { type Published, published } from "./lifecycle/publish.ts";
 export { type ComposeOptions, fromCompose } from "./manifests/from-compose.ts";
 export { fromPods, type PodsOptions } from "./manifests/from-pods.ts";
@@ -86,6 +87,7 @@ export {
 export { type Command, type ExecOptions, type ExecResult, shell } from "./model/exec.ts";
 export type { Fault } from "./model/fault.ts";
 export type { VmGroup, VmGroupOptions } from "./model/group.ts";
+export type { FindingKind } from "./model/health.ts";
 export type { ContainerNode, ContainerState, Death, LoginTrial, Node, StillNode, VmNode } from "./model/node.ts";
 // 7. Two environments that are to be alike, and what may differ.
 export { defineParity, type Parity } from "./model/parity.ts";

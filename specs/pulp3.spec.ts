@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { admin, pulp3 } from "../environments/pulp3.ts";
 import { pulpUser } from "../fixtures/pulp3/recipe.ts";
-import { all, expect, file, http, logs, not, process, state, testIn } from "../harness/index.ts";
+import { all, expect, file, http, logs, not, process, provokes, state, testIn } from "../harness/index.ts";
 import {
   artifact,
   asAdmin,
@@ -182,6 +182,7 @@ test("the database goes in the middle: the API comes back by itself, worker and 
   worker,
   database,
 }) => {
+  for (const node of [worker, content]) provokes(node, "exited");
   const pulp = { host, api, content };
   const bytes = some(5000);
   await publish(pulp, "kept", "one", bytes);

@@ -1,7 +1,7 @@
 // Data of a container in a directory of its machine, under SELinux: ids are not enough, a label is not for ever, and what the
 // engine relabels belongs to one container or to all of them.
 import { selinuxLabels } from "../environments/selinux.ts";
-import { all, auditMark, avc, expect, file, selinux, testIn } from "../harness/index.ts";
+import { all, auditMark, avc, expect, file, provokes, selinux, testIn } from "../harness/index.ts";
 
 const test = testIn(selinuxLabels);
 const made = "/data/db/made";
@@ -21,6 +21,7 @@ test("the containers are confined, each with categories of its own", async ({ ma
 });
 
 test("a directory takes an owner and a label before the container may write", async ({ machine, plain, successor }) => {
+  provokes(machine, "avc-denial");
   const source = plain.mountSource("/data/db");
   const from = { source: "container_t", class: "dir", permission: "write" };
 
@@ -71,6 +72,7 @@ test("a directory takes an owner and a label before the container may write", as
 });
 
 test("with :Z the directory belongs to one container", async ({ machine, own, stranger }) => {
+  provokes(machine, "avc-denial");
   const source = own.mountSource("/data/db");
   await own.succeed(touch);
   const level = categories.exec(contextOf(await own.succeed(["cat", "/proc/self/attr/current"])))?.[1];
@@ -99,6 +101,7 @@ test("with :z it belongs to all, and what one made is the next one's when that s
   shared,
   partner,
 }) => {
+  provokes(machine, "avc-denial");
   const source = shared.mountSource("/data/db");
   await machine.succeed(["chown", "184:998", source]);
   await shared.succeed(["sh", "-c", `echo one > ${made}`]);

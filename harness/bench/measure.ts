@@ -1,12 +1,13 @@
 // Decides what is measured against what, and how: both sides by turns, after warm-up, in one run. Answers rows, and refuses to
 // answer any where one side did not do the work.
-import { linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Config } from "../config.ts";
 import { hostNode } from "../drivers/shell-node.ts";
 import { identityOf } from "../model/identity.ts";
 import type { Node } from "../model/node.ts";
 import { inPackage } from "../place.ts";
+import type { Report } from "../reporting/report.ts";
 import { goss as gossProgram, haveGoProgram } from "./go-program.ts";
 import { mixedAssertions, mixedGossfile } from "./mixed-work.ts";
 import { sampleOf } from "./sample.ts";
@@ -109,8 +110,17 @@ async function onWhole(place: Place): Promise<Row[]> {
   ].join("\n");
   const tag = `${benchRecipe.name}:${benchRecipe.version}`;
   const shell = ["/bin/sh", "-c", script, "sh", tag, settings.goss ?? "", identityOf()];
-  const times: { ours: number[]; peer: number[]; least: number[] } = { ours: [], peer: [], least: [] };
-  const ours = async () => times.ours.push(await timed(host, command, handOver(settings)));
+  const times: { ours: number[]; peer: number[]; least: number[]; overhead: number[] } = {
+    ours: [],
+    peer: [],
+    least: [],
+    overhead: [],
+  };
+  const reports = join(dirname(settings.answer), "reports");
+  const ours = async () => {
+    times.ours.push(await timed(host, command, { ...handOver(settings), ASSAY_REPORTS: reports }));
+    times.overhead.push(overheadIn(JSON.parse(readFileSync(join(reports, "latest", "report.json"), "utf8"))));
+  };
   const peer = async () => times.peer.push(await timed(host, shell));
   const least = async () => times.least.push(await timed(host, leastOf(settings, tag)));
   const sides = missing === undefined ? [ours, peer, least] : [ours];
@@ -126,10 +136,30 @@ async function onWhole(place: Place): Promise<Row[]> {
     peer: other,
     target: 1.8,
   };
-  if (missing !== undefined) return [whole];
+  // Between start and end of the run, as its report tells them.
+  const overhead: Row = {
+    work: "of a whole run what ledger, evidence and health take together",
+    ours: {
+      by: "assay run, by its report: time waited for them, in all its processes",
+      sample: sampleOf(times.overhead),
+    },
+    limit: 5,
+    unit: "%",
+  };
+  if (missing !== undefined) return [whole, overhead];
   // What nobody who runs vitest on an engine can be quicker than.
   const floor = { by: "docker run -d, vitest run of one empty test, docker rm -f", sample: sampleOf(times.least) };
-  return [whole, { work: "of a whole run what is vitest's and the engine's, without Assay", ours: floor, peer: other }];
+  return [
+    whole,
+    overhead,
+    { work: "of a whole run what is vitest's and the engine's, without Assay", ours: floor, peer: other },
+  ];
+}
+
+/** In percent of the run's time. */
+function overheadIn({ ms, overhead }: Report): number {
+  if (overhead === undefined) throw new Error("the run's report tells of no overhead");
+  return (100 * (overhead.ledgerMs + overhead.evidenceMs + overhead.healthMs)) / ms;
 }
 
 /** Vitest as it comes, one after the other with the engine: nothing is known of the container before the spec is. */

@@ -15,7 +15,7 @@ export interface Row {
   /** Highest median of ours that is good enough, in `unit`. */
   readonly limit?: number;
   /** Of the numbers; default `ms`. */
-  readonly unit?: "ms" | "MiB";
+  readonly unit?: "ms" | "MiB" | "%";
   /** The machine's load average when it was measured, lowest and highest: others may have been at work. */
   readonly load?: readonly [number, number];
 }

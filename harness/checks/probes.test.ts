@@ -17,6 +17,7 @@ const subjects: Readonly<Record<string, unknown>> = {
   blockDevice: "/dev/vda",
   bootFacts: "boot",
   checkState: "/dev/vda1",
+  coresKept: "all",
   cronEntries: "all",
   dnsRecords: { server: "127.0.0.1", name: "a.example", type: "A" },
   echoes: "127.0.0.1",
@@ -42,6 +43,7 @@ const subjects: Readonly<Record<string, unknown>> = {
   installedPackages: "packages",
   interfaceFacts: "lo",
   journalLines: {},
+  kernelTrouble: "log",
   listeners: "tcp/22",
   loaderDirectories: "loader",
   machineName: "machine",
@@ -88,6 +90,7 @@ const subjects: Readonly<Record<string, unknown>> = {
 /** Probes that no program's absence can break here, and why. */
 const withoutSelinux = "the kernel of this machine says that it has no SELinux, and then nothing else is asked";
 const needNoProgram: Readonly<Record<string, string>> = {
+  coresKept: "its shell lists the directory",
   loaderDirectories: "its shell reads the files",
   ...Object.fromEntries(
     [

@@ -1,7 +1,8 @@
 // Decides that denials are read as they were logged, since a mark, and that a log which is not whole answers nothing.
 import { describe, expect, test } from "vitest";
 import { ObservationError } from "../model/errors.ts";
-import { auditLog, readAuditLog, setAuditMark } from "./selinux-audit.ts";
+import { troubleIn } from "./kernel-log.ts";
+import { auditLog, auditRecordOf, readAuditLog, setAuditMark } from "./selinux-audit.ts";
 import { avc } from "./selinux-avc.ts";
 
 // Recorded on Debian 12: a container's write to a directory of root's, and another's to a file of a third one's.
@@ -34,6 +35,12 @@ describe("records are read", () => {
       },
       expect.objectContaining({ class: "service", permissive: true, name: "/lib/systemd/system/ssh.service" }),
     ]);
+  });
+
+  test("the kernel's own line, where no auditd took it, is the same denial", () => {
+    const line = write.replace("type=AVC msg=audit", "audit: type=1400 audit");
+    expect(troubleIn(line)).toBe("avc-denial");
+    expect(readAuditLog(auditRecordOf(line), 0)).toEqual(readAuditLog(write, 0));
   });
 
   test("several permissions, names in hexadecimal, what was granted", () => {

@@ -131,6 +131,14 @@ export function readAuditLog(text: string, lost: number): AuditLog {
   return { denials, errors, lost };
 }
 
+/**
+ * A denial that the kernel wrote into its own log, as nobody took it from it: the record that auditd would have written.
+ * @example auditRecordOf('audit: type=1400 audit(1700000000.123:45): avc:  denied  { write } …') // 'type=AVC msg=audit(1700000000.123:45): avc: …'
+ */
+export function auditRecordOf(kernelText: string): string {
+  return kernelText.replace(/^audit: type=1400 audit/, "type=AVC msg=audit");
+}
+
 /** What a program could have chosen is in quotes; in hexadecimal, without them, where it has other than plain characters. */
 function untangle(value: string | undefined): string | undefined {
   if (value === undefined || value.startsWith('"')) return value?.slice(1, -1);

@@ -146,11 +146,14 @@ function sayWanted({ source, target, class: kind, permission }: Denied): string 
 function sayDenials(denials: readonly Denial[]): string {
   if (denials.length === 0) return "no denial";
   const most = 5;
-  const told = denials.slice(-most).map(({ permissions, source, target, class: kind, comm, name, permissive }) => {
-    const who = comm === undefined ? "" : ` by ${comm}`;
-    const what = name === undefined ? "" : ` "${name}"`;
-    return `{ ${permissions.join(" ")} }${who} of ${kind}${what}: ${source} → ${target}${permissive ? ", only logged" : ""}`;
-  });
+  const told = denials.slice(-most).map(sayDenial);
   const said = `${denials.length} denied${denials.length > most ? `, the last ${most}` : ""}: ${told.join("; ")}`;
   return [said, ...adviceOn(denials.slice(-most))].join("\n  ");
+}
+
+/** @example sayDenial(denial) // '{ write } by mongod of file "db": container_t → user_home_t' with whole contexts */
+export function sayDenial({ permissions, source, target, class: kind, comm, name, permissive }: Denial): string {
+  const who = comm === undefined ? "" : ` by ${comm}`;
+  const what = name === undefined ? "" : ` "${name}"`;
+  return `{ ${permissions.join(" ")} }${who} of ${kind}${what}: ${source} → ${target}${permissive ? ", only logged" : ""}`;
 }

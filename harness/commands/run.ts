@@ -188,6 +188,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   const child = readFileSync(log, "utf8");
   writeFileSync(log, redact(child));
   await machines;
+  say({ event: "overhead", at: Date.now(), of: "ledger", ms: ledger.spentMs });
   const last = endOfRun(ended, { events, log: child, patterns });
   const { remember } = await import("./remember.ts");
   const finished = { run, at: startedAt, command: redact(command.join(" ")) };

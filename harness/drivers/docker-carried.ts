@@ -2,6 +2,7 @@
 // socket comes here through the machine's transport. Nothing of it is in the ledger: it lies in the machine and goes with it.
 import type { Duplex } from "node:stream";
 import { messageOf, ProvisionError } from "../model/errors.ts";
+import type { HeardSign } from "../model/health.ts";
 import type { Node } from "../model/node.ts";
 import { streamOf } from "../transports/tunnel.ts";
 import { DockerDriver } from "./docker.ts";
@@ -46,6 +47,10 @@ export class CarriedDriver implements Driver {
     const engine = await this.#engineFor(resource, standing);
     this.#makers.set(resource.name, engine);
     return engine.connect(resource, standing);
+  }
+
+  listen(resource: ResourceRef, heard: HeardSign): void {
+    this.#makers.get(resource.name)?.listen(resource, heard);
   }
 
   async evidence(resource: ResourceRef): Promise<readonly EvidenceFile[]> {

@@ -4,6 +4,7 @@ import type Docker from "dockerode";
 import type { ContainerDeclaration } from "../model/container.ts";
 import { sayMs } from "../model/duration.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
+import type { HeardSign } from "../model/health.ts";
 import type { ContainerNode, Death } from "../model/node.ts";
 import { untilMet } from "../model/until-met.ts";
 import { type Dialect, runHealthCheck } from "./docker-dialect.ts";
@@ -19,19 +20,28 @@ export class ContainerLife {
   readonly #container: Docker.Container;
   readonly #events: EngineEvents;
   readonly #restarts: boolean;
+  readonly #endsAnyway: boolean;
   readonly #stopListening: () => void;
   readonly #waiting = new Set<(event: EngineEvent) => void>();
+  readonly #told = new Set<HeardSign>();
   #expected = false;
+  #provoked = false;
+  #mayEnd = false;
   #ended = true;
   #oom = false;
   #died!: Promise<Death>;
   #die!: (death: Death) => void;
 
-  /** `restarts`: the engine starts it again when it ends by itself, which begins a life too. */
-  constructor(container: Docker.Container, events: EngineEvents, restarts = false) {
+  /** Where `restart` says so, the engine starts it again when it ends by itself, which begins a life too. */
+  constructor(
+    container: Docker.Container,
+    events: EngineEvents,
+    { restart, ready }: Pick<ContainerDeclaration, "restart" | "ready">,
+  ) {
     this.#container = container;
     this.#events = events;
-    this.#restarts = restarts;
+    this.#restarts = restart !== undefined;
+    this.#endsAnyway = endsByItself(ready);
     this.begin();
     this.#stopListening = events.listen(container.id, (event) => void this.#hear(event));
   }
@@ -69,6 +79,8 @@ export class ContainerLife {
     this.#ended = false;
     this.#oom = false;
     this.#expected = false;
+    this.#provoked = false;
+    this.#mayEnd = this.#endsAnyway;
     this.#died = new Promise((resolve) => {
       this.#die = resolve;
     });
@@ -77,6 +89,26 @@ export class ContainerLife {
   /** What follows is our doing: the end of this life is not a death. */
   expectEnd(): void {
     this.#expected = true;
+  }
+
+  /** However this life ends, it is what a verb did: it is still a death, and no sign. */
+  provoke(): void {
+    this.#provoked = true;
+  }
+
+  /** This life is to end by itself, or its end is for a spec to judge, as is said of every one where the declaration says so. */
+  mayEnd(): void {
+    this.#mayEnd = true;
+  }
+
+  /** Calls `told` for each sign until `close`; of a life that has ended already, `over`. */
+  onSign(told: HeardSign): void {
+    this.#told.add(told);
+    if (this.#ended) told({ sign: "over", at: Date.now() });
+  }
+
+  tell(sign: Parameters<HeardSign>[0]): void {
+    for (const told of [...this.#told]) told(sign);
   }
 
   /** Resolves with the next event that `wanted` accepts. */
@@ -122,6 +154,7 @@ export class ContainerLife {
   /** It was removed: whoever still waits for its end is told so. */
   close(): void {
     this.#stopListening();
+    this.#told.clear();
     this.#die({ status: undefined, oomKilled: false, lastLines: ["(removed)"] });
   }
 
@@ -130,8 +163,14 @@ export class ContainerLife {
     if (event.action === "oom") this.#oom = true;
     if (event.action === "start" && this.#restarts) this.begin();
     for (const waiting of [...this.#waiting]) waiting(event);
+    if (event.action === "oom") this.tell({ sign: "oom", at: Date.now() });
+    if (event.action === "die" && (this.#expected || this.#provoked)) this.tell({ sign: "over", at: Date.now() });
     if (this.#expected || (event.action !== "die" && event.action !== "engine-lost")) return;
-    this.#die(await this.death());
+    const [at, provoked, mayEnd, die] = [Date.now(), this.#provoked, this.#mayEnd, this.#die];
+    const death = await this.death();
+    die(death);
+    if (event.action === "engine-lost") this.tell({ sign: "lost", at, words: "the engine's events were lost" });
+    else if (!provoked) this.tell({ sign: "ended", at, death, words: sayDeath(death), meant: mayEnd });
   }
 }
 
@@ -183,6 +222,11 @@ export async function untilReady(
     clearTimeout(timer);
     over.abort();
   }
+}
+
+/** Its end is waited for, or for a spec to judge. */
+export function endsByItself({ exited, started }: ContainerDeclaration["ready"]): boolean {
+  return exited !== undefined || started === true;
 }
 
 interface Want {

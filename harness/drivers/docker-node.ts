@@ -1,6 +1,5 @@
 // Decides what a container can do as a node: the common vocabulary, and the engine's verbs.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { basename, dirname } from "node:path";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -8,8 +7,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import type Docker from "dockerode";
 import type { Probe } from "../model/check.ts";
 import { type ContainerDeclaration, type ReadyOptions, readReady } from "../model/container.ts";
-import { DeclarationError, messageOf, ProvisionError, TransportError } from "../model/errors.ts";
-import type { Command, ExecOptions, ExecResult } from "../model/exec.ts";
+import { DeclarationError, ProvisionError, TransportError } from "../model/errors.ts";
+import { type Command, type ExecOptions, type ExecResult, sayCommand } from "../model/exec.ts";
 import type { ImageFacts } from "../model/image.ts";
 import type { Card, ConnectOptions, ContainerNode, ContainerState, Death, Node } from "../model/node.ts";
 import type { Transport } from "../transports/transport.ts";
@@ -17,11 +16,12 @@ import { cardsOf, portOf } from "./bridge-ports.ts";
 import { statusNamed } from "./docker-dialect.ts";
 import { engineError, isGone, statusOf } from "./docker-engine.ts";
 import { imageFacts } from "./docker-image.ts";
-import { type ContainerLife, sayDeath } from "./docker-life.ts";
+import { type ContainerLife, endsByItself, sayDeath } from "./docker-life.ts";
 import { readLog } from "./docker-logs.ts";
 import { inspectNode } from "./docker-namespace.ts";
 import { busyboxTarget, hasBusybox } from "./docker-tools.ts";
 import { ShellNode } from "./shell-node.ts";
+import { bothEnded, tarEnded } from "./tar-end.ts";
 
 /** How long the engine may take to note that a container has ended whose processes are gone. */
 const mostSettlingMs = 10_000;
@@ -80,8 +80,12 @@ export class DockerNode extends ShellNode implements ContainerNode {
     return new DockerNode({ ...this.#facts, user }) as this;
   }
 
-  override exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
-    return this.#explained(super.exec(command, options));
+  override async exec(command: Command, options: ExecOptions = {}): Promise<ExecResult> {
+    const result = await this.#explained(super.exec(command, options));
+    const { signal } = result;
+    if (signal !== undefined)
+      this.#facts.life.tell({ sign: "signalled", at: Date.now(), signal, words: sayCommand(command) });
+    return result;
   }
 
   override observe<Subject, Answer>(probe: Probe<Subject, Answer>, subject: Subject): Promise<Answer> {
@@ -102,7 +106,11 @@ export class DockerNode extends ShellNode implements ContainerNode {
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     if (signal === "SIGKILL") await this.#ending(() => this.#facts.container.kill({ signal }));
-    else await this.#verb(() => this.#facts.container.kill({ signal }));
+    else {
+      // Whether it ends by it, and when, is its own affair.
+      this.#facts.life.provoke();
+      await this.#verb(() => this.#facts.container.kill({ signal }));
+    }
   }
 
   async crash(): Promise<void> {
@@ -117,6 +125,7 @@ export class DockerNode extends ShellNode implements ContainerNode {
     const over = new AbortController();
     try {
       const ended = this.#facts.life.next(({ action }) => action === "die", over.signal);
+      this.#facts.life.provoke();
       await this.carrier.succeed(["kill", "-KILL", String(State.Pid)]);
       await Promise.race([ended, pause(mostSettlingMs, undefined, { signal: over.signal, ref: false })]);
     } finally {
@@ -130,6 +139,7 @@ export class DockerNode extends ShellNode implements ContainerNode {
     const { State } = await this.#verb(() => this.#facts.container.inspect());
     if (!State.Running) await this.#facts.life.toldOver(mostSettlingMs);
     this.#facts.life.begin();
+    if (meant !== undefined && endsByItself(meant)) this.#facts.life.mayEnd();
     await this.#verb(() => this.#facts.container.start(), [304]);
     // A free port and an address may be others in the new life.
     this.#facts.inspected.facts = await this.#verb(() => inspectNode(this.#facts.docker, this.id));
@@ -368,28 +378,4 @@ export class DockerNode extends ShellNode implements ContainerNode {
       over.abort();
     }
   }
-}
-
-/** Waits for both, and lets neither outlive the other's failure; rejects with what failed first. */
-async function bothEnded(tar: ReturnType<typeof spawn>, work: readonly Promise<unknown>[]): Promise<void> {
-  try {
-    await Promise.all(work);
-  } catch (error) {
-    tar.kill();
-    await Promise.allSettled(work);
-    throw error;
-  }
-}
-
-async function tarEnded(tar: ReturnType<typeof spawn>, node: string, what: string): Promise<void> {
-  const said: Buffer[] = [];
-  tar.stderr?.on("data", (chunk: Buffer) => said.push(chunk));
-  const [status] = (await once(tar, "close").catch((error: unknown) => [messageOf(error)])) as [number | string];
-  if (status !== 0)
-    throw new TransportError({
-      code: "copy-failed",
-      phase: "exec",
-      node,
-      seen: `copying ${what} failed: ${Buffer.concat(said).toString("utf8").trim() || status}`,
-    });
 }

@@ -5,6 +5,7 @@ import type { Busybox } from "../model/capabilities.ts";
 import type { ContainerDeclaration } from "../model/container.ts";
 import { networkNames } from "../model/environment.ts";
 import { messageOf } from "../model/errors.ts";
+import type { HeardSign } from "../model/health.ts";
 import type { BuiltImage, ImageFacts } from "../model/image.ts";
 import type { ContainerNode, Node } from "../model/node.ts";
 import { dockerExecTransport } from "../transports/docker-exec.ts";
@@ -149,8 +150,7 @@ export class DockerDriver implements Driver {
     const known = this.#docker.getContainer(facts.Id);
     const open = this.#open.get(resource.name);
     const life =
-      open?.life ??
-      new ContainerLife(known, await this.#eventsOf(standing.owner).catch(failed), declaration.restart !== undefined);
+      open?.life ?? new ContainerLife(known, await this.#eventsOf(standing.owner).catch(failed), declaration);
     const { name: engine, cut, health } = await this.#dialect().catch(failed);
     const transport = dockerExecTransport(known, title, cut, await this.#tools.shellOf(facts));
     this.#open.set(resource.name, { transport, life });
@@ -177,6 +177,10 @@ export class DockerDriver implements Driver {
     });
     await ready(live);
     return live;
+  }
+
+  listen({ name }: ResourceRef, heard: HeardSign): void {
+    this.#open.get(name)?.life.onSign(heard);
   }
 
   async evidence(resource: ResourceRef): Promise<readonly EvidenceFile[]> {
@@ -334,7 +338,7 @@ export class DockerDriver implements Driver {
     for (const later of laterNetworks(standing, node, declaration)) {
       await this.#docker.getNetwork(later.name).connect({ Container: container.id, EndpointConfig: later.endpoint });
     }
-    const life = new ContainerLife(container, events, declaration.restart !== undefined);
+    const life = new ContainerLife(container, events, declaration);
     this.#open.set(resource.name, {
       // Until it is ready nobody looks into it.
       transport: dockerExecTransport(container, title, cut),

@@ -3,6 +3,7 @@
 import type { Readable } from "node:stream";
 import type { Environment } from "../model/environment.ts";
 import type { ResourceKind } from "../model/event.ts";
+import type { HeardSign } from "../model/health.ts";
 import type { BuiltImage, ImageConfig } from "../model/image.ts";
 import type { ImageBuilds } from "../model/image-build.ts";
 import type { Node } from "../model/node.ts";
@@ -141,6 +142,11 @@ export interface Driver {
    * what was under way on them is rejected. Clean afterwards: disks, memory, processes, and the clock is right.
    */
   rewind?(resources: readonly PlannedResource[], standing: Standing): Promise<void>;
+  /**
+   * Calls `heard` for what becomes known of a connected node without asking, until it is destroyed or let go of. A driver without it
+   * hears nothing.
+   */
+  listen?(resource: ResourceRef, heard: HeardSign): void;
   /** What can still be told about a node, alive or broken. Never rejects: what could not be had is said in the file. */
   evidence(resource: ResourceRef): Promise<readonly EvidenceFile[]>;
   /** Removes a resource. Gone is success. Idempotent; concurrent calls on one resource are fine. */

@@ -2,6 +2,7 @@
 // the console. A guest that only starts again is alive.
 import { setTimeout as pause } from "node:timers/promises";
 import { ProvisionError } from "../model/errors.ts";
+import type { HeardSign } from "../model/health.ts";
 import type { Death } from "../model/node.ts";
 import { ConsoleLog, panicIn } from "./libvirt-console.ts";
 import type { Qmp } from "./libvirt-qmp.ts";
@@ -42,6 +43,8 @@ export class MachineLife {
   readonly #heardReset = new Set<(count: number) => void>();
 
   readonly #onReset: () => void;
+  readonly #told = new Set<HeardSign>();
+  #restarting = false;
 
   /** The console's log must be there. `onReset` is called when the guest starts again by itself. */
   constructor(consolePath: string, onReset: () => void) {
@@ -74,6 +77,7 @@ export class MachineLife {
       if (event === "RESET" && data["guest"] === true) this.#resetAt = at;
       if (event === "RESET" && data["guest"] === true && !again) {
         this.#resets += 1;
+        if (!this.#restarting) this.#tell({ sign: "restarted", at: Date.now() });
         this.#onReset();
         for (const heard of [...this.#heardReset]) heard(this.#resets);
       }
@@ -115,6 +119,21 @@ export class MachineLife {
   /** Whether the guest may still answer: it has neither ended nor panicked. */
   get answers(): boolean {
     return !this.#concluded && this.#qmp !== undefined;
+  }
+
+  /** Whether the guest's starting again is our doing, which makes it no sign. */
+  expectRestart(expected: boolean): void {
+    this.#restarting = expected;
+  }
+
+  /** Calls `told` for each sign until `close`. */
+  onSign(told: HeardSign): void {
+    if (this.#told.size === 0) this.#console.onLine((line) => this.#tell({ sign: "console", at: Date.now(), line }));
+    this.#told.add(told);
+  }
+
+  #tell(sign: Parameters<HeardSign>[0]): void {
+    for (const told of [...this.#told]) told(sign);
   }
 
   /** What follows is our doing: the end of this life is not a death. */
@@ -163,6 +182,7 @@ export class MachineLife {
     this.#end({ kind: "gone", seen: "it was removed", ...removed });
     this.#die({ kind: "gone", seen: "it was removed", ...removed });
     this.#over = true;
+    this.#told.clear();
     this.#console.close();
     this.#qmp?.close();
   }
@@ -183,7 +203,10 @@ export class MachineLife {
     await Promise.race([this.#console.settle(), pause(wordsGraceMs, undefined, { ref: false })]);
     const how: End = { kind, seen, status: undefined, oomKilled: false, lastLines: this.lastLines() };
     end(how);
-    if (!expected) die(how);
+    if (expected) return;
+    die(how);
+    const [at, words] = [Date.now(), sayEnd(how)];
+    this.#tell(kind === "gone" ? { sign: "lost", at, words } : { sign: "ended", at, words, death: how, meant: false });
   }
 }
 

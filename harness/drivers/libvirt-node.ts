@@ -93,6 +93,7 @@ export class LibvirtNode extends ShellNode implements VmNode {
       ({ event, data }) => event === "RESET" && data["guest"] === true,
       over.signal,
     );
+    machine.life.expectRestart(true);
     try {
       // What asks for it is killed by it: its answer is worth nothing.
       void machine.transport
@@ -103,10 +104,11 @@ export class LibvirtNode extends ShellNode implements VmNode {
         )
         .catch(() => undefined);
       await this.#within(restarted, stopTimeout, "the guest has not started again");
+      await machine.untilReady(this);
     } finally {
       over.abort();
+      machine.life.expectRestart(false);
     }
-    await machine.untilReady(this);
     if (machine.bootId === before)
       throw new ProvisionError({
         code: "same-boot",

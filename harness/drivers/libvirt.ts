@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import type { Readable } from "node:stream";
 import { HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
+import type { HeardSign } from "../model/health.ts";
 import type { BuiltDisk, BuiltImage } from "../model/image.ts";
 import type { NetworkDeclaration } from "../model/network.ts";
 import type { VmNode } from "../model/node.ts";
@@ -12,6 +13,7 @@ import { portsIn, slotsOf } from "./libvirt-access.ts";
 import { buildMachine } from "./libvirt-build.ts";
 import { checkBridges, checkMachine } from "./libvirt-check.ts";
 import { type LibvirtClient, openLibvirt } from "./libvirt-client.ts";
+import { libvirtError, noImages } from "./libvirt-errors.ts";
 import { evidenceOf } from "./libvirt-evidence.ts";
 import { sweepNetwork } from "./libvirt-leftovers.ts";
 import type { Acceleration, Machine } from "./libvirt-machine.ts";
@@ -200,6 +202,10 @@ export class LibvirtDriver implements Driver {
     return loadAll(machines, isAlone(machines, standing) ? readySnapshot : markSnapshot);
   }
 
+  listen({ name }: ResourceRef, heard: HeardSign): void {
+    this.#machines.get(name)?.life.onSign(heard);
+  }
+
   async evidence(resource: ResourceRef): Promise<readonly EvidenceFile[]> {
     if (resource.kind !== "domain") return [];
     return evidenceOf(resource.name, this.#client, this.#machines.get(resource.name));
@@ -362,20 +368,6 @@ export class LibvirtDriver implements Driver {
 function isAlone(machines: readonly Machine[], { environment }: Standing): boolean {
   const carries = Object.values(environment.nodes).some((node) => node.kind === "container" && node.on !== undefined);
   return machines.length === 1 && !carries;
-}
-
-function noImages(reference: string): ProvisionError {
-  return new ProvisionError({
-    code: "no-images",
-    phase: "build",
-    seen: `libvirt has no container image ${reference}`,
-    hint: "a docker engine has: run `assay setup`",
-  });
-}
-
-function libvirtError(error: unknown, node: string, phase: "create" | "destroy" = "create"): HarnessError {
-  if (error instanceof HarnessError) return error;
-  return new ProvisionError({ code: "libvirt-refused", phase, node, seen: messageOf(error), cause: error });
 }
 
 function foundOf(

@@ -2,7 +2,7 @@
 // what tells nobody, a process that died for instance.
 import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
-import { freedFile } from "./ledger.ts";
+import { freedFile } from "./ledger-file.ts";
 
 /** `next` resolves when something may have gone, after `atLatestMs`, or when the signal is aborted; it never rejects. */
 export function changesOf(file: string, atLatestMs: number, signal?: AbortSignal) {

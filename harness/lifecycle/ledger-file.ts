@@ -173,3 +173,8 @@ function unusable(file: string, code: string, seen: string, cause?: unknown): Pr
     cause,
   });
 }
+
+/** Written after each commit that may have made room, so that it can be watched. */
+export function freedFile(ledger: string): string {
+  return `${ledger}.freed`;
+}

@@ -5,7 +5,7 @@ import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { ResourceRef } from "../drivers/driver.ts";
 import { ProvisionError, TeardownError } from "../model/errors.ts";
 import type { Lease } from "./lease.ts";
-import { askLedger, openLedgerFile } from "./ledger-file.ts";
+import { askLedger, freedFile, openLedgerFile } from "./ledger-file.ts";
 import { entryOf, leaseColumns, leaseIn, optional, type Row, runOf, runsWithLeases } from "./ledger-rows.ts";
 
 /** `intent` may or may not exist; `live` does; `deleting` was asked to go; `gone` is. */
@@ -77,6 +77,8 @@ export interface LedgerOptions {
  */
 export class Ledger {
   readonly file: string;
+  /** How long this process has waited for commits of it, in all. */
+  spentMs = 0;
   readonly #database: DatabaseSync;
   readonly #step: LedgerOptions["step"];
   #steps = 0;
@@ -367,6 +369,7 @@ export class Ledger {
   }
 
   #commit<Answer>(what: string, change: () => Answer): Answer {
+    const began = performance.now();
     const answer = askLedger(this.file, () => {
       // Immediate: a transaction that reads first and writes later could otherwise be refused in the middle.
       this.#database.exec("BEGIN IMMEDIATE");
@@ -379,6 +382,7 @@ export class Ledger {
         throw error;
       }
     });
+    this.spentMs += performance.now() - began;
     this.#steps += 1;
     this.#step?.(this.#steps, what);
     return answer;
@@ -391,9 +395,4 @@ export class Ledger {
   #all(sql: string, ...values: SQLInputValue[]): Row[] {
     return askLedger(this.file, () => this.#database.prepare(sql).all(...values));
   }
-}
-
-/** Written after each commit that may have made room, so that it can be watched. */
-export function freedFile(ledger: string): string {
-  return `${ledger}.freed`;
 }

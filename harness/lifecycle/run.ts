@@ -11,7 +11,7 @@ import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
 import { inOrder } from "./create-order.ts";
 import { untilTrue } from "./edges.ts";
-import { keepEvidence } from "./evidence.ts";
+import { keepAll } from "./evidence.ts";
 import { Faults } from "./faults.ts";
 import { keptNode } from "./kept-node.ts";
 
@@ -119,8 +119,7 @@ class Stand {
           seen: `${kind} ${name} is not in the ledger`,
         });
       if (kind === "directory" || node === undefined) continue;
-      const live = await this.#phase("ready", node, () => this.#driverOf(resource).connect(resource, standing));
-      this.#nodes.set(node, live);
+      await this.#phase("ready", node, () => this.#connect(resource, node, standing));
     }
     this.#names.look();
     return this.#live(standing, false);
@@ -194,9 +193,7 @@ class Stand {
       await Promise.all(
         carried
           .filter((each) => each.node !== undefined && each.kind !== "directory")
-          .map(async (each) => {
-            this.#nodes.set(each.node ?? "", await this.#driverOf(each).connect(each, standing));
-          }),
+          .map((each) => this.#connect(each, each.node ?? "", standing)),
       );
     });
   }
@@ -296,8 +293,7 @@ class Stand {
     } else await this.#phase("create", resource.node, () => driver.create(resource, standing, () => undefined));
     if (resource.kind === "directory" || resource.node === undefined) return;
     const { node } = resource;
-    const live = await this.#phase("ready", node, () => driver.connect(resource, standing));
-    this.#nodes.set(node, live);
+    const live = await this.#phase("ready", node, () => this.#connect(resource, node, standing));
     if (live.kind === "vm") this.#tell(live.name, { ...(live as VmNode).facts, image: (live as VmNode).imageDigest });
     else if ("facts" in live) this.#tell(live.name, (live as StillNode | ContainerNode).facts);
   }
@@ -313,6 +309,15 @@ class Stand {
         await untilTrue(edge, other, `${environment.name}/${name}`, signal);
       }),
     );
+  }
+
+  /** Watched from the moment at which it is ready. */
+  async #connect(resource: PlannedResource, node: string, standing: Standing): Promise<Node> {
+    const driver = this.#driverOf(resource);
+    const live = await driver.connect(resource, standing);
+    this.#nodes.set(node, live);
+    this.#wanted.watch?.ready(live, (heard) => driver.listen?.(resource, heard));
+    return live;
   }
 
   #tell(node: string, facts: Readonly<Record<string, string>>): void {
@@ -343,23 +348,11 @@ class Stand {
   }
 
   /** Never stands in the way of removal: what could not be kept is said. */
-  async #evidence(): Promise<void> {
-    const nodes = this.#created.filter(({ node, kind }) => node !== undefined && kind !== "directory");
-    await Promise.all(
-      nodes.map((resource) =>
-        this.#keep(resource).catch((error: unknown) =>
-          this.#remark(resource.node, `evidence could not be kept: ${messageOf(error)}`),
-        ),
-      ),
-    );
-  }
-
-  async #keep(resource: PlannedResource): Promise<void> {
+  #evidence(): Promise<void> {
     const { environment, scope, report, events } = this.#wanted;
-    const files = await this.#driverOf(resource).evidence(resource);
-    const remarks = files.flatMap(({ remark }) => remark ?? []);
-    if (remarks.length > 0) this.#remark(resource.node, remarks.join("; "));
-    await keepEvidence({ environment: environment.name, scope, node: resource.node ?? "", report }, files, events);
+    const of = (resource: PlannedResource) => this.#driverOf(resource).evidence(resource);
+    const remark = (node: string | undefined, text: string) => this.#remark(node, text);
+    return keepAll(this.#created, { environment: environment.name, scope, report, events, of, remark });
   }
 
   /** What is told at a node's end, and changes nothing about it. */

@@ -2,6 +2,7 @@
 import type { Driver, ImageOrigin, Owner } from "../drivers/driver.ts";
 import type { Environment } from "../model/environment.ts";
 import type { EventSink } from "../model/event.ts";
+import type { NodeWatch } from "../model/health.ts";
 import type { BuiltImage } from "../model/image.ts";
 import type { Recipe } from "../model/recipe.ts";
 import type { Ledger } from "./ledger.ts";
@@ -38,4 +39,6 @@ export interface StandingUp {
   /** What could not be stood up is left as it is, as by `leave`. */
   readonly keepBroken?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Who watches the nodes while they stand; nobody where nothing is judged. */
+  readonly watch?: NodeWatch | undefined;
 }

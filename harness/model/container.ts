@@ -6,6 +6,7 @@ import { callSite } from "./call-site.ts";
 import type { Check } from "./check.ts";
 import { type Edge, edgesOf, waits } from "./edge.ts";
 import { DeclarationError } from "./errors.ts";
+import { tolerates } from "./health.ts";
 import { capabilityNames, leastMemory, signalNames, ulimitNames } from "./kernel-words.ts";
 import type { ContainerNode } from "./node.ts";
 import { absolute, duration, hostName, id, ipv4, mode, name, size, wordOf, words } from "./option-words.ts";
@@ -272,6 +273,11 @@ const containerOptions = z.strictObject({
    */
   restart: z.enum(["always", "on-failure"]).optional(),
   labels: z.record(z.string(), z.string()).default({}),
+  /**
+   * What may be found of it while it is watched and fails no test, each with the reason: `{ exited: "its licence server ends it at night" }`.
+   * The report shows it. For what one test does on purpose: `provokes`.
+   */
+  tolerates,
   ready: ready.default({ within: 60_000 }),
   /** Nodes that must be ready before this one is started; with `when(node, check)` what must be true of it besides. */
   after: waits,

@@ -1,6 +1,7 @@
 // Decides what is said while a run goes on. The report is a function of these events and of nothing else.
 
 import type { Phase } from "./errors.ts";
+import type { FindingKind, Unwatched } from "./health.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** Milliseconds since the epoch. */
@@ -140,6 +141,37 @@ export type RunEvent =
       readonly node: string;
       readonly title: string;
       readonly path: string;
+    }
+  /** Something that was found of a node without being asked for; `test` where one ran. What is `allowed` fails nothing. */
+  | {
+      readonly event: "finding";
+      readonly at: Instant;
+      readonly environment: string;
+      readonly scope?: string;
+      readonly node: string;
+      readonly kind: FindingKind;
+      readonly lines: readonly string[];
+      readonly file?: string;
+      readonly test?: string;
+      readonly allowed?: { readonly by: "environment" | "test"; readonly reason: string };
+    }
+  /** What was watched of a node while it stood, what was not, and what was allowed beforehand, used or not. */
+  | {
+      readonly event: "watched";
+      readonly at: Instant;
+      readonly environment: string;
+      readonly scope?: string;
+      readonly node: string;
+      readonly watched: readonly FindingKind[];
+      readonly notWatched: readonly Unwatched[];
+      readonly optOuts: readonly { readonly kind: FindingKind; readonly reason: string; readonly test?: string }[];
+    }
+  /** Time that a process of the run took for this, and that no test asked for; more than one are added up. */
+  | {
+      readonly event: "overhead";
+      readonly at: Instant;
+      readonly of: "ledger" | "evidence" | "health";
+      readonly ms: number;
     }
   /** A stand-up was left as it is, for a person to look at; whether it stays is the supervisor's to decide. */
   | ({ readonly event: "kept"; readonly at: Instant } & KeptStand)

@@ -6,6 +6,7 @@ import type { Check } from "./check.ts";
 import { type Edge, edgesOf, waits } from "./edge.ts";
 import { DeclarationError } from "./errors.ts";
 import { groupOf, type VmGroup, type VmGroupOptions } from "./group.ts";
+import { tolerates } from "./health.ts";
 import type { VmNode } from "./node.ts";
 import { absolute, duration, hostName, ipv4, name, size, words } from "./option-words.ts";
 import { readOptions } from "./options.ts";
@@ -153,6 +154,8 @@ function makeSchemas() {
       stopTimeout: duration.default(90_000),
       /** As a container's. */
       after: waits,
+      /** What may be found of it while it is watched and fails no test, each with the reason: `{ "unit-failed": "apt-daily has no network here" }`. */
+      tolerates,
     }),
   };
 }

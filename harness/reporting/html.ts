@@ -2,6 +2,7 @@
 // One file that fetches nothing, runs nothing and can be mailed; foreign text enters by `markup` alone.
 import { sayMs } from "../model/duration.ts";
 import { Markup, markup, oneLine } from "./escape.ts";
+import { healthSection } from "./html-health.ts";
 import { style } from "./html-style.ts";
 import { mark, said, testsSection, wrongSection } from "./html-tests.ts";
 import { timelineSection } from "./html-timeline.ts";
@@ -29,6 +30,7 @@ ${testsSection(report)}
 ${timelineSection(report)}
 ${imagesSection(report)}
 ${evidenceSection(report)}
+${healthSection(report)}
 ${teardownSection(report)}
 <footer>Assay ${oneLine(report.version)}. The same facts for programs: <a href="report.json">report.json</a>, <a href="junit.xml">junit.xml</a>, <a href="summary.md">summary.md</a>.</footer>
 </main></body></html>

@@ -73,6 +73,15 @@ export function mergeReports(given: readonly ReportAt[], run: string): Report {
     ),
     teardown,
     resources: reports.flatMap((each) => each.resources.map((one) => scoped(each, one))),
+    health: {
+      nodes: reports.flatMap((each) => (each.health?.nodes ?? []).map((one) => scoped(each, one))),
+      findings: reports.flatMap((each) => (each.health?.findings ?? []).map((one) => scoped(each, one))),
+    },
+    overhead: {
+      ledgerMs: sum(reports, (each) => each.overhead?.ledgerMs ?? 0),
+      evidenceMs: sum(reports, (each) => each.overhead?.evidenceMs ?? 0),
+      healthMs: sum(reports, (each) => each.overhead?.healthMs ?? 0),
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import type { RunEvent } from "../model/event.ts";
 import { countOutcomes } from "../model/outcome.ts";
 import { conclude, exitCodes, type Verdict, verdicts } from "./conclusion.ts";
 import { told } from "./escape.ts";
+import { health, healthIn, overhead, overheadIn } from "./health.ts";
 import { imagesIn, inputsIn, resourcesIn, teardownOf } from "./inventory.ts";
 import { evidenceIn, standUpsIn } from "./stand-ups.ts";
 import { errorOf, testsIn } from "./tests.ts";
@@ -232,6 +233,8 @@ export const reportSchema = z
       kept: kept.optional().describe("what was left standing on purpose"),
     }),
     resources: z.array(resource),
+    health: health.optional(),
+    overhead: overhead.optional(),
   })
   .meta({ title: "Assay report", description: "What one run concluded, and what it saw to conclude it." });
 
@@ -296,6 +299,8 @@ export function reportOf(events: readonly RunEvent[]): Report {
     evidence: evidenceIn(events),
     teardown,
     resources,
+    health: healthIn(events),
+    overhead: overheadIn(events),
   };
 }
 

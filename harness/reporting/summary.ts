@@ -2,6 +2,7 @@
 import { sayMs } from "../model/duration.ts";
 import { type Account, accountsOf, troubleOf } from "./account.ts";
 import { codeSpan, markdown } from "./escape.ts";
+import { sayHealth } from "./health.ts";
 import { remarksOf } from "./remarks.ts";
 import type { Report, TestReport } from "./report.ts";
 import { sayPart, sayVerdict } from "./verdict.ts";
@@ -35,6 +36,10 @@ export function summaryOf(report: Report): string {
     ),
     ...section("Failed", wrong.filter(({ outcome }) => outcome === "failed").map(told)),
     ...section("Could not be asked", wrong.filter(({ outcome }) => outcome === "errored").map(told)),
+    ...section(
+      "Health",
+      sayHealth(report.health ?? { nodes: [], findings: [] }).map((line) => `- ${markdown(line, 600)}`),
+    ),
     ...section(
       "Skipped",
       skipped.map((test) => `- ${markdown(test.file)} › ${markdown(test.name)}: ${markdown(test.reason ?? "")}`),

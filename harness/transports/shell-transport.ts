@@ -371,7 +371,10 @@ async function collect(
 }
 
 const signalNames = new Map(
-  Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+  // Of two names for one number the usual one comes first: SIGABRT before SIGIOT.
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name as NodeJS.Signals]),
 );
 
 function resultOf({ status, stdout, stderr }: FrameResult): ExecResult {

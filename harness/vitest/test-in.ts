@@ -1,6 +1,7 @@
 // Decides how an environment becomes fixtures of a test: stood up once a file, or once a test, and always taken down.
 import { afterAll, test as base, beforeAll, type TestAPI } from "vitest";
 import type { Engines } from "../drivers/by-kind.ts";
+import { EnvironmentWatch } from "../health/environment-watch.ts";
 import { type LiveEnvironment, type StandingUp, standUp } from "../lifecycle/run.ts";
 import type { Environment, NodeOf } from "../model/environment.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
@@ -44,11 +45,11 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   readPaths(pathsOf(environment));
   /** Opened when a test asks for it. */
   let host: ReturnType<Engines["host"]> | undefined;
-  let shared: Promise<LiveEnvironment> | undefined;
+  let shared: Promise<WatchedEnvironment> | undefined;
   /** With isolation by test: the environment that the last test used, to be brought back to its beginning. */
-  let used: LiveEnvironment | undefined;
+  let used: WatchedEnvironment | undefined;
   /** With isolation by test: what was stood up before the first test, for that one. */
-  let first: Promise<LiveEnvironment> | undefined;
+  let first: Promise<WatchedEnvironment> | undefined;
   let skipped: string | undefined;
   /** Some test of this one failed, and what it left is wanted for a look. */
   let failed = false;
@@ -56,10 +57,14 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   /** Tests that share the environment and have not ended: a fault is somebody's among them. */
   let running = 0;
   /** Of several that failed the first is kept: hundreds of them would leave no room to look at any. */
-  const end = async (live: LiveEnvironment, wanted: boolean) => {
-    if (!wanted || left) return live.takeDown();
-    left = true;
-    await live.leave();
+  const end = async (live: WatchedEnvironment, wanted: boolean) => {
+    const unhealthy = await whyNot(live.watch.close());
+    if (left || !(wanted || (unhealthy !== undefined && keeping() !== undefined))) await live.takeDown();
+    else {
+      left = true;
+      await live.leave();
+    }
+    if (unhealthy !== undefined) throw unhealthy;
   };
   const keeping = () => session().settings.keep;
 
@@ -86,22 +91,19 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
     }
   });
   afterAll(async () => {
-    try {
-      const wanted = keeping() === "always" || failed;
-      if (used !== undefined) await end(used, wanted);
-      await (await first?.catch(() => undefined))?.takeDown();
-      if (shared !== undefined)
-        await shared.then(
-          (live) => end(live, wanted),
-          () => undefined,
-        );
-    } finally {
-      await host?.then(
-        (opened) => opened.close(),
-        () => undefined,
-      );
-      await session().events.flushed();
-    }
+    const wanted = keeping() === "always" || failed;
+    const stood = await Promise.all([first, shared].map((each) => each?.catch(() => undefined)));
+    const failures: unknown[] = [];
+    for (const live of [used, ...stood])
+      if (live !== undefined) failures.push(await whyNot(end(live, wanted && live !== stood[0])));
+    await host?.then(
+      (opened) => opened.close(),
+      () => undefined,
+    );
+    tellLedger();
+    await session().events.flushed();
+    const failure = failures.find((each) => each !== undefined);
+    if (failure !== undefined) throw failure;
   });
 
   let test = base.extend(
@@ -115,6 +117,21 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
         });
       onTestFinished(() => hideSecrets(task.result?.errors));
       if (skipped !== undefined) skip(skipped);
+      /** What is found of its nodes is this test's, until it is over; `after` comes then, whatever was found. */
+      const watching = (live: WatchedEnvironment, after?: (unhealthy: boolean) => Promise<void>) => {
+        live.watch.testBegins(fullName(task));
+        const failures: unknown[] = [];
+        // This comes before the calls of `onTestFinished` and `onTestFailed`. Vitest does it again where it throws.
+        onCleanup(async () => {
+          failures.push(await whyNot(live.watch.testEnds(fullName(task))));
+          failures.push(await whyNot(after?.(failures[0] !== undefined)));
+        });
+        onTestFinished(() => {
+          const failure = failures.find((each) => each !== undefined);
+          if (failure !== undefined) throw failure;
+        });
+        return live;
+      };
       if (!perTest) {
         const live = (await shared) ?? notStarted(environment);
         running += 1;
@@ -123,7 +140,7 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
           running -= 1;
           if (running === 0) await live.heal();
         });
-        return live;
+        return watching(live);
       }
       if (used !== undefined) {
         const last = used;
@@ -131,17 +148,19 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
         if (failed && !left) await end(last, true);
         else {
           used = await backAgain(last);
-          return used;
+          return watching(used);
         }
       }
       const ready = first;
       first = undefined;
       const live = await (ready ?? stand(environment));
       // What can be brought back in place is kept for the next test; everything else is made anew.
-      if (live.rewind !== undefined) used = live;
-      // This comes before the calls of `onTestFailed`.
-      else onCleanup(() => end(live, keeping() === "always" || (keeping() !== undefined && isBroken(task.result))));
-      return live;
+      if (live.rewind === undefined)
+        return watching(live, (unhealthy) =>
+          end(live, keeping() === "always" || (keeping() !== undefined && (unhealthy || isBroken(task.result)))),
+        );
+      used = live;
+      return watching(live);
     },
   ) as unknown as Extendable;
   test = test.extend("host", async () => {
@@ -173,6 +192,36 @@ function isBroken(result: { readonly errors?: readonly unknown[] | undefined } |
   return (result?.errors ?? []).length > 0;
 }
 
+interface WatchedEnvironment extends LiveEnvironment {
+  readonly watch: EnvironmentWatch;
+}
+
+/** Why it was rejected; `undefined` where it was not. */
+function whyNot(work: Promise<unknown> | undefined): Promise<unknown> {
+  return Promise.resolve(work).then(
+    () => undefined,
+    (error: unknown) => error ?? new Error("rejected without a reason"),
+  );
+}
+
+/** As vitest's reporter has it: the suites that a test is in, and its name. */
+function fullName(task: { readonly name: string; readonly suite?: Named | undefined }): string {
+  return task.suite === undefined ? task.name : `${fullName(task.suite)} > ${task.name}`;
+}
+interface Named {
+  readonly name: string;
+  readonly suite?: Named | undefined;
+}
+
+let toldLedgerMs = 0;
+
+/** How long this process has waited for the ledger since it was told last. */
+function tellLedger(): void {
+  const { ledger, events } = session();
+  events.say({ event: "overhead", at: Date.now(), of: "ledger", ms: ledger.spentMs - toldLedgerMs });
+  toldLedgerMs = ledger.spentMs;
+}
+
 interface ErrorTexts {
   message?: string;
   stack?: string | undefined;
@@ -180,15 +229,17 @@ interface ErrorTexts {
   cause?: unknown;
 }
 
-async function stand(environment: Environment): Promise<LiveEnvironment> {
+async function stand(environment: Environment): Promise<WatchedEnvironment> {
   const { settings, engines, ledger, store, events, scope, said } = session();
   const name = scope();
   const stood = await substituted(environment, settings.substitutes);
+  const file = fileOf(said);
+  const watch = new EnvironmentWatch({ environment: stood, scope: name, file, events });
   const wanted: StandingUp = {
     environment: stood,
     owner: { run: settings.run, identity: settings.identity, ledger: settings.ledger },
     scope: name,
-    file: fileOf(said),
+    file,
     drivers: await engines.of(stood),
     ledger,
     images: store,
@@ -196,20 +247,25 @@ async function stand(environment: Environment): Promise<LiveEnvironment> {
     directory: scratchOf(settings, name),
     report: settings.report,
     keepBroken: settings.keep !== undefined,
+    watch,
   };
   const warm =
     settings.warm === undefined
       ? undefined
       : await (await import("./warm.ts")).warmOne(session(), settings.warm, wanted);
-  return warm ?? standUp(wanted);
+  const live = warm ?? (await standUp(wanted));
+  await watch.stands();
+  return { ...live, watch };
 }
 
 /** The same environment as it was when it was ready; one that cannot be brought back is taken down, and the test has the reason. */
-async function backAgain(live: LiveEnvironment): Promise<LiveEnvironment> {
+async function backAgain(live: WatchedEnvironment): Promise<WatchedEnvironment> {
   try {
     await live.rewind?.();
+    live.watch.rewound();
     return live;
   } catch (error) {
+    await live.watch.close().catch(() => undefined); // what was found is told; the reason is worth more
     await live.takeDown().catch(() => undefined); // the reason is worth more; the ledger has what is left
     throw error;
   }
