@@ -3,6 +3,7 @@
 
 import type { Command } from "commander";
 import { gateTable } from "./table-gate.ts";
+import { reportCommands } from "./table-report.ts";
 
 export interface CommandEntry {
   /** Name and arguments as commander reads them: `run [pattern...]`. */
@@ -121,6 +122,7 @@ export const commandTable: readonly CommandEntry[] = [
     exits: running,
     act: async (words, options) => (await import("./merge.ts")).mergeCommand(words, options),
   },
+  ...reportCommands,
   {
     usage: "watch [pattern...]",
     does: "run specs, and run again what depends on a file that changed; until Ctrl-C",

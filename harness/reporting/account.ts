@@ -9,6 +9,8 @@ import type { CheckReport, Report, TestReport } from "./report.ts";
 export interface Account {
   readonly heading: string;
   readonly facts: readonly (readonly [label: string, text: string])[];
+  /** The check it accounts for, where it is one's. */
+  readonly check?: CheckReport;
 }
 
 /** The sentence of a check, as the test wanted it. */
@@ -36,6 +38,7 @@ export function accountsOf(test: TestReport, limit = 4000): Account[] {
       ...factsOf(check, limit),
       ...test.errors.filter(({ message }) => explained(message) === check).flatMap(placeOf),
     ],
+    check,
   }));
   const others = test.errors
     .filter(({ message }) => explained(message) === undefined)
