@@ -58,11 +58,11 @@ ${facts.length > 0 && markup`<dl class="told">${facts.map(([label, text]) => mar
 
 function excerpt({ node, title, path, about, lines }: Excerpt, at: string | undefined): Markup {
   const when = about === "last lines" || at === undefined ? about : `${about}, ${at.slice(11, 19)} UTC`;
-  return markup`<details class="excerpt" open><summary>${oneLine(node)}: ${oneLine(title)}, ${when} <a href="${hrefOf(path)}">whole file</a></summary><pre class="block">${lines.join("\n")}</pre></details>`;
+  return markup`<details class="excerpt" open><summary>${oneLine(node)}: ${oneLine(title)}, ${when}</summary><pre class="block">${lines.join("\n")}</pre><a class="small" href="${hrefOf(path)}">${oneLine(path)}</a></details>`;
 }
 
 function again(report: Report, test: TestReport, node: string | undefined): Markup {
-  return markup`<details class="again"><summary>Reproduce it</summary><ul>${toReproduce(report, test, node).map(
+  return markup`<details class="again" open><summary>Reproduce it</summary><ul>${toReproduce(report, test, node).map(
     ({ command, why }) => markup`<li><code>${command}</code> <span class="soft small">${why}</span></li>`,
   )}</ul></details>`;
 }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { ReportError } from "../model/errors.ts";
-import type { Layout, RunEvent } from "../model/event.ts";
+import type { RunEvent } from "../model/event.ts";
 import { secret } from "../model/secret.ts";
 import { redactMarkup } from "./escape.ts";
 import { htmlOf } from "./html.ts";
@@ -14,83 +14,13 @@ import { script } from "./html-script.ts";
 import { junitOf } from "./junit.ts";
 import { remarksOf } from "./remarks.ts";
 import { reportOf } from "./report.ts";
-import { began, check, ranTest, runEnded, runStarted, sampleRun, stoodUp } from "./sample.ts";
+import { began, check, ranTest, runEnded, runStarted, sampleRun } from "./sample.ts";
 import { summaryOf } from "./summary.ts";
+import { hostile, saying } from "./testing/hostile.ts";
 import { writeReport } from "./write.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "assay-report-"));
 afterAll(() => rmSync(directory, { recursive: true }));
-
-function layoutSaying(text: string): Layout {
-  const about = { image: text, mounts: [{ at: text, source: text }], extras: [text] };
-  return {
-    nodes: [
-      { node: text, kind: "vm", ...about, networks: [{ network: text, address: text }] },
-      { node: `${text}2`, kind: "container", ...about, on: text, networks: [] },
-    ],
-    networks: [{ network: text, about: text }],
-  };
-}
-
-/** A run in which every text that others can choose is `text`. */
-function saying(text: string): RunEvent[] {
-  const error = { name: text, message: text, code: text, at: text, stack: text };
-  const about = { node: text, title: text, expected: text, seen: text, command: text, reason: text };
-  const host = { hostname: text, kernel: text, cpus: 1, memoryBytes: 1, node: text, engines: { [text]: text } };
-  const image = { recipe: text, tag: text, recipeDigest: text, treeDigest: text, imageId: text };
-  return [
-    runStarted({ run: text, version: text, command: [text], host }),
-    { event: "image", at: began, ...image, built: true, ms: 1, from: text, steps: [text], declaredAt: text },
-    { event: "declared", at: began, environment: text, scope: text, file: text, layout: layoutSaying(text) },
-    ...stoodUp(text, text, 0, 100),
-    {
-      event: "phase",
-      at: began,
-      environment: text,
-      scope: text,
-      file: text,
-      node: text,
-      phase: "ready",
-      state: "failed",
-      detail: text,
-    },
-    { event: "resource", at: began, environment: text, kind: "volume", name: text, id: text, state: "leaked" },
-    ...ranTest(text, `${text}1`, "failed", {
-      checks: [check(text, `${text}1`, { ...about, outcome: "failed" }), check(text, `${text}1`, about)],
-      ended: { errors: [error], environment: text },
-    }),
-    ...ranTest(text, `${text}2`, "errored", { ended: { errors: [error] } }),
-    ...ranTest(text, `${text}3`, "skipped", { ended: { reason: text } }),
-    { event: "evidence", at: began, environment: text, scope: text, node: text, title: text, path: text },
-    { event: "trouble", at: began, file: text, outcome: "errored", exitCode: 3, error },
-    runEnded({
-      leaked: [text],
-      kept: {
-        stands: [
-          {
-            environment: text,
-            scope: text,
-            nodes: [{ node: text, kind: "container", name: text, reach: [text] }],
-            resources: [text],
-          },
-        ],
-      },
-    }),
-  ];
-}
-
-const hostile = {
-  script: "<script>alert(1)</script>",
-  attribute: `"'><img src=x onerror=alert(1)> ' onload='x`,
-  cdata: "]]><!-- --><![CDATA[ <?php &amp; &lt; &#0;",
-  escapes: "a\u001b[31mred\u001b[0m\u001b]0;title\u0007\u009b2J",
-  control: "a\u0000\u0001\b\u000b\u007f\u0085z",
-  noncharacter: "a\uffff\ufffez",
-  surrogates: "a\ud800z\udc00 \u{1f600}",
-  direction: "a\u202etxt.exe\u2066z",
-  markdown: "`` ` | [x](javascript:alert(1)) ![y](http://192.0.2.1/z) **b** <b>\n# h\n```\n- l",
-  megabyte: `<b>"'&]]>`.repeat(120_000),
-};
 
 /** Element names in order with their attributes' names, as Python's expat reads the document; throws where it cannot. Needs python3, as Ansible does. */
 function xmlShape(xml: string): string {
