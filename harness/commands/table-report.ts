@@ -3,6 +3,23 @@ import type { CommandEntry } from "./table.ts";
 
 export const reportCommands: readonly CommandEntry[] = [
   {
+    usage: "merge <report...>",
+    does: "make one report of several: of the shards of a run, or of runs of different specs",
+    teaches:
+      "Each is a report.json or the directory it is in; evidence that lies beside one is taken along. A shard that is missing means that\n" +
+      "it could not be asked. The exit code is that of the whole.",
+    examples: [
+      ["assay merge shard-*/report.json", "report, JUnit, summary and page of all, in reports/runs/"],
+      ["assay merge a b --out merged", "the runs in the directories a and b, into merged/"],
+    ],
+    options: [
+      ["--out <directory>", "where it is written; a new directory in reports/runs unless told otherwise"],
+      ["--json", "print the merged report as JSON"],
+    ],
+    exits: [0, 1, 2, 3, 4, 130, 143],
+    act: async (words, options) => (await import("./merge.ts")).mergeCommand(words, options),
+  },
+  {
     usage: "report [words...]",
     does: "show a run's report, serve its page, print it in another format; report diff compares two",
     teaches:

@@ -107,6 +107,8 @@ export function timed(text: string): Line[] {
     .map((line) => {
       const [, day, time, fraction = "0", offset = "Z"] = stamp.exec(line) ?? [];
       const zone = /^[+-]\d{4}$/.test(offset) ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset;
+      // What has no day is not asked: Date.parse takes nearly any words for one.
+      if (day === undefined) return { at: undefined, text: line };
       const at = Date.parse(`${day}T${time}.${fraction.slice(0, 3).padEnd(3, "0")}${zone}`);
       return { at: Number.isNaN(at) ? undefined : at, text: line };
     });

@@ -87,6 +87,6 @@ export const script = `"use strict";
   });
   window.addEventListener("hashchange", follow);
   follow();
-  document.documentElement.setAttribute("data-ready", "yes");
+  document.documentElement.setAttribute("data-ready", String(Math.round(performance.now())));
 })();
 `;

@@ -5,8 +5,10 @@ import { DeclarationError, messageOf } from "../model/errors.ts";
 import { oneLine } from "./escape.ts";
 import { type Report, reportSchema } from "./report.ts";
 
-/** 64 MiB: a report of two thousand checks has two. Reading it takes some ten times that in memory. */
+/** A report of two thousand checks has two MiB. */
 const mostBytes = 64 * 1024 ** 2;
+/** Values in it: a check has ten. What is wrong with each of them would be told, and told in memory first. */
+const mostValues = 1_000_000;
 
 /**
  * The report in a file. A `DeclarationError`: `no-report` where there is no file, `not-a-file`, `too-large` (nothing of it is read then),
@@ -15,7 +17,7 @@ const mostBytes = 64 * 1024 ** 2;
  */
 export function readReport(path: string, most = mostBytes): Report {
   const document = parsed(path, textOf(path, most));
-  const read = reportSchema.safeParse(document, { jitless: true });
+  const read = judged(path, document);
   if (!read.success) {
     const { schemaVersion } = (document ?? {}) as { readonly schemaVersion?: unknown };
     const [issue] = read.error.issues;
@@ -31,6 +33,15 @@ export function readReport(path: string, most = mostBytes): Report {
   // It names directories and is put into commands.
   if (!/^[\w-]{1,64}$/.test(read.data.run)) throw bad(path, "it has a run that no run is called");
   return read.data;
+}
+
+function judged(path: string, document: unknown) {
+  try {
+    return reportSchema.safeParse(document, { jitless: true });
+  } catch (error) {
+    // A list of hundreds of thousands of wrong things is more than zod can join.
+    throw bad(path, "more is wrong in it than can be told", undefined, error);
+  }
 }
 
 function parsed(path: string, text: string): unknown {
@@ -74,10 +85,31 @@ function textOf(path: string, most: number): string {
     let length = 0;
     for (let read = -1; read !== 0 && length < bytes.length; length += read)
       read = readSync(file, bytes, length, bytes.length - length, null);
+    if (valuesIn(bytes.subarray(0, length)) > mostValues)
+      throw new DeclarationError({
+        code: "too-large",
+        seen: `${path} has more than ${mostValues} values, and no report has that many`,
+        hint: "it was not written by Assay",
+      });
     return bytes.toString("utf8", 0, length);
   } finally {
     closeSync(file);
   }
+}
+
+/** Commas and opening brackets outside strings; more than there are values in what is no JSON, and then that is found next. */
+function valuesIn(bytes: Buffer): number {
+  let count = 1;
+  let inString = false;
+  for (let index = 0; index < bytes.length; index += 1) {
+    const byte = bytes[index];
+    if (inString) {
+      if (byte === 0x5c) index += 1;
+      else if (byte === 0x22) inString = false;
+    } else if (byte === 0x22) inString = true;
+    else if (byte === 0x2c || byte === 0x5b || byte === 0x7b) count += 1;
+  }
+  return count;
 }
 
 function bad(path: string, seen: string, hint?: string, cause?: unknown): DeclarationError {
