@@ -41,7 +41,7 @@ const pinned: Record<string, RegExp> = {
   xmlbuilder2: /^harness\/drivers\/libvirt-xml\.ts$/,
   "xmlbuilder2/lib/interfaces.js": /^harness\/drivers\/libvirt-xml\.ts$/,
   "libxml2-wasm": /^harness\/(drivers\/libvirt-(xml-read|schema)|checks\/data-xml|reporting\/formats\.test)\.ts$/,
-  "playwright-core": /^harness\/(bench\/[^/]+|reporting\/testing\/browser)\.ts$/,
+  "playwright-core": /^harness\/reporting\/(testing\/browser|page\.contract\.test)\.ts$/,
   "axe-core": /^harness\/reporting\/page\.contract\.test\.ts$/,
   ini: /^harness\/checks\/data-parse\.ts$/,
   yaml: /^harness\/(checks\/data-yaml|manifests\/(placed|written))\.ts$/,

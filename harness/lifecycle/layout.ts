@@ -82,9 +82,11 @@ function sourceOf(mount: Mount, volumes: Environment["volumes"]): string {
 function extrasOf(declared: NodeDeclaration): LayoutNode["extras"] {
   if (declared.kind === "vm") return Object.keys(declared.disks).map((disk) => `disk ${disk}`);
   if (declared.kind !== "container") return [];
-  return declared.ports.map((port) =>
+  const shared = declared.networkFrom === undefined ? [] : [`network of ${declared.networkFrom}`];
+  const ports = declared.ports.map((port) =>
     typeof port === "number"
       ? `port ${port}/tcp`
       : `port ${port.container}/${port.protocol} on ${port.address}${port.host === undefined ? "" : `:${port.host}`}`,
   );
+  return [...shared, ...ports];
 }

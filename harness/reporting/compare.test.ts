@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { compareReports } from "./compare.ts";
 import { compareLines, isWorse } from "./compare-lines.ts";
 import { excerptsIn, timed } from "./excerpt.ts";
+import { pictureSection } from "./html-picture.ts";
 import { type Report, reportOf } from "./report.ts";
 import { toReproduce } from "./reproduce.ts";
 import { began, check, ranTest, runEnded, runStarted, sampleRun, stoodUp } from "./sample.ts";
@@ -121,6 +122,34 @@ describe("excerpts", () => {
     const [found] = failed ? excerptsIn(report, directory)(failed, began + 30_000, "docker-soe/soe") : [];
     expect(found).toMatchObject({ about: "last lines" });
     expect(failed && excerptsIn(report, join(directory, "nowhere"))(failed, at, undefined)).toEqual([]);
+  });
+});
+
+describe("a picture", () => {
+  const drawn = (nodes: readonly { readonly node: string; readonly on?: string }[]) => {
+    const about = { kind: "vm" as const, image: "i", networks: [], mounts: [], extras: [] };
+    const layout = { nodes: nodes.map((node) => ({ ...about, ...node })), networks: [] };
+    const declared = { event: "declared" as const, at: began, environment: "e", layout };
+    return pictureSection(reportOf([runStarted(), declared, runEnded()]))?.text ?? "";
+  };
+
+  test("has each node once, in what carries it", () => {
+    expect(drawn([{ node: "a" }, { node: "b", on: "a" }]).match(/class="title"/g)).toHaveLength(2);
+  });
+
+  test("of nodes that carry each other, or of one name each twice, is drawn soon", () => {
+    expect(
+      drawn([
+        { node: "a", on: "b" },
+        { node: "b", on: "a" },
+        { node: "c", on: "c" },
+      ]),
+    ).toContain("<svg");
+    const chain = Array.from({ length: 40 }, (_, index) => ({
+      node: `n${index}`,
+      ...(index === 0 ? {} : { on: `n${index - 1}` }),
+    }));
+    expect(drawn([...chain, ...chain]).match(/class="title"/g)).toHaveLength(40);
   });
 });
 

@@ -1,5 +1,5 @@
-// Decides how an environment is drawn: a box a node with what it mounts and offers, inside the machine that carries it, beside the
-// networks it is on. Inline SVG without a script; what was not declared is not drawn, and exports are those that a check was met on.
+// Decides how an environment is drawn: a box a node with what it mounts and offers, inside the machine that carries it, under the
+// networks it is on; a network's line passes beside boxes, never behind one that is not on it. Inline SVG without a script; what was not declared is not drawn, and exports are those that a check was met on.
 import { type Markup, markup, oneLine } from "./escape.ts";
 import type { Report, StandUp } from "./report.ts";
 
@@ -9,7 +9,10 @@ type Drawn = Layout["nodes"][number];
 const width = 250;
 const gap = 18;
 const lineHeight = 16;
-const rail = 34;
+const apart = 7;
+const mostPictures = 40;
+const mostNodes = 120;
+const mostNetworks = 20;
 
 /** Each declared environment once, whatever number of times it was stood up. */
 export function pictureSection({ environments, tests }: Report): Markup | undefined {
@@ -17,8 +20,9 @@ export function pictureSection({ environments, tests }: Report): Markup | undefi
   for (const { environment, layout } of environments) {
     if (layout === undefined) continue;
     const key = JSON.stringify([environment, layout]);
+    if (drawn.size >= mostPictures && !drawn.has(key)) continue;
     const known = drawn.get(key);
-    if (known === undefined) drawn.set(key, { name: environment, layout, times: 1 });
+    if (known === undefined) drawn.set(key, { name: environment, layout: drawable(layout), times: 1 });
     else known.times += 1;
   }
   if (drawn.size === 0) return undefined;
@@ -28,6 +32,12 @@ ${[...drawn.values()].map(
   ({ name, layout, times }) =>
     markup`<figure class="card scroll"><figcaption>${oneLine(name)} <span class="soft small">${times === 1 ? "stood up once" : `stood up ${times} times`}</span></figcaption>${picture(name, layout, exported)}</figure>\n`,
 )}</section>`;
+}
+
+/** A node a name, and not more than a picture can show: each may carry others, and a report may be anybody's. */
+function drawable({ nodes, networks }: Layout): Layout {
+  const known = new Map(nodes.map((node) => [node.node, node]));
+  return { nodes: [...known.values()].slice(0, mostNodes), networks: networks.slice(0, mostNetworks) };
 }
 
 /** `environment/node` → what a check found it to export. */
@@ -49,39 +59,49 @@ interface Box {
   readonly height: number;
   x: number;
   y: number;
+  column: number;
 }
 
 function picture(name: string, layout: Layout, exported: ReadonlyMap<string, readonly string[]>): Markup {
   const boxes = layout.nodes
     .filter(({ on }) => on === undefined || !layout.nodes.some(({ node }) => node === on))
     .map((node) => boxOf(name, node, layout, exported));
-  const railX = (index: number) => 14 + index * rail;
-  const left = layout.networks.length * rail + 24;
+  const { networks: nets } = layout;
+  const beside = gap + nets.length * apart;
   const columns = Math.min(3, boxes.length);
-  const bottoms = Array.from({ length: columns }, () => 34);
+  const bottoms = Array.from({ length: columns }, () => nets.length * apart + 22);
   for (const box of boxes) {
     const column = bottoms.indexOf(Math.min(...bottoms));
-    place(box, left + column * (width + gap), bottoms[column] ?? 0);
+    place(box, beside + column * (width + beside), bottoms[column] ?? 0, column);
     bottoms[column] = (bottoms[column] ?? 0) + box.height + gap;
   }
   const height = Math.max(...bottoms, 60);
-  const total = left + columns * (width + gap);
+  const total = beside + columns * (width + beside);
   const all = boxes.flatMap(function every(box): Box[] {
     return [box, ...box.inside.flatMap(every)];
   });
-  const networks = layout.networks.map(({ network, about }, index) => {
+  const networks = nets.map(({ network, about }, index) => {
     const ends = all.filter(({ node }) => node.networks.some((joined) => joined.network === network));
     const title = `network ${oneLine(network)}${about === undefined ? "" : `, ${oneLine(about)}`}`;
-    return markup`<g class="net n${index % 5}"><title>${title}</title><line x1="${railX(index)}" x2="${railX(index)}" y1="28" y2="${height - 8}"/>${ends.map(
-      ({ x, y }) =>
-        markup`<path d="M${railX(index)} ${y + 10 + (index % 5) * 5} H${x}"/><circle cx="${railX(index)}" cy="${y + 10 + (index % 5) * 5}" r="3"/>`,
-    )}</g>`;
+    const bus = 8 + index * apart;
+    const down = (column: number) => column * (width + beside) + beside - 8 - index * apart;
+    const used = [...new Set(ends.map(({ column }) => column))];
+    const at = (y: number) => y + 12 + (index % 3) * 7;
+    const drops = used.map((column) => {
+      const lowest = ends.filter((each) => each.column === column).reduce((low, { y }) => Math.max(low, at(y)), 0);
+      return markup`<path d="M${down(column)} ${bus} V${lowest}"/>`;
+    });
+    const stubs = ends.map(
+      ({ x, y, column }) =>
+        markup`<path d="M${down(column)} ${at(y)} H${x}"/><circle cx="${x}" cy="${at(y)}" r="3.5"/>`,
+    );
+    return markup`<g class="net n${index % 5}"><title>${title}</title>${used.length > 0 && markup`<path d="M${down(Math.min(...used))} ${bus} H${down(Math.max(...used))}"/>`}${drops}${stubs}</g>`;
   });
   const labels = layout.networks.map(
     ({ network, about }, index) =>
       markup`<li class="n${index % 5}"><i></i>network ${oneLine(network)}${about !== undefined && markup` <span class="soft">${oneLine(about)}</span>`}</li>`,
   );
-  return markup`<svg class="picture" width="${total}" height="${height}" viewBox="0 0 ${total} ${height}" role="img" aria-label="${`nodes of ${oneLine(name)}: ${layout.nodes.map(({ node }) => oneLine(node)).join(", ")}`}">${networks}${boxes.map(boxMarkup)}</svg>
+  return markup`<svg class="picture" width="${total}" height="${height}" viewBox="0 0 ${total} ${height}" role="img" aria-label="${`nodes of ${oneLine(name)}: ${layout.nodes.map(({ node }) => oneLine(node)).join(", ")}`}">${boxes.map(boxMarkup)}${networks}</svg>
 ${labels.length > 0 && markup`<ul class="nets">${labels}</ul>`}`;
 }
 
@@ -98,15 +118,16 @@ function boxOf(name: string, node: Drawn, layout: Layout, exported: ReadonlyMap<
     ...(exported.get(`${name}/${node.node}`) ?? []).map((path): [string, string] => ["", `exports ${path}`]),
   ];
   const height = 34 + lines.length * lineHeight + inside.reduce((sum, each) => sum + each.height + 8, 0);
-  return { node, lines, inside, height, x: 0, y: 0 };
+  return { node, lines, inside, height, x: 0, y: 0, column: 0 };
 }
 
-function place(box: Box, x: number, y: number): void {
+function place(box: Box, x: number, y: number, column: number): void {
   box.x = x;
   box.y = y;
+  box.column = column;
   let below = y + 30 + box.lines.length * lineHeight;
   for (const each of box.inside) {
-    place(each, x + 10, below);
+    place(each, x + 10, below, column);
     below += each.height + 8;
   }
 }

@@ -77,11 +77,11 @@ function inUse(
 ): Markup | undefined {
   const ups = phases.filter(({ phase }) => phase !== "destroy");
   if (ups.length === 0 || ups.some(({ state }) => state === "failed")) return undefined;
-  const from = Math.max(...ups.map(({ startedAt, ms }) => Date.parse(startedAt) + ms));
+  const from = ups.reduce((last, { startedAt, ms }) => Math.max(last, Date.parse(startedAt) + ms), 0);
   const downs = [...phases, ...whole]
     .filter(({ phase }) => phase === "destroy")
     .map(({ startedAt }) => Date.parse(startedAt));
-  const ms = Math.min(...downs, Date.parse(endedAt)) - from;
+  const ms = downs.reduce((first, each) => Math.min(first, each), Date.parse(endedAt)) - from;
   return ms <= 0 ? undefined : bar(from, ms, scale, { tone: "use", title: `in use ${sayMs(ms)}`, kind: "thin" });
 }
 
