@@ -2,7 +2,8 @@
 import type { Layout, RunEvent } from "../../model/event.ts";
 import { began, check, ranTest, runEnded, runStarted, stoodUp } from "../sample.ts";
 
-function layoutSaying(text: string): Layout {
+/** A machine that carries a container, on a network, every text of it `text`. */
+export function layoutSaying(text: string): Layout {
   const about = { image: text, mounts: [{ at: text, source: text }], extras: [text] };
   return {
     nodes: [
