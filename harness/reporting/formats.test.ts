@@ -9,10 +9,12 @@ import { describe, expect, test } from "vitest";
 import type { RunEvent } from "../model/event.ts";
 import { annotationLines, fenced } from "./annotations.ts";
 import { ctrfOf } from "./ctrf.ts";
+import { htmlOf } from "./html.ts";
 import { junitOf } from "./junit.ts";
 import { type Report, reportOf } from "./report.ts";
 import { began, check, ranTest, runEnded, runStarted, sampleRun } from "./sample.ts";
 import { sarifOf } from "./sarif.ts";
+import { summaryOf } from "./summary.ts";
 import { tapOf } from "./tap.ts";
 
 const schema = (name: string) => readFileSync(new URL(`testing/${name}`, import.meta.url), "utf8");
@@ -46,6 +48,7 @@ function junitBreaches(xml: string): string {
 
 const error = { name: "Error", message: "vitest died\nof hunger", at: "specs/a.spec.ts:7:3" };
 const trouble: RunEvent = { event: "trouble", at: began, outcome: "errored", exitCode: 3, error };
+const flaky: RunEvent = { event: "flaky", at: began, file: "a.spec.ts", test: "a", failedIn: ["k1", "k2"] };
 const foreign = `</x>]]> & "'\u001b[31m\u0000 ::error::x\n::set-output name=a::b\nok 99 # SKIP \\ # TODO %0A\nBail out!\n1..0`;
 const hostile = [
   runStarted(),
@@ -71,6 +74,7 @@ const runs: readonly (readonly [string, Report])[] = [
     "that was cancelled",
     reportOf([runStarted(), ...ranTest("a", "a", "passed"), runEnded({}, { cancelled: "SIGINT" })]),
   ],
+  ["with a flaky test", reportOf([runStarted(), ...ranTest("a.spec.ts", "a", "passed"), flaky, runEnded()])],
   ["whose end nobody said", reportOf([runStarted(), ...ranTest("a", "a", "passed")])],
   ["in which every text is hostile", reportOf(hostile)],
 ];
@@ -144,6 +148,14 @@ describe("the schemas find what is wrong", () => {
   ] as const)("in %s", (format, text) => {
     expect(breaches(format, text)).not.toEqual([]);
   });
+});
+
+test("a flaky test is told as one, in every format that can", () => {
+  const report = reportOf([runStarted(), ...ranTest("a.spec.ts", "a", "passed"), flaky, runEnded()]);
+  const words = "failed on the same inputs and images in k1, k2";
+  expect(junitOf(report)).toContain(`<flakyFailure type="flaky" message="${words}"/>`);
+  expect(JSON.parse(ctrfOf(report)).results).toMatchObject({ summary: { flaky: 1 }, tests: [{ flaky: true }] });
+  for (const text of [tapOf(report), summaryOf(report), htmlOf(report)]) expect(text).toContain(words);
 });
 
 describe("annotations", () => {

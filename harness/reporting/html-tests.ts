@@ -1,6 +1,6 @@
 // Decides how tests and their checks are laid out on the page: what went wrong is open, what is fine can be opened.
 import { sayMs } from "../model/duration.ts";
-import { sayCheck, sayTries } from "./account.ts";
+import { sayCheck, sayFlaky, sayTries } from "./account.ts";
 import { type Markup, markup, oneLine, plain, sayPair } from "./escape.ts";
 import { mark, outcomes, said } from "./html-mark.ts";
 import { isWrong } from "./html-wrong.ts";
@@ -54,7 +54,7 @@ function testDetails(test: TestReport, index: number): Markup {
   const stacks = test.errors.map(({ stack }) => stack ?? "").filter((stack) => stack !== "");
   return markup`<details class="test" id="t${index}" data-outcome="${test.outcome}"${isWrong(test) && markup` open`}><summary>${mark(test.outcome)}<span class="name">${oneLine(test.name)}${
     test.outcome === "skipped" && markup` <span class="soft">skipped: ${oneLine(test.reason ?? "")}</span>`
-  }</span><span class="right">${right}</span></summary>
+  }${test.flaky !== undefined && markup` <span class="badge tone-errored">flaky</span> <span class="soft small">${sayFlaky(test.flaky)}</span>`}</span><span class="right">${right}</span></summary>
 <div class="inside">${test.reason !== undefined && test.outcome !== "skipped" && markup`<p>${plain(test.reason, limit)}</p>`}${
     test.checks.length === 0
       ? markup`<p class="soft small">This test made no checks with <code>toMeet</code>.</p>`

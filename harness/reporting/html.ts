@@ -2,6 +2,7 @@
 // One file that fetches nothing, runs its own script alone, and can be mailed; foreign text enters by `markup` alone.
 import { createHash } from "node:crypto";
 import { sayMs } from "../model/duration.ts";
+import { sayFlaky } from "./account.ts";
 import type { Comparison } from "./compare.ts";
 import { Markup, markup, oneLine } from "./escape.ts";
 import type { ExcerptsOf } from "./excerpt.ts";
@@ -16,6 +17,9 @@ import { hrefOf, wrongSection } from "./html-wrong.ts";
 import { remarksOf } from "./remarks.ts";
 import type { Report } from "./report.ts";
 import { sayPart, sayVerdict } from "./verdict.ts";
+
+const mostReasons = 50;
+const mostInputs = 500;
 
 /** What a page shows beside its report. */
 export interface PageOptions {
@@ -123,6 +127,7 @@ function planSection(report: Report): Markup {
   const { counts } = report;
   return markup`<section id="plan"><h2>Plan</h2>
 <p>${said(counts.planned, "test")} planned in ${said(counts.files, "spec file")}; ${counts.ran} ran, ${counts.tests.skipped} skipped.</p>
+${reasonsOf(report)}
 ${
   files.length > 0 &&
   markup`<div class="card scroll"><table><thead><tr><th scope="col">spec file</th><th scope="col" class="n">planned</th>${outcomes.map((outcome) => markup`<th scope="col" class="n">${outcome}</th>`)}<th scope="col" class="n">checks</th><th scope="col" class="n">test time</th></tr></thead>
@@ -133,17 +138,37 @@ ${
 }</section>`;
 }
 
+/** Why tests were skipped, and how many for each reason; which passed and are not to be trusted. */
+function reasonsOf({ tests }: Report): Markup | undefined {
+  const reasons = new Map<string, number>();
+  for (const { outcome, reason = "" } of tests)
+    if (outcome === "skipped") reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  const flaky = tests.map((test, index) => ({ test, index })).filter(({ test }) => test.flaky !== undefined);
+  if (reasons.size + flaky.length === 0) return undefined;
+  return markup`<ul>${[...reasons].slice(0, mostReasons).map(([reason, count]) => markup`<li>${count} skipped: ${oneLine(reason)}</li>`)}${
+    reasons.size > mostReasons && markup`<li>… and for ${reasons.size - mostReasons} more reasons</li>`
+  }${flaky
+    .slice(0, mostReasons)
+    .map(
+      ({ test, index }) =>
+        markup`<li><span class="badge tone-errored">flaky</span> <a href="#t${index}">${oneLine(test.name)}</a> passed, and ${test.flaky && sayFlaky(test.flaky)}</li>`,
+    )}</ul>`;
+}
+
 function worst(tests: Report["tests"]): (typeof outcomes)[number] {
   const order = ["failed", "errored", "passed"] as const;
   return order.find((outcome) => tests.some((test) => test.outcome === outcome)) ?? "skipped";
 }
 
-function imagesSection({ images }: Report): Markup {
+function imagesSection({ images, inputs = [] }: Report): Markup {
   return markup`<section id="images"><h2>Images</h2>
 ${
   images.length === 0
     ? markup`<p class="soft">No image came from a recipe.</p>`
     : markup`<div class="card scroll"><table><thead><tr><th scope="col">image</th><th scope="col">digests</th><th scope="col">where from</th></tr></thead><tbody>${images.map(imageRow)}</tbody></table></div>`
+}${
+  inputs.length > 0 &&
+  markup`<details><summary class="soft">${said(inputs.length, "file")} that the run was made of, by content</summary><div class="card scroll"><table><thead><tr><th scope="col">file</th><th scope="col">sha256</th></tr></thead><tbody>${inputs.slice(0, mostInputs).map(({ path, sha256 }) => markup`<tr><td>${oneLine(path)}</td><td><code>${sha256}</code></td></tr>\n`)}</tbody></table></div>${inputs.length > mostInputs && markup`<p class="soft">… and ${inputs.length - mostInputs} more in report.json.</p>`}</details>`
 }</section>`;
 }
 

@@ -1,5 +1,5 @@
 // Decides how a report looks to what reads JUnit: one test suite a spec file, `failure` only where the image is to blame.
-import { accountsOf, sayAccount, sayCheck, troubleOf } from "./account.ts";
+import { accountsOf, sayAccount, sayCheck, sayFlaky, troubleOf } from "./account.ts";
 import { type Markup, markup, oneLine } from "./escape.ts";
 import type { CheckReport, Report, TestReport } from "./report.ts";
 
@@ -115,7 +115,8 @@ ${outcomeOf(test)}${checksOf(test.checks)}  </testcase>
 }
 
 function outcomeOf(test: TestReport): Markup | undefined {
-  if (test.outcome === "passed") return undefined;
+  if (test.outcome === "passed")
+    return test.flaky && markup`    <flakyFailure type="flaky" message="${sayFlaky(test.flaky)}"/>\n`;
   if (test.outcome === "skipped") return markup`    <skipped message="${oneLine(test.reason ?? "")}"/>\n`;
   const accounts = accountsOf(test);
   const message = oneLine(accounts[0]?.heading ?? test.outcome);

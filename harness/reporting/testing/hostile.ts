@@ -43,6 +43,9 @@ export function saying(text: string): RunEvent[] {
     }),
     ...ranTest(text, `${text}2`, "errored", { ended: { errors: [error] } }),
     ...ranTest(text, `${text}3`, "skipped", { ended: { reason: text } }),
+    ...ranTest(text, `${text}4`, "passed"),
+    { event: "flaky", at: began, file: text, test: `${text}4`, failedIn: [text] },
+    { event: "inputs", at: began, file: text, inputs: [{ path: text, sha256: "0".repeat(64) }] },
     { event: "evidence", at: began, environment: text, scope: text, node: text, title: text, path: text },
     { event: "trouble", at: began, file: text, outcome: "errored", exitCode: 3, error },
     runEnded({
