@@ -92,7 +92,7 @@ describe("excerpts", () => {
     evidence("evidence/docker-soe-s/other.log", "other"),
     evidence("evidence/docker-soe-later/soe.log", "soe", "later"),
     evidence("evidence/docker-soe-s/link.log"),
-    evidence("evidence/out/passwd.txt"),
+    evidence("evidence/out/secret.txt"),
     evidence("evidence/docker-soe-s/pipe.json"),
     runEnded(),
   ]);
@@ -104,7 +104,9 @@ describe("excerpts", () => {
   mkdirSync(join(directory, "evidence", "docker-soe-later"));
   writeFileSync(join(directory, "evidence", "docker-soe-later", "soe.log"), `${stamp(5000)} of another life\n`);
   symlinkSync("/etc/passwd", join(room, "link.log"));
-  symlinkSync("/etc", join(directory, "evidence", "out"));
+  mkdirSync(join(directory, "elsewhere"));
+  writeFileSync(join(directory, "elsewhere", "secret.txt"), `${stamp(5000)} of the host\n`);
+  symlinkSync(join(directory, "elsewhere"), join(directory, "evidence", "out"));
 
   test("are of the node and the stand-up that were asked, at that time, without escapes; links are not followed", () => {
     expect(failed && excerptsIn(report, directory)(failed, at, "docker-soe/soe")).toEqual([
