@@ -9,6 +9,7 @@ import { machineRecipe } from "../bench/machine-work.ts";
 import { measure } from "../bench/measure.ts";
 import { measureMachines } from "../bench/measure-machines.ts";
 import { measurePeers } from "../bench/measure-peers.ts";
+import { measureReport } from "../bench/measure-report.ts";
 import { measureStack } from "../bench/measure-stack.ts";
 import { measureStill } from "../bench/measure-still.ts";
 import { measureStudio } from "../bench/measure-studio.ts";
@@ -24,7 +25,7 @@ import { Store } from "../store/store.ts";
 import { proxies } from "./proxies.ts";
 import { engineFacts } from "./surroundings.ts";
 
-const parts = ["containers", "peers", "images", "machines", "studio", "stack", "all"] as const;
+const parts = ["containers", "peers", "images", "machines", "studio", "stack", "report", "all"] as const;
 
 export interface BenchOptions {
   /** Default `all`; `machines` without the disk that is built from nothing, `studio` once and `stack` twice each: `--quick`. */
@@ -55,6 +56,7 @@ export async function benchCommand({ part = "all", quick = false }: BenchOptions
   if (wanted("machines")) await machines(config, quick, say, (rows, machine) => tell("Machines", rows, machine));
   if (wanted("studio")) await studio(config, quick, say, (rows, machine) => tell("Studio", rows, machine));
   if (wanted("stack")) await stack(config, quick, say, (rows, machine) => tell("Stack", rows, machine));
+  if (wanted("report")) tell("Reports", await measureReport(quick ? 3 : 7, say), thisMachine({}, config.version));
   const verdicts = all.map(verdictOf);
   if (verdicts.includes("not met")) return ExitCode.failed;
   return verdicts.includes("peer missing") || verdicts.includes("not measured") ? ExitCode.couldNotAsk : ExitCode.met;

@@ -166,6 +166,7 @@ async function names(command: string, argument: string): Promise<readonly Offer[
           );
     }
     case "merge report":
+    case "report words":
     case "shell command":
     case "ssh command":
       return files;

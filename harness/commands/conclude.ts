@@ -7,6 +7,7 @@ import { linkTo } from "../reporting/link.ts";
 import { type Report, reportOf } from "../reporting/report.ts";
 import { verdictLines } from "../reporting/verdict.ts";
 import { writeReport } from "../reporting/write.ts";
+import { linesForCi } from "./ci.ts";
 
 /**
  * Writes the report into `directory`, prints the verdict and where the report is, `aside` on standard error; with `json` the report itself too. `links`:
@@ -21,7 +22,7 @@ export async function conclude(
   const paths = await writeReport(directory, concluded);
   const where = relative(process.cwd(), paths.html);
   const link = links === undefined ? undefined : linkTo(links);
-  const lines = `${verdictLines(concluded, { color, where, page: paths.html, link }).join("\n")}\n`;
+  const lines = `${linesForCi(concluded, verdictLines(concluded, { color, where, page: paths.html, link })).join("\n")}\n`;
   (aside ? process.stderr : process.stdout).write(lines);
   if (json) process.stdout.write(readFileSync(paths.json, "utf8"));
   return concluded;

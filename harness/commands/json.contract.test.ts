@@ -59,6 +59,11 @@ test("run prints its report, what people read goes beside it; merge prints the r
   const report = reportSchema.parse(JSON.parse(run.out));
   expect(run.err).toContain("1 passed, 0 failed, 0 skipped");
   expect(readdirSync(reports)).toContain(report.run);
+  // What was declared is told before anything is made, and is the page's picture.
+  const [stood] = report.environments;
+  expect(stood?.layout?.nodes.map(({ node }) => node)).toEqual(stood?.nodes.map(({ node }) => node));
+  const shown = await assay("report", report.run, "--json");
+  expect({ status: shown.status, same: JSON.parse(shown.out) }).toEqual({ status: 0, same: JSON.parse(run.out) });
   const merged = await assay("merge", join(reports, report.run), "--json");
   expect(reportSchema.parse(JSON.parse(merged.out)).mergedFrom?.map(({ run: name }) => name)).toEqual([report.run]);
   const down = await assay("down", report.run, "--json");

@@ -60,8 +60,8 @@ describe("assay merge", () => {
 
   test.each([
     ["nowhere.json", undefined, /there is no .*nowhere\.json; name report\.json/],
-    ["half.json", '{"schemaVersion": 1', /half\.json is no report: /],
-    ["other.json", '{"schemaVersion": 2}', /other\.json is no report: schemaVersion: /],
+    ["half.json", '{"schemaVersion": 1', /half\.json is no report: it ends in the middle, after 19 characters/],
+    ["other.json", '{"schemaVersion": 2}', /other\.json is no report: its schemaVersion is 2, and this Assay reads 1/],
     ["evil.json", undefined, /has a run that no run is called/],
   ])("%s is refused, and nothing is written", async (name, text, words) => {
     const file = join(here, name);

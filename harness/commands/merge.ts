@@ -4,11 +4,12 @@ import { randomBytes } from "node:crypto";
 import { cpSync, existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { readConfig } from "../config.ts";
-import { DeclarationError, messageOf } from "../model/errors.ts";
+import { DeclarationError } from "../model/errors.ts";
 import { mergeReports, type ReportAt } from "../reporting/merge.ts";
-import { type Report, reportSchema } from "../reporting/report.ts";
+import { readReport } from "../reporting/read.ts";
 import { verdictLines } from "../reporting/verdict.ts";
 import { writeReport } from "../reporting/write.ts";
+import { linesForCi } from "./ci.ts";
 
 /**
  * `assay merge <report…>`: each a `report.json` or the directory it is in. Prints the verdict of all, with `json` the merged report and
@@ -20,7 +21,7 @@ export async function mergeCommand(
   options: { readonly out?: string; readonly json?: boolean },
 ): Promise<number> {
   const config = readConfig();
-  const given = words.map(readReport);
+  const given = words.map(reportAt);
   const run = `merged-${Math.floor(Date.now() / 1000).toString(36)}${randomBytes(2).toString("hex")}`;
   const merged = mergeReports(given, run);
   const out = resolve(options.out ?? join(config.runs, run));
@@ -35,39 +36,16 @@ export async function mergeCommand(
   if (options.json === true) process.stdout.write(readFileSync(paths.json, "utf8"));
   else {
     const where = relative(process.cwd(), paths.html);
-    process.stdout.write(`${verdictLines(merged, { color: config.color, where }).join("\n")}\n`);
+    process.stdout.write(`${linesForCi(merged, verdictLines(merged, { color: config.color, where })).join("\n")}\n`);
   }
   return merged.exitCode;
 }
 
-function readReport(word: string): ReportAt {
+/** A `report.json`, or the directory it is in. */
+export function reportAt(word: string): ReportAt {
   const given = resolve(word);
   const at = (statSync(given, { throwIfNoEntry: false })?.isDirectory() ?? false) ? join(given, "report.json") : given;
-  let document: unknown;
-  try {
-    document = JSON.parse(readFileSync(at, "utf8"));
-  } catch (error) {
-    const there = existsSync(at);
-    throw new DeclarationError({
-      code: there ? "bad-report" : "no-report",
-      seen: there ? `${at} is no report: ${messageOf(error)}` : `there is no ${at}`,
-      hint: "name report.json of a run, or the directory it is in",
-      cause: error,
-    });
-  }
-  const read = reportSchema.safeParse(document);
-  if (!read.success) {
-    const [issue] = read.error.issues;
-    throw new DeclarationError({
-      code: "bad-report",
-      seen: `${at} is no report: ${issue?.path.join(".") || "the document"}: ${issue?.message}`,
-      hint: "reports of another version of Assay may have another shape: see reports/report.schema.json",
-    });
-  }
-  // It names a directory here.
-  if (!/^[\w-]{1,64}$/.test(read.data.run))
-    throw new DeclarationError({ code: "bad-report", seen: `${at} has a run that no run is called` });
-  return { report: read.data satisfies Report, at };
+  return { report: readReport(at), at };
 }
 
 /** What a CI job kept is often the report alone: then its evidence stays where it was. */

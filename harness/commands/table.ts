@@ -3,6 +3,7 @@
 
 import type { Command } from "commander";
 import { gateTable } from "./table-gate.ts";
+import { reportCommands } from "./table-report.ts";
 
 export interface CommandEntry {
   /** Name and arguments as commander reads them: `run [pattern...]`. */
@@ -104,23 +105,7 @@ export const commandTable: readonly CommandEntry[] = [
       return run(patterns, [String(project)], { ...options, ...readKeep(keep, keepFor), ...readShard(shard) });
     },
   },
-  {
-    usage: "merge <report...>",
-    does: "make one report of several: of the shards of a run, or of runs of different specs",
-    teaches:
-      "Each is a report.json or the directory it is in; evidence that lies beside one is taken along. A shard that is missing means that\n" +
-      "it could not be asked. The exit code is that of the whole.",
-    examples: [
-      ["assay merge shard-*/report.json", "report, JUnit, summary and page of all, in reports/runs/"],
-      ["assay merge a b --out merged", "the runs in the directories a and b, into merged/"],
-    ],
-    options: [
-      ["--out <directory>", "where it is written; a new directory in reports/runs unless told otherwise"],
-      ["--json", "print the merged report as JSON"],
-    ],
-    exits: running,
-    act: async (words, options) => (await import("./merge.ts")).mergeCommand(words, options),
-  },
+  ...reportCommands,
   {
     usage: "watch [pattern...]",
     does: "run specs, and run again what depends on a file that changed; until Ctrl-C",
@@ -368,7 +353,10 @@ export const commandTable: readonly CommandEntry[] = [
       "Both sides by turns, in one run; the table goes to reports/bench.md as well. Only ratios mean something.\n" +
       "goss is built with go the first time; where that cannot be done the table says that the peer is missing.",
     options: [
-      ["--part <name>", "containers, peers, images, machines, studio or all; the others' numbers stay in the page"],
+      [
+        "--part <name>",
+        "containers, peers, images, machines, studio, stack, report or all; the others' numbers stay in the page",
+      ],
       ["--quick", "without the disk that is built from nothing, and each studio once: both take minutes"],
     ],
     exits: [0, 1, 2, 3],

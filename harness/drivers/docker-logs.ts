@@ -20,12 +20,13 @@ export function logText(bytes: Buffer): string {
   return parts.length === 0 ? bytes.toString("utf8") : Buffer.concat(parts).toString("utf8");
 }
 
-/** The log so far, or its last `tail` lines. */
-export async function readLog(container: Docker.Container, tail?: number): Promise<string> {
+/** The log so far, or its last `tail` lines; with `timestamps` the engine's own time before each. */
+export async function readLog(container: Docker.Container, tail?: number, timestamps = false): Promise<string> {
   const answer = await container.logs({
     stdout: true,
     stderr: true,
     follow: false,
+    timestamps,
     ...(tail === undefined ? {} : { tail }),
   });
   return logText(Buffer.isBuffer(answer) ? answer : Buffer.from(answer as unknown as string, "latin1"));

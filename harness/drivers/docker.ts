@@ -189,7 +189,7 @@ export class DockerDriver implements Driver {
     const told = (what: Promise<string>) => what.catch((error: unknown) => `could not be had: ${messageOf(error)}\n`);
     const inspected = container.inspect();
     const [log, inspect, hung] = await Promise.all([
-      told(readLog(container)),
+      told(readLog(container, undefined, true)),
       told(inspected.then((facts) => `${JSON.stringify(facts, null, 2)}\n`)),
       inspected.then(({ State }) => this.#hungIn(resource.name, State.Pid)).catch(() => []),
     ]);

@@ -27,7 +27,7 @@ export async function evidenceOf(
   const asked = (command: readonly [string, ...string[]]) => told(fromGuest(machine, command));
   const [console, journal, dmesg, qemu, xml, screen, hung] = await Promise.all([
     told(machine === undefined ? notHere() : readConsole(machine.facts.files.console)),
-    asked(["journalctl", "--boot", "--output=short-monotonic", "--no-pager", "--quiet"]),
+    asked(["journalctl", "--boot", "--output=short-iso-precise", "--no-pager", "--quiet"]),
     asked(["dmesg"]),
     told(readFile(qemuLog, "utf8")),
     told(client.domainXml(domain).then((text) => text ?? "there is no such domain any more\n")),

@@ -14,10 +14,9 @@ import { untilTrue } from "./edges.ts";
 import { keepAll } from "./evidence.ts";
 import { Faults } from "./faults.ts";
 import { keptNode } from "./kept-node.ts";
-
+import { layoutOf, provenanceOf } from "./layout.ts";
 import type { LiveEnvironment } from "./live-environment.ts";
 import { applyPlays, checkPlays } from "./plays.ts";
-
 import { StandingNames } from "./publish.ts";
 import { release } from "./release.ts";
 import type { StandingUp } from "./standing-up.ts";
@@ -71,6 +70,7 @@ class Stand {
 
   async up(): Promise<LiveEnvironment> {
     const { environment, owner, scope, directory, drivers, stands } = this.#wanted;
+    this.#declare();
     await checkPlays(environment);
     const images = await this.#images();
     const networks = new Map();
@@ -100,6 +100,7 @@ class Stand {
 
   async adopt(): Promise<LiveEnvironment> {
     const { environment, owner, scope, directory, drivers, ledger } = this.#wanted;
+    this.#declare();
     const images = await this.#images();
     const standing: Standing = { owner, environment, scope, directory, images, nodes: this.#nodes };
     const planned = inOrder(drivers.flatMap((driver) => driver.plan(standing)));
@@ -238,6 +239,7 @@ class Stand {
           imageId,
           built: made.built,
           ms: made.ms,
+          ...provenanceOf(recipe),
         });
         built.set(tag, made.image);
       });
@@ -372,6 +374,12 @@ class Stand {
       this.#say(phase, "failed", node, redact(messageOf(error)), performance.now() - began);
       throw error;
     }
+  }
+
+  #declare(): void {
+    const { environment, scope, file, events } = this.#wanted;
+    const about = { environment: environment.name, scope, ...(file === undefined ? {} : { file }) };
+    events.say({ event: "declared", at: Date.now(), ...about, layout: layoutOf(environment) });
   }
 
   #say(phase: Phase, state: "started" | "done" | "failed", node?: string, detail?: string, ms?: number): void {

@@ -61,6 +61,21 @@ export type RunEvent =
       readonly imageId: string;
       readonly built: boolean;
       readonly ms: number;
+      /** What the recipe starts from, in words: `debian bookworm`. */
+      readonly from?: string;
+      /** What it does to that, a line a step. */
+      readonly steps?: readonly string[];
+      /** `file:line:column` of the recipe. */
+      readonly declaredAt?: string;
+    }
+  /** What is about to be stood up, as it was declared: said before anything of it is made. */
+  | {
+      readonly event: "declared";
+      readonly at: Instant;
+      readonly environment: string;
+      readonly scope?: string;
+      readonly file?: string;
+      readonly layout: Layout;
     }
   /** A node, or its environment where `node` is absent, went through a phase; `ms` when it ended. */
   | {
@@ -251,6 +266,25 @@ export interface KeptNode {
   readonly on?: string;
   /** Ports that this host reaches it by, `127.0.0.1:8080 → 80/tcp`, and its addresses. */
   readonly reach?: readonly string[];
+}
+
+/** What an environment consists of, as far as a picture of it shows. */
+export interface Layout {
+  readonly nodes: readonly LayoutNode[];
+  readonly networks: readonly { readonly network: string; readonly about?: string }[];
+}
+
+export interface LayoutNode {
+  readonly node: string;
+  readonly kind: "container" | "vm" | "image";
+  readonly image: string;
+  /** The machine of the environment that carries it. */
+  readonly on?: string;
+  readonly networks: readonly { readonly network: string; readonly address?: string }[];
+  /** `source` in words: `volume data`, `scratch`, `nfs server:/path`. */
+  readonly mounts: readonly { readonly at: string; readonly source: string }[];
+  /** Ports that the host reaches it by: `127.0.0.1:8080 → 80/tcp`, and disks of machines. */
+  readonly extras: readonly string[];
 }
 
 /** Where events go. Never throws, never blocks; `flushed` resolves when everything said so far has left this process. */

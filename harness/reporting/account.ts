@@ -1,7 +1,7 @@
 // Decides how a test that did not pass is accounted for: what was wanted, what was seen, where, by which command, for
 // how long. The formats only lay it out.
 import { sayMs } from "../model/duration.ts";
-import { plain, sayPair } from "./escape.ts";
+import { oneLine, plain, sayPair } from "./escape.ts";
 import type { Link } from "./link.ts";
 import type { CheckReport, Report, TestReport } from "./report.ts";
 
@@ -9,11 +9,18 @@ import type { CheckReport, Report, TestReport } from "./report.ts";
 export interface Account {
   readonly heading: string;
   readonly facts: readonly (readonly [label: string, text: string])[];
+  /** The check it accounts for, where it is one's. */
+  readonly check?: CheckReport;
 }
 
 /** The sentence of a check, as the test wanted it. */
 export function sayCheck({ title, negated }: CheckReport): string {
   return negated ? `not: ${title}` : title;
+}
+
+/** Where a test that passed failed before. */
+export function sayFlaky({ failedIn }: NonNullable<TestReport["flaky"]>): string {
+  return `failed on the same inputs and images in ${oneLine(failedIn.join(", "))}`;
 }
 
 /** `3 times over 2.0s`; `once` is said as such. */
@@ -36,6 +43,7 @@ export function accountsOf(test: TestReport, limit = 4000): Account[] {
       ...factsOf(check, limit),
       ...test.errors.filter(({ message }) => explained(message) === check).flatMap(placeOf),
     ],
+    check,
   }));
   const others = test.errors
     .filter(({ message }) => explained(message) === undefined)

@@ -90,9 +90,19 @@ function inMarkup(part: Part): string {
   return part.map((each) => each.text).join("");
 }
 
-/** Markup with secrets redacted between the tags only: a secret that happens to be the word `test` must not break `<testsuite>`. */
+/**
+ * Markup with secrets redacted between the tags only: a secret that happens to be the word `test` must not break `<testsuite>`. Style and
+ * script are the page's own, known to its policy by their digests, and stay as they are: foreign text opens neither.
+ */
 export function redactMarkup(text: string): string {
-  return text.replace(/(^|>)([^<]+)/g, (_, edge: string, between: string) => edge + redact(between));
+  return text
+    .split(/(<(?:style|script)>[\s\S]*?<\/(?:style|script)>)/)
+    .map((part, index) =>
+      index % 2 === 1
+        ? part
+        : part.replace(/(^|>)([^<]+)/g, (_, edge: string, between: string) => edge + redact(between)),
+    )
+    .join("");
 }
 
 /** Foreign text as one line of Markdown prose. */

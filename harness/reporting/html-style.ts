@@ -1,17 +1,16 @@
 // Decides how the page looks: light and dark, on paper and on a telephone. Plain CSS, nothing fetched.
 
-export const style = `
-:root {
-  color-scheme: light dark;
-  --page: #f6f7f9; --card: #fff; --ink: #1b1f26; --soft: #5b6472; --line: #dfe3e9; --code: #f0f2f5; --link: #1a56b8;
+const light = `--page: #f6f7f9; --card: #fff; --ink: #1b1f26; --soft: #5b6472; --line: #dfe3e9; --edge: #8a93a1; --code: #f0f2f5; --link: #1a56b8;
   --passed: #1a7f42; --failed: #c3262e; --errored: #9a5b00; --skipped: #6b7280;
   --passed-tint: #e7f5ec; --failed-tint: #fdecec; --errored-tint: #fdf3e0; --skipped-tint: #eef0f3;
   --setup: #8b93a1; --build: #8a5cd1; --create: #3f7fdb; --start: #1f9bc0; --connect: #169a90; --ready: #2f9e52;
-  --destroy: #6d7787; --use: #cfe9d8;
-}
+  --destroy: #6d7787; --use: #cfe9d8;`;
+
+export const style = `
+:root { color-scheme: light dark; ${light} }
 @media (prefers-color-scheme: dark) {
   :root {
-    --page: #12151a; --card: #1a1e25; --ink: #e4e8ee; --soft: #98a2b1; --line: #2d343e; --code: #232932; --link: #82b1ff;
+    --page: #12151a; --card: #1a1e25; --ink: #e4e8ee; --soft: #98a2b1; --line: #2d343e; --edge: #768294; --code: #232932; --link: #82b1ff;
     --passed: #5cc988; --failed: #ff7b7b; --errored: #eab35a; --skipped: #9aa4b2;
     --passed-tint: #16301f; --failed-tint: #3a1a1c; --errored-tint: #35280f; --skipped-tint: #262c35;
     --setup: #7d8796; --build: #9d78dd; --create: #5a93e6; --start: #36aacd; --connect: #2dada3; --ready: #46b168;
@@ -40,8 +39,11 @@ nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 1rem 0 0; fon
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .7rem .9rem; }
 .tile b { display: block; font-size: 1.6rem; line-height: 1.2; font-weight: 650; font-variant-numeric: tabular-nums; color: var(--tone, inherit); }
 .tile.none b { color: var(--soft); font-weight: 400; }
-.share { display: flex; height: 8px; border-radius: 4px; overflow: hidden; margin: .75rem 0 0; background: var(--line); gap: 1px; }
-.share i { background: var(--tone); min-width: 3px; }
+.share { display: block; width: 100%; height: 8px; border-radius: 4px; margin: .75rem 0 0; background: var(--line); }
+.is-passed { --tone: var(--passed); } .is-failed { --tone: var(--failed); } .is-errored { --tone: var(--errored); } .is-skipped { --tone: var(--skipped); }
+.is-setup { --tone: var(--setup); } .is-build { --tone: var(--build); } .is-create { --tone: var(--create); } .is-start { --tone: var(--start); }
+.is-connect { --tone: var(--connect); } .is-ready { --tone: var(--ready); } .is-destroy { --tone: var(--destroy); } .is-use { --tone: var(--use); }
+rect[class^="is-"] { fill: var(--tone); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 .scroll { overflow-x: auto; }
 .scroll > table { min-width: 44rem; }
@@ -68,12 +70,14 @@ summary .name { overflow-wrap: anywhere; }
 summary .right { margin-left: auto; color: var(--soft); font-size: .85rem; white-space: nowrap; font-variant-numeric: tabular-nums; padding-left: 1rem; }
 .inside { padding: 0 .8rem .8rem 2.3rem; }
 .account { border-left: 4px solid var(--tone); background: var(--card); border-radius: 4px; padding: .7rem 1rem; margin: 0 0 .75rem; box-shadow: 0 0 0 1px var(--line); }
-.account > b { display: block; white-space: pre-wrap; overflow-wrap: anywhere; }
+.account > b, .account > h3 { display: block; margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .account > .soft { overflow-wrap: anywhere; }
-.account table { margin-top: .35rem; }
-.account td { border: 0; padding: .1rem 0; }
-.account td:first-child { width: 6.5rem; color: var(--soft); white-space: nowrap; font-size: .85rem; }
-.account + .account { margin-top: .75rem; }
+.account dl.told { margin: .35rem 0; }
+dl.told div { display: grid; grid-template-columns: 6.5rem 1fr; }
+dl.told dt { font-size: .85rem; } dl.told dd.expected pre { color: var(--passed); } dl.told dd.seen pre { color: var(--failed); }
+details.excerpt, details.again { margin-top: .35rem; font-size: .9rem; }
+.account summary { padding: .15rem 0; color: var(--soft); }
+.again ul { margin: .2rem 0 0; padding-left: 2.3rem; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; max-height: 22rem; overflow-y: auto; }
 pre.block { background: var(--code); border-radius: 4px; padding: .5rem .75rem; }
 table.checks { font-size: .92rem; table-layout: fixed; }
@@ -84,17 +88,31 @@ table.checks code.soft { font-size: 12px; }
 .line.env { border-top: 1px solid var(--line); margin-top: .3rem; padding-top: .3rem; font-weight: 600; }
 .line.env:first-of-type { border-top: 0; }
 .line.node > span { padding-left: 1rem; }
-.track { position: relative; height: 1.15rem; background: repeating-linear-gradient(to right, var(--line) 0 1px, transparent 1px var(--step)); }
-.track i { position: absolute; top: 2px; bottom: 2px; min-width: 2px; border-radius: 2px; background: var(--tone); opacity: .95; }
-.track i.thin { top: 6px; bottom: 6px; }
-.track i.broken { background: repeating-linear-gradient(135deg, var(--failed) 0 4px, transparent 4px 7px); box-shadow: inset 0 0 0 1px var(--failed); }
-.axis .track { background: none; height: 1.4rem; color: var(--soft); font-size: .75rem; }
-.axis .track span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
-.axis .track span:first-child { transform: none; }
+.track { display: block; width: 100%; height: 18px; overflow: visible; }
+.line:not(.axis) .track { background: linear-gradient(var(--line), var(--line)) 0 50% / 100% 1px no-repeat; }
+.track rect.broken { stroke: var(--failed); stroke-width: 2; fill: var(--failed-tint); }
+.track text { fill: var(--soft); font-size: 11px; } .track line { stroke: var(--soft); }
+.line.axis { position: sticky; top: 0; background: var(--card); z-index: 1; border-radius: 8px 8px 0 0; padding-top: .3rem; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: .6rem .8rem; border-top: 1px solid var(--line); font-size: .85rem; color: var(--soft); }
 .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; background: var(--tone); margin-right: .4em; }
 ul.plain { list-style: none; margin: 0; padding: .4rem .8rem; }
+#filters { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: 0 0 .75rem; position: sticky; top: 0; z-index: 2; background: var(--page); padding: .5rem 0; }
+#filters[hidden] { display: none; }
+#filters input, #filters select, #filters button { font: inherit; color: var(--ink); background: var(--card); border: 1px solid var(--edge); border-radius: 6px; padding: .3rem .6rem; }
+#filters input { flex: 1 1 20rem; min-width: 12rem; } #filters select { max-width: 16rem; }
+#filters button { cursor: pointer; } #filters button[aria-pressed="false"] { text-decoration: line-through; color: var(--soft); background: none; border-style: dashed; }
+#shown { color: var(--soft); font-size: .85rem; } #keys { flex: 1 0 100%; font-size: .85rem; } #keys summary { padding: 0; color: var(--soft); } #keys p { margin: .2rem 0 0; }
+kbd { font: 12px ui-monospace, Menlo, Consolas, monospace; border: 1px solid var(--edge); border-radius: 4px; padding: 0 .35em; background: var(--card); }
+:focus-visible { outline: 3px solid var(--link); outline-offset: 1px; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.skip { position: absolute; left: -100vw; } .skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .3rem .6rem; z-index: 3; }
+figure { margin: 0 0 1rem; padding: .6rem .8rem; } figcaption { font-weight: 600; margin-bottom: .3rem; } figcaption .soft { font-weight: 400; }
+.picture text { font-size: 12px; fill: var(--ink); } .picture .title { font-size: 14px; font-weight: 600; } .picture .kind, .picture .image { fill: var(--soft); font-weight: 400; font-size: 12px; }
+.picture .node > rect { fill: var(--code); stroke: var(--edge); } .picture .vm > rect { stroke-width: 2; } .picture .image > rect { stroke-dasharray: 4 3; }
+.picture .net line, .picture .net path { stroke: var(--tone); stroke-width: 2.5; fill: none; } .picture .net circle { fill: var(--tone); }
+.n0 { --tone: var(--create); } .n1 { --tone: var(--build); } .n2 { --tone: var(--ready); } .n3 { --tone: var(--errored); } .n4 { --tone: var(--connect); }
+ul.nets { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin: .4rem 0 0; padding: 0; font-size: .85rem; } ul.nets i { display: inline-block; width: .9em; height: .9em; border-radius: 2px; background: var(--tone); margin-right: .4em; }
 footer { margin: 2.5rem 0 2rem; color: var(--soft); font-size: .85rem; }
-@media (max-width: 40rem) { .inside { padding-left: .8rem; } .line { grid-template-columns: 1fr; row-gap: .1rem; padding-bottom: .3rem; } main, header.top > div { padding: 0 .8rem; } }
-@media print { body { background: none; } .file { content-visibility: visible; break-inside: auto; } nav { display: none; } pre { max-height: none; } }
+@media (max-width: 40rem) { .inside { padding-left: .8rem; } .line { grid-template-columns: 1fr; row-gap: .1rem; padding-bottom: .3rem; } main, header.top > div { padding: 0 .8rem; } dl.told div { grid-template-columns: 1fr; } }
+@media print { :root { color-scheme: light; ${light} } body { background: none; font-size: 11px; } .file { content-visibility: visible; break-inside: auto; } .account, .tile, figure { break-inside: avoid; } nav, #filters, #none, .skip { display: none; } .line.axis { position: static; } pre { max-height: none; } }
 `;

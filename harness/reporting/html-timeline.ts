@@ -1,4 +1,5 @@
-// Decides how time is drawn: one axis for the whole run, a row a node, a bar a phase. CSS only; every bar says its figures.
+// Decides how time is drawn: one axis for the whole run, a row a node, a bar a phase. SVG, whose places are attributes and no style, so
+// that the page's policy can forbid styles; every bar says its figures.
 import { sayMs } from "../model/duration.ts";
 import { type Markup, markup, oneLine } from "./escape.ts";
 import type { PhaseReport, Report, StandUp } from "./report.ts";
@@ -25,8 +26,8 @@ export function timelineSection(report: Report): Markup {
 ${
   rows.length === 0
     ? markup`<p class="soft">Nothing was stood up.</p>`
-    : markup`<div class="card" style="--step:${((step / scale.ms) * 100).toFixed(4)}%">${row("axis", "", axis(scale, step))}
-${rows}<div class="legend">${drawn.map((phase) => markup`<span style="--tone:var(--${phase})"><i></i>${phase}</span>`)}<span style="--tone:var(--setup)"><i></i>other</span><span style="--tone:var(--use)"><i></i>in use</span><span style="--tone:var(--failed)"><i></i>failed</span></div></div>
+    : markup`<div class="card">${axisRow(scale, step)}
+${rows}<div class="legend">${drawn.map((phase) => markup`<span class="is-${phase}"><i></i>${phase}</span>`)}<span class="is-setup"><i></i>other</span><span class="is-use"><i></i>in use</span><span class="is-failed"><i></i>failed</span></div></div>
 <details><summary class="soft">The same as a table</summary>${phaseTable(report)}</details>`
 }</section>`;
 }
@@ -35,20 +36,25 @@ function standUpRows(report: Report, standUp: StandUp, scale: Scale): Markup {
   const title = oneLine(standUp.environment);
   const about = oneLine((standUp.file ?? standUp.scope ?? "").replace(/^specs\/(.*)\.spec\.ts$/, "$1"));
   const name = markup`<span title="${`${title} ${about} ${standUp.scope ?? ""}`}">${title} <span class="soft small">${about}</span></span>`;
-  return markup`<div class="line env">${name}<div class="track">${standUp.phases.map((phase) => phaseBar(phase, scale))}</div></div>
+  return markup`<div class="line env">${name}${track(standUp.phases.map((phase) => phaseBar(phase, scale)))}</div>
 ${standUp.nodes.map(({ node, phases }) => row("node", oneLine(node), markup`${inUse(phases, standUp.phases, scale, report.endedAt)}${phases.map((phase) => phaseBar(phase, scale))}`))}${
   standUp.file !== undefined && row("node", "tests", testBars(report, standUp.file, scale))
 }`;
 }
 
 function row(kind: string, label: string, bars: Markup): Markup {
-  return markup`<div class="line ${kind}"><span title="${label}">${label}</span><div class="track">${bars}</div></div>\n`;
+  return markup`<div class="line ${kind}"><span title="${label}">${label}</span>${track([bars])}</div>\n`;
+}
+
+/** The table below says the same to who does not see it. */
+function track(bars: readonly Markup[]): Markup {
+  return markup`<svg class="track" aria-hidden="true">${bars}</svg>`;
 }
 
 function bar(from: number, ms: number, scale: Scale, look: { tone: string; title: string; kind?: string }): Markup {
   const left = Math.min(100, Math.max(0, ((from - scale.from) / scale.ms) * 100));
   const width = Math.min(100 - left, (ms / scale.ms) * 100);
-  return markup`<i class="${look.kind ?? ""}" style="left:${left.toFixed(3)}%;width:${width.toFixed(3)}%;--tone:var(--${look.tone})" title="${look.title}"></i>`;
+  return markup`<rect class="is-${look.tone} ${look.kind ?? ""}" x="${left.toFixed(3)}%" width="${Math.max(width, 0.2).toFixed(3)}%" y="${look.kind === "thin" ? 6 : 2}" height="${look.kind === "thin" ? 6 : 14}" rx="2"><title>${look.title}</title></rect>`;
 }
 
 function phaseBar(phase: PhaseReport, scale: Scale): Markup {
@@ -71,11 +77,11 @@ function inUse(
 ): Markup | undefined {
   const ups = phases.filter(({ phase }) => phase !== "destroy");
   if (ups.length === 0 || ups.some(({ state }) => state === "failed")) return undefined;
-  const from = Math.max(...ups.map(({ startedAt, ms }) => Date.parse(startedAt) + ms));
+  const from = ups.reduce((last, { startedAt, ms }) => Math.max(last, Date.parse(startedAt) + ms), 0);
   const downs = [...phases, ...whole]
     .filter(({ phase }) => phase === "destroy")
     .map(({ startedAt }) => Date.parse(startedAt));
-  const ms = Math.min(...downs, Date.parse(endedAt)) - from;
+  const ms = downs.reduce((first, each) => Math.min(first, each), Date.parse(endedAt)) - from;
   return ms <= 0 ? undefined : bar(from, ms, scale, { tone: "use", title: `in use ${sayMs(ms)}`, kind: "thin" });
 }
 
@@ -98,9 +104,13 @@ function stepOf(ms: number): number {
   return steps.find((step) => ms / step <= 8) ?? Math.ceil(ms / 8 / 600_000) * 600_000;
 }
 
-function axis(scale: Scale, step: number): Markup {
+function axisRow(scale: Scale, step: number): Markup {
   const ticks = Array.from({ length: Math.floor(scale.ms / step) + 1 }, (_, index) => index * step);
-  return markup`${ticks.map((at) => markup`<span style="left:${((at / scale.ms) * 100).toFixed(3)}%">${at === 0 ? "0" : sayTick(at)}</span>`)}`;
+  return markup`<div class="line axis"><span></span><svg class="track" aria-hidden="true">${ticks.map((at) => {
+    const x = ((at / scale.ms) * 100).toFixed(3);
+    return markup`<line x1="${x}%" x2="${x}%" y1="14" y2="18"/><text x="${x}%" y="11"${at !== 0 && markup` text-anchor="${at > scale.ms * 0.97 ? "end" : "middle"}"`}>${at === 0 ? "0" : sayTick(at)}</text>`;
+  })}</svg></div>
+`;
 }
 
 function sayTick(ms: number): string {
@@ -120,7 +130,7 @@ function phaseTable(report: Report): Markup {
   const known = report.environments.flatMap(({ environment, scope, nodes }) =>
     nodes.flatMap(({ node, facts }) => (facts === undefined ? [] : [{ environment, scope, node, facts }])),
   );
-  return markup`<div class="card scroll"><table><thead><tr><th>environment</th><th>node</th><th>phase</th><th>state</th><th class="n">from</th><th class="n">took</th><th>detail</th></tr></thead><tbody>${lines.map(
+  return markup`<div class="card scroll"><table><thead><tr><th scope="col">environment</th><th scope="col">node</th><th scope="col">phase</th><th scope="col">state</th><th scope="col" class="n">from</th><th scope="col" class="n">took</th><th scope="col">detail</th></tr></thead><tbody>${lines.map(
     ({ where, node, phase }) =>
       markup`<tr><td>${where}</td><td>${oneLine(node)}</td><td>${oneLine(phase.phase)}</td><td>${phase.state}</td><td class="n">${sayMs(Math.max(0, Date.parse(phase.startedAt) - from))}</td><td class="n">${sayMs(phase.ms)}</td><td>${oneLine(phase.detail ?? "")}</td></tr>\n`,
   )}</tbody></table></div>${known.map(

@@ -10,7 +10,7 @@ export function imagesIn(events: readonly RunEvent[]): Report["images"] {
   const images = new Map<string, Report["images"][number]>();
   for (const event of events) {
     if (event.event !== "image") continue;
-    const { recipe, tag, recipeDigest, treeDigest, imageId, built, ms } = event;
+    const { recipe, tag, recipeDigest, treeDigest, imageId, built, ms, from, steps, declaredAt } = event;
     const key = JSON.stringify([recipe, tag, imageId]);
     const known = images.get(key);
     if (known === undefined || (built && !known.built)) {
@@ -22,6 +22,9 @@ export function imagesIn(events: readonly RunEvent[]): Report["images"] {
         imageId: told(imageId),
         built,
         ms: Math.max(0, ms),
+        ...(from === undefined ? {} : { from: told(from, 1000) }),
+        ...(steps === undefined ? {} : { steps: steps.slice(0, 200).map((step) => told(step, 1000)) }),
+        ...(declaredAt === undefined ? {} : { declaredAt: told(declaredAt, 1000) }),
       });
     }
   }

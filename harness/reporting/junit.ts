@@ -1,12 +1,12 @@
 // Decides how a report looks to what reads JUnit: one test suite a spec file, `failure` only where the image is to blame.
-import { accountsOf, sayAccount, sayCheck, troubleOf } from "./account.ts";
+import { accountsOf, sayAccount, sayCheck, sayFlaky, troubleOf } from "./account.ts";
 import { type Markup, markup, oneLine } from "./escape.ts";
 import type { CheckReport, Report, TestReport } from "./report.ts";
 
 type Trouble = Report["troubles"][number];
 
 /**
- * `junit.xml` of a report. Troubles outside any test are test cases of their own, so that a reader of JUnit alone does
+ * `junit.xml` of a report, valid by the schema of Jenkins' xUnit plugin (junit-10.xsd). Troubles outside any test are test cases of their own, so that a reader of JUnit alone does
  * not take the run for a good one; so is a leak, and the verdict of a run that is not good although no test is wrong.
  */
 export function junitOf(report: Report): string {
@@ -23,7 +23,7 @@ export function junitOf(report: Report): string {
   const seen = [...suites, ...(leaked.length === 0 ? [] : [leakSuite(report)])];
   const good = report.exitCode === 0 || seen.some(({ failures, errors }) => failures + errors > 0);
   const all = sum([...seen, ...(good ? [] : [verdictSuite(report)])]);
-  const xml = markup`<testsuites name="assay" tests="${all.tests}" failures="${all.failures}" errors="${all.errors}" skipped="${all.skipped}" time="${seconds(report.ms)}">
+  const xml = markup`<testsuites name="assay" tests="${all.tests}" failures="${all.failures}" errors="${all.errors}" time="${seconds(report.ms)}">
 ${all.xml}</testsuites>
 `;
   return `<?xml version="1.0" encoding="UTF-8"?>\n${xml.text}`;
@@ -109,13 +109,14 @@ ${cases} </testsuite>
 function caseOf(test: TestReport): Markup {
   const name = oneLine(test.name);
   const file = oneLine(test.file);
-  return markup`  <testcase classname="${file}" name="${name}" file="${file}" time="${seconds(test.ms)}">
+  return markup`  <testcase classname="${file}" name="${name}" time="${seconds(test.ms)}">
 ${outcomeOf(test)}${checksOf(test.checks)}  </testcase>
 `;
 }
 
 function outcomeOf(test: TestReport): Markup | undefined {
-  if (test.outcome === "passed") return undefined;
+  if (test.outcome === "passed")
+    return test.flaky && markup`    <flakyFailure type="flaky" message="${sayFlaky(test.flaky)}"/>\n`;
   if (test.outcome === "skipped") return markup`    <skipped message="${oneLine(test.reason ?? "")}"/>\n`;
   const accounts = accountsOf(test);
   const message = oneLine(accounts[0]?.heading ?? test.outcome);

@@ -1,11 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { DeclarationError } from "../model/errors.ts";
 import type { RunEvent, Shard } from "../model/event.ts";
+import { ctrfOf } from "./ctrf.ts";
 import { htmlOf } from "./html.ts";
-import { mergeReports } from "./merge.ts";
+import { junitOf } from "./junit.ts";
+import { mergeReports, type ReportAt } from "./merge.ts";
 import { type Report, reportOf, reportSchema } from "./report.ts";
 import { ranTest, runEnded, runStarted, sampleRun, testEnded } from "./sample.ts";
+import { sarifOf } from "./sarif.ts";
 import { summaryOf } from "./summary.ts";
+import { tapOf } from "./tap.ts";
 import { verdictLines } from "./verdict.ts";
 
 function run(name: string, shard: Shard | undefined, events: readonly RunEvent[], end = runEnded()): Report {
@@ -99,4 +103,31 @@ test("evidence of a report from elsewhere leads nowhere but below evidence/", ()
   const report = run("one", undefined, green("a.spec.ts"));
   const evil = { environment: "a", node: "b", title: "log", path: "../../../etc/passwd" };
   expect(merged({ ...report, evidence: [evil] }).evidence[0]?.path).toBe("evidence/one/etc/passwd");
+});
+
+describe("shards of different runs", () => {
+  const shard = (index: number, pattern: string): ReportAt => {
+    const started = runStarted({
+      run: `r${index}`,
+      shard: { index, count: 2 },
+      command: ["assay", "run", "--shard", `${index}/2`, pattern],
+    });
+    return { report: reportOf([started, ...ranTest(`${index}.spec.ts`, "t", "passed"), runEnded()]), at: `${index}` };
+  };
+  test("are no whole", () => {
+    expect(mergeReports([shard(1, "docker"), shard(2, "docker")], "m").verdict).toBe("met");
+    expect(() => mergeReports([shard(1, "docker"), shard(2, "kvm")], "m")).toThrow(
+      /shards of different runs: "assay run docker", "assay run kvm"/,
+    );
+  });
+  test("of which one is missing are an error in every format", () => {
+    const merged = mergeReports([shard(2, "docker")], "m");
+    expect(merged.exitCode).toBe(3);
+    expect(junitOf(merged)).toMatch(/<error type="missing-shard" message="shard 1\/2 is missing/);
+    expect(tapOf(merged)).toMatch(/not ok \d+ - .*outside any test/);
+    expect(JSON.parse(ctrfOf(merged)).results.summary.failed).toBe(1);
+    expect(JSON.parse(sarifOf(merged)).runs[0].invocations[0].executionSuccessful).toBe(false);
+    expect(htmlOf(merged)).toContain("shard 1/2 is missing");
+    expect(summaryOf(merged)).toContain("shard 1/2 is missing");
+  });
 });

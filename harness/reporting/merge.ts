@@ -2,6 +2,7 @@
 // which it cannot be known what counts: one twice, one part of the specs twice, parts of different divisions. Pure.
 import { DeclarationError } from "../model/errors.ts";
 import { conclude } from "./conclusion.ts";
+import { oneLine } from "./escape.ts";
 import { countsOf, type Report } from "./report.ts";
 import { belowEvidence } from "./stand-ups.ts";
 
@@ -116,6 +117,19 @@ function refuseDoubles(given: readonly ReportAt[]): void {
       seen: `they are no parts of one whole: ${given.map(({ report, at }) => `${at} is ${sayShard(report)}`).join(", ")}`,
       hint: "merge the shards of one division, or whole runs",
     });
+  const asked = new Set(given.filter(({ report }) => report.shard !== undefined).map(({ report }) => askedFor(report)));
+  if (asked.size > 1)
+    throw new DeclarationError({
+      code: "mixed-shards",
+      seen: `they are shards of different runs: ${[...asked].map((each) => oneLine(`"${each}"`)).join(", ")}`,
+      hint: "merge the shards of one command line",
+    });
+}
+
+/** What a run was asked for, whichever part of it this is. */
+function askedFor({ command }: Report): string {
+  const at = command.indexOf("--shard");
+  return (at === -1 ? command : command.toSpliced(at, 2)).join(" ");
 }
 
 function sayShard({ shard }: Report): string {

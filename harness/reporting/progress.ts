@@ -107,7 +107,7 @@ export class Progress {
         this.#images.add(event.imageId);
         const how = event.built ? `built in ${sayMs(event.ms)}` : `found in ${sayMs(event.ms)}`;
         return [
-          `${paint("green", "✓")} image ${oneLine(event.tag)} ${how}  ${paint("dim", event.recipeDigest.slice(0, 19))}`,
+          `${paint("green", "✓")} image ${oneLine(event.tag)} ${how}  ${paint("dim", oneLine(event.recipeDigest).slice(0, 19))}`,
         ];
       }
       case "phase":

@@ -41,6 +41,7 @@ const check = z
     command: z.string().describe("what a person would run on the node to see the same"),
     reason: z.string().optional().describe("why it was skipped or could not be asked"),
     tries: count,
+    at: time.optional().describe("when its last answer was judged"),
     ms,
   })
   .meta({ id: "Check" });
@@ -79,11 +80,29 @@ const phase = z
   })
   .meta({ id: "Phase" });
 
+const layout = z
+  .strictObject({
+    nodes: z.array(
+      z.strictObject({
+        node: z.string(),
+        kind: z.enum(["container", "vm", "image"]),
+        image: z.string(),
+        on: z.string().optional().describe("the machine of the environment that carries it"),
+        networks: z.array(z.strictObject({ network: z.string(), address: z.string().optional() })),
+        mounts: z.array(z.strictObject({ at: z.string(), source: z.string().describe("in words") })),
+        extras: z.array(z.string()).describe("published ports and further disks, in words"),
+      }),
+    ),
+    networks: z.array(z.strictObject({ network: z.string(), about: z.string().optional() })),
+  })
+  .meta({ id: "Layout", description: "What was declared, before anything was made." });
+
 const standUp = z
   .strictObject({
     environment: z.string(),
     scope: z.string().optional().describe("tells several stand-ups of one environment apart"),
     file: z.string().optional().describe("the spec file it was stood up for"),
+    layout: layout.optional(),
     phases: z.array(phase).describe("of the environment as a whole"),
     nodes: z.array(
       z.strictObject({
@@ -107,6 +126,9 @@ const image = z
     imageId: digest.describe("of the image configuration: the engine's image id"),
     built: z.boolean().describe("built in this run; else found in the store"),
     ms,
+    from: z.string().optional().describe("what the recipe starts from, in words"),
+    steps: z.array(z.string()).optional().describe("what it does to that, a line a step"),
+    declaredAt: z.string().optional().describe("file:line:column of the recipe"),
   })
   .meta({ id: "Image" });
 

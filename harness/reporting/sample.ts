@@ -1,5 +1,5 @@
 // Decides what an event log looks like in this room's tests: one small run with every outcome, and the pieces to bend it.
-import type { RunEvent, TeardownTotals } from "../model/event.ts";
+import type { Layout, RunEvent, TeardownTotals } from "../model/event.ts";
 import type { Outcome } from "../model/outcome.ts";
 
 type Event<Name extends RunEvent["event"]> = Extract<RunEvent, { event: Name }>;
@@ -131,6 +131,29 @@ export function stoodUp(file: string, scope: string, at: number, until: number):
   ];
 }
 
+const provenance = {
+  from: "debian bookworm, minbase, by mmdebstrap",
+  steps: ["ansible site.yml", "copy motd to /etc/motd"],
+  declaredAt: "fixtures/soe/recipe.ts:12:14",
+};
+
+const layout: Layout = {
+  nodes: [
+    {
+      node: "soe",
+      kind: "container",
+      image: "vfx-studio-soe:0.1.0",
+      networks: [{ network: "studio", address: "10.9.0.7" }],
+      mounts: [
+        { at: "/vfx", source: "scratch" },
+        { at: "/data", source: "volume data" },
+      ],
+      extras: ["port 80/tcp"],
+    },
+  ],
+  networks: [{ network: "studio", about: "10.9.0.0/24, no way out" }],
+};
+
 /** A run with each outcome once or more; its verdict is `could-not-ask`. */
 export function sampleRun(): RunEvent[] {
   const bash = "specs/docker-soe-bash.spec.ts";
@@ -146,7 +169,8 @@ export function sampleRun(): RunEvent[] {
       file: dns,
       tests: ["resolv.conf names the declared servers", "SELinux label", "hosts"],
     },
-    { event: "image", at: began + 1500, ...image, imageId: sha("c"), built: true, ms: 1100 },
+    { event: "image", at: began + 1500, ...image, imageId: sha("c"), built: true, ms: 1100, ...provenance },
+    { event: "declared", at: began + 1550, environment: "docker-soe", scope: "bash", file: bash, layout },
     ...stoodUp(bash, "bash", 1600, 11_000),
     ...stoodUp(dns, "dns", 1700, 12_500),
     ...ranTest(bash, ".bashrc is there", "passed", {

@@ -1,5 +1,5 @@
 // Decides the time line: which environments were stood up, and when each of their nodes went through which phase.
-import type { Instant, RunEvent } from "../model/event.ts";
+import type { Instant, Layout, RunEvent } from "../model/event.ts";
 import { told } from "./escape.ts";
 import type { PhaseReport, Report, StandUp } from "./report.ts";
 
@@ -18,19 +18,30 @@ interface Line {
   facts?: Record<string, string>;
 }
 
+interface Known {
+  readonly about: Omit<StandUp, "nodes" | "phases">;
+  readonly whole: Line;
+  readonly nodes: Map<string, Line>;
+  layout?: StandUp["layout"];
+}
+
 /** The stand-ups in the order they began. A phase that never ended is `unfinished` and lasts until `endedAt`. */
 export function standUpsIn(events: readonly RunEvent[], endedAt: Instant): StandUp[] {
-  const all = new Map<string, { about: Omit<StandUp, "nodes" | "phases">; whole: Line; nodes: Map<string, Line> }>();
+  const all = new Map<string, Known>();
   for (const event of events) {
     if (event.event === "node") {
       const line = all.get(JSON.stringify([event.environment, event.scope]))?.nodes.get(event.node);
       const facts = Object.entries(event.facts).map(([name, fact]) => [told(name), told(fact)]);
       if (line !== undefined) line.facts = { ...line.facts, ...Object.fromEntries(facts) };
     }
-    if (event.event !== "phase") continue;
+    if (event.event !== "phase" && event.event !== "declared") continue;
     const key = JSON.stringify([event.environment, event.scope]);
-    const known = all.get(key) ?? { about: aboutOf(event), whole: newLine(), nodes: new Map<string, Line>() };
+    const known: Known = all.get(key) ?? { about: aboutOf(event), whole: newLine(), nodes: new Map() };
     all.set(key, known);
+    if (event.event === "declared") {
+      known.layout = layoutOf(event.layout);
+      continue;
+    }
     if (event.file !== undefined) known.about.file ??= told(event.file);
     endWaits(known.whole, event);
     if (event.node === undefined) record(known.whole, event);
@@ -40,8 +51,9 @@ export function standUpsIn(events: readonly RunEvent[], endedAt: Instant): Stand
       record(line, event);
     }
   }
-  return [...all.values()].map(({ about, whole, nodes }) => ({
+  return [...all.values()].map(({ about, layout, whole, nodes }) => ({
     ...about,
+    ...(layout === undefined ? {} : { layout }),
     phases: closed(whole, endedAt),
     nodes: [...nodes].map(([node, line]) => ({
       node: told(node),
@@ -71,7 +83,32 @@ export function belowEvidence(path: string): string {
   return ["evidence", ...parts.slice(from + 1)].join("/");
 }
 
-function aboutOf({ environment, scope, file }: PhaseEvent): Omit<StandUp, "nodes" | "phases"> {
+function layoutOf({ nodes, networks }: Layout): NonNullable<StandUp["layout"]> {
+  return {
+    nodes: nodes.map(({ node, kind, image, on, networks: joined, mounts, extras }) => ({
+      node: told(node),
+      kind,
+      image: told(image),
+      ...(on === undefined ? {} : { on: told(on) }),
+      networks: joined.map(({ network, address }) => ({
+        network: told(network),
+        ...(address === undefined ? {} : { address: told(address) }),
+      })),
+      mounts: mounts.map(({ at, source }) => ({ at: told(at), source: told(source) })),
+      extras: extras.map((each) => told(each)),
+    })),
+    networks: networks.map(({ network, about }) => ({
+      network: told(network),
+      ...(about === undefined ? {} : { about: told(about) }),
+    })),
+  };
+}
+
+function aboutOf({
+  environment,
+  scope,
+  file,
+}: Pick<PhaseEvent, "environment" | "scope" | "file">): Omit<StandUp, "nodes" | "phases"> {
   return {
     environment: told(environment),
     ...(scope === undefined ? {} : { scope: told(scope) }),

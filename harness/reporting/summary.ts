@@ -1,6 +1,6 @@
 // Decides how a report reads on the page of a CI job: verdict first, then only what somebody must look at.
 import { sayMs } from "../model/duration.ts";
-import { type Account, accountsOf, troubleOf } from "./account.ts";
+import { type Account, accountsOf, sayFlaky, troubleOf } from "./account.ts";
 import { codeSpan, markdown } from "./escape.ts";
 import { sayHealth } from "./health.ts";
 import { remarksOf } from "./remarks.ts";
@@ -33,6 +33,14 @@ export function summaryOf(report: Report): string {
     ...section(
       "Outside any test",
       report.troubles.map((trouble) => bulleted(troubleOf(trouble, 600), trouble.outcome)),
+    ),
+    ...section(
+      "Flaky",
+      report.tests.flatMap(({ file, name, flaky }) =>
+        flaky === undefined
+          ? []
+          : [`- ${markdown(file)} › ${markdown(name)}: passed, and ${markdown(sayFlaky(flaky))}`],
+      ),
     ),
     ...section("Failed", wrong.filter(({ outcome }) => outcome === "failed").map(told)),
     ...section("Could not be asked", wrong.filter(({ outcome }) => outcome === "errored").map(told)),

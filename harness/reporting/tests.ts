@@ -146,6 +146,7 @@ function checkOf(event: Event<"check">): CheckReport {
     command: told(event.command),
     ...(event.reason === undefined ? {} : { reason: told(event.reason) }),
     tries: event.tries,
+    at: new Date(event.at).toISOString(),
     ms: Math.max(0, event.ms),
   };
 }

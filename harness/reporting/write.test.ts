@@ -1,80 +1,26 @@
 // Decides that no foreign text, whatever it holds, changes the shape of what is written, and that files are whole.
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { ReportError } from "../model/errors.ts";
 import type { RunEvent } from "../model/event.ts";
+import { secret } from "../model/secret.ts";
+import { redactMarkup } from "./escape.ts";
 import { htmlOf } from "./html.ts";
+import { script } from "./html-script.ts";
 import { junitOf } from "./junit.ts";
 import { remarksOf } from "./remarks.ts";
 import { reportOf } from "./report.ts";
-import { began, check, ranTest, runEnded, runStarted, sampleRun, stoodUp } from "./sample.ts";
+import { began, check, ranTest, runEnded, runStarted, sampleRun } from "./sample.ts";
 import { summaryOf } from "./summary.ts";
+import { hostile, saying } from "./testing/hostile.ts";
 import { writeReport } from "./write.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "assay-report-"));
 afterAll(() => rmSync(directory, { recursive: true }));
-
-/** A run in which every text that others can choose is `text`. */
-function saying(text: string): RunEvent[] {
-  const error = { name: text, message: text, code: text, at: text, stack: text };
-  const about = { node: text, title: text, expected: text, seen: text, command: text, reason: text };
-  const host = { hostname: text, kernel: text, cpus: 1, memoryBytes: 1, node: text, engines: { [text]: text } };
-  const image = { recipe: text, tag: text, recipeDigest: text, treeDigest: text, imageId: text };
-  return [
-    runStarted({ run: text, version: text, command: [text], host }),
-    { event: "image", at: began, ...image, built: true, ms: 1 },
-    ...stoodUp(text, text, 0, 100),
-    {
-      event: "phase",
-      at: began,
-      environment: text,
-      scope: text,
-      file: text,
-      node: text,
-      phase: "ready",
-      state: "failed",
-      detail: text,
-    },
-    { event: "resource", at: began, environment: text, kind: "volume", name: text, id: text, state: "leaked" },
-    ...ranTest(text, `${text}1`, "failed", {
-      checks: [check(text, `${text}1`, { ...about, outcome: "failed" }), check(text, `${text}1`, about)],
-      ended: { errors: [error], environment: text },
-    }),
-    ...ranTest(text, `${text}2`, "errored", { ended: { errors: [error] } }),
-    ...ranTest(text, `${text}3`, "skipped", { ended: { reason: text } }),
-    { event: "evidence", at: began, environment: text, scope: text, node: text, title: text, path: text },
-    { event: "trouble", at: began, file: text, outcome: "errored", exitCode: 3, error },
-    runEnded({
-      leaked: [text],
-      kept: {
-        stands: [
-          {
-            environment: text,
-            scope: text,
-            nodes: [{ node: text, kind: "container", name: text, reach: [text] }],
-            resources: [text],
-          },
-        ],
-      },
-    }),
-  ];
-}
-
-const hostile = {
-  script: "<script>alert(1)</script>",
-  attribute: `"'><img src=x onerror=alert(1)> ' onload='x`,
-  cdata: "]]><!-- --><![CDATA[ <?php &amp; &lt; &#0;",
-  escapes: "a\u001b[31mred\u001b[0m\u001b]0;title\u0007\u009b2J",
-  control: "a\u0000\u0001\b\u000b\u007f\u0085z",
-  noncharacter: "a\uffff\ufffez",
-  surrogates: "a\ud800z\udc00 \u{1f600}",
-  direction: "a\u202etxt.exe\u2066z",
-  markdown: "`` ` | [x](javascript:alert(1)) ![y](http://192.0.2.1/z) **b** <b>\n# h\n```\n- l",
-  megabyte: `<b>"'&]]>`.repeat(120_000),
-};
 
 /** Element names in order with their attributes' names, as Python's expat reads the document; throws where it cannot. Needs python3, as Ansible does. */
 function xmlShape(xml: string): string {
@@ -98,7 +44,9 @@ describe("hostile text", () => {
     const html = htmlOf(report);
     expect(htmlShape(html)).toEqual(htmlShape(htmlOf(harmless)));
     for (const [, target] of html.matchAll(/href="([^"]*)"/g)) {
-      expect(target).toMatch(/^(#|evidence\/|report\.json$|junit\.xml$|summary\.md$)/);
+      expect(target).toMatch(
+        /^(#|evidence\/|(report\.json|junit\.xml|summary\.md|ctrf\.json|results\.tap|results\.sarif)$)/,
+      );
     }
     for (const out of [html, junitOf(report), summaryOf(report)]) {
       expect(out).not.toMatch(/[^\P{Cc}\t\n]/u);
@@ -116,17 +64,31 @@ describe("hostile text", () => {
     expect(summaryOf(report).length).toBeLessThan(1_048_576);
   });
 
-  test("the page fetches nothing and runs nothing", () => {
+  test("the page fetches nothing, and its policy knows its style and its script by their digests", () => {
     const html = htmlOf(reportOf(sampleRun()));
-    expect(html).toContain(`content="default-src 'none'; style-src 'unsafe-inline'`);
-    expect(html).not.toMatch(/<(script|link|img|iframe|object|embed|form)\b|url\(|@import|https?:/i);
+    const digest = (tag: string) => {
+      const [, text = ""] = new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`).exec(html) ?? [];
+      return `${tag}-src 'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+    };
+    const policy = `default-src 'none'; ${digest("style")}; ${digest("script")}; base-uri 'none'; form-action 'none'`;
+    expect(html).toContain(`<meta http-equiv="Content-Security-Policy" content="${policy}">`);
+    expect(html).not.toMatch(/<(link|img|iframe|object|embed)\b|url\(|@import|https?:| style=| on[a-z]+=|<script[^>]/i);
+    expect(html.match(/<script|<style/g)).toHaveLength(2);
+  });
+
+  test("a secret that is a word of the page's script breaks neither it nor its digest", () => {
+    const name = secret("word-of-script", "outcomes");
+    expect(name).toBeDefined();
+    const html = redactMarkup(htmlOf(reportOf(saying("the outcomes are known"))));
+    expect(/<script>([\s\S]*?)<\/script>/.exec(html)?.[1]).toBe(script);
+    expect(html.replace(/<(script|style)>[\s\S]*?<\/\1>/g, "")).not.toMatch(/>[^<]*the outcomes are/);
   });
 });
 
 describe("junit", () => {
   test("counts what it lists, and blames the image only for failures", () => {
     const xml = junitOf(reportOf(sampleRun()));
-    expect(xml).toContain('<testsuites name="assay" tests="5" failures="1" errors="1" skipped="1" time="14.000">');
+    expect(xml).toContain('<testsuites name="assay" tests="5" failures="1" errors="1" time="14.000">');
     expect(xml.match(/<testcase /g)).toHaveLength(5);
     expect(xml.match(/<failure /g)).toHaveLength(1);
     expect(xml).toContain('<error type="tool-missing" message="the name registry.example resolves to 192.0.2.7">');
@@ -223,12 +185,20 @@ describe("what a teardown remarked", () => {
 });
 
 describe("writeReport", () => {
-  test("writes four whole files and nothing else, again and again", async () => {
+  test("writes seven whole files and nothing else, again and again", async () => {
     const target = join(directory, "deep", "run");
     const report = reportOf(sampleRun());
     await Promise.all([writeReport(target, report), writeReport(join(directory, "other"), report)]);
     const paths = await writeReport(target, report);
-    expect(readdirSync(target).sort()).toEqual(["index.html", "junit.xml", "report.json", "summary.md"]);
+    expect(readdirSync(target).sort()).toEqual([
+      "ctrf.json",
+      "index.html",
+      "junit.xml",
+      "report.json",
+      "results.sarif",
+      "results.tap",
+      "summary.md",
+    ]);
     expect(JSON.parse(readFileSync(paths.json, "utf8"))).toEqual(JSON.parse(JSON.stringify(report)));
     expect(readFileSync(paths.html, "utf8")).toMatch(/<\/html>\n$/);
     expect(readFileSync(paths.summary, "utf8")).toMatch(/^# ⚠️ Could not ask\n/);

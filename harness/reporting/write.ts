@@ -3,11 +3,16 @@ import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, ReportError } from "../model/errors.ts";
 import { redact } from "../model/secret.ts";
+import type { Comparison } from "./compare.ts";
+import { ctrfOf } from "./ctrf.ts";
 import { redactMarkup } from "./escape.ts";
+import { excerptsIn } from "./excerpt.ts";
 import { htmlOf } from "./html.ts";
 import { junitOf } from "./junit.ts";
 import { type Report, reportSchema } from "./report.ts";
+import { sarifOf } from "./sarif.ts";
 import { summaryOf } from "./summary.ts";
+import { tapOf } from "./tap.ts";
 
 /** Absolute paths of what was written, when `directory` is absolute. */
 export interface ReportPaths {
@@ -15,10 +20,13 @@ export interface ReportPaths {
   readonly junit: string;
   readonly summary: string;
   readonly html: string;
+  readonly ctrf: string;
+  readonly tap: string;
+  readonly sarif: string;
 }
 
 /**
- * Writes `report.json`, `junit.xml`, `summary.md` and `index.html`. Registered secrets are redacted once more on the way
+ * Writes `report.json`, `junit.xml`, `summary.md`, `index.html`, `ctrf.json`, `results.tap` and `results.sarif`. Registered secrets are redacted once more on the way
  * out. Rejects with a `ReportError`: code `bad-report` when the report breaks its own schema (nothing is written then),
  * `unwritable` when the directory cannot be written. Idempotent; a reader never sees half a file.
  *
@@ -45,13 +53,36 @@ export async function writeReport(directory: string, report: Report): Promise<Re
     junit: join(directory, "junit.xml"),
     summary: join(directory, "summary.md"),
     html: join(directory, "index.html"),
+    ctrf: join(directory, "ctrf.json"),
+    tap: join(directory, "results.tap"),
+    sarif: join(directory, "results.sarif"),
   };
   const texts: readonly (readonly [path: string, text: string])[] = [
     [paths.json, redactedJson(report)],
+    // The texts of these were made plain one by one; redacted as a whole they could be no JSON any more.
+    [paths.ctrf, ctrfOf(report)],
+    [paths.sarif, sarifOf(report)],
+    [paths.tap, redact(tapOf(report))],
     [paths.junit, redactMarkup(junitOf(report))],
     [paths.summary, redact(summaryOf(report))],
-    [paths.html, redactMarkup(htmlOf(report))],
+    [paths.html, pageOf(directory, report)],
   ];
+  await put(directory, texts);
+  return paths;
+}
+
+/** Writes `index.html` anew, of a report that is in `directory` already; answers its path. Rejects as `writeReport` does. */
+export async function writePage(directory: string, report: Report, compared: Comparison): Promise<string> {
+  const path = join(directory, "index.html");
+  await put(directory, [[path, pageOf(directory, report, compared)]]);
+  return path;
+}
+
+function pageOf(directory: string, report: Report, compared?: Comparison): string {
+  return redactMarkup(htmlOf(report, { excerpts: excerptsIn(report, directory), compared }));
+}
+
+async function put(directory: string, texts: readonly (readonly [path: string, text: string])[]): Promise<void> {
   try {
     await mkdir(directory, { recursive: true });
     await Promise.all(texts.map(([path, text]) => replace(path, text)));
@@ -64,7 +95,6 @@ export async function writeReport(directory: string, report: Report): Promise<Re
       cause: error,
     });
   }
-  return paths;
 }
 
 /**
