@@ -41,6 +41,8 @@ export async function signStatement(
       data,
       type: payloadType,
     });
+    // DSSE's verifier in Go passes over a signature whose key id is not the key's ssh fingerprint, and takes one without. The hint stays.
+    for (const signature of bundle.content.dsseEnvelope?.signatures ?? []) signature.keyid = "";
     return `${JSON.stringify(bundleToJSON(bundle))}\n`;
   } catch (error) {
     throw new ReportError({

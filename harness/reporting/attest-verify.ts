@@ -52,39 +52,19 @@ const statement = z.object({
  * const { verified, refused } = verifyBundle(text, readAllowedKeys(pem, "release.pub"));
  */
 export function verifyBundle(text: string, keys: readonly AllowedKey[]): Verification {
-  if (text.length > mostBytes) return refuse("too-big", `it has ${text.length} characters`);
-  let bundle: Bundle;
-  try {
-    const document: unknown = JSON.parse(text);
-    const mediaType = (document as { mediaType?: unknown } | null)?.mediaType;
-    if (typeof mediaType === "string" && mediaType !== bundleMediaType)
-      return refuse(
-        "other-version",
-        `it is a ${JSON.stringify(mediaType.slice(0, 100))}, and ${bundleMediaType} is read`,
-      );
-    bundle = bundleFromJSON(document);
-  } catch (error) {
-    return refuse("not-a-bundle", `it is no Sigstore bundle: ${messageOf(error)}`);
-  }
-  if (bundle.content.$case !== "dsseEnvelope")
-    return refuse("other-payload", "it signs a message, and no statement in an envelope");
-  const envelope = bundle.content.dsseEnvelope;
-  if (envelope.payloadType !== payloadType)
-    return refuse(
-      "other-payload",
-      `its payload is ${JSON.stringify(envelope.payloadType.slice(0, 100))}, and no ${payloadType}`,
-    );
+  const read = readBundle(text);
+  if ("refused" in read) return read;
+  const { bundle, payload } = read;
   const material = bundle.verificationMaterial;
   if (material.content.$case !== "publicKey")
     return refuse("keyless", "it is signed with a certificate: cosign verifies that, and here keys are allowed");
   const { hint } = material.content.publicKey;
   // cosign writes the same digest without our prefix.
   const allowed = keys.find(({ id }) => id === hint || id === `SHA256:${hint}`);
-  if (allowed === undefined)
-    return refuse(
-      "unknown-key",
-      `it is signed by ${JSON.stringify(hint.slice(0, 100))}, and allowed are ${keys.map(({ id }) => id).join(", ") || "none"}`,
-    );
+  if (allowed === undefined) {
+    const known = keys.map(({ id }) => id).join(", ") || "none";
+    return refuse("unknown-key", `it is signed by ${sayShort(hint)}, and allowed are ${known}`);
+  }
   if (material.tlogEntries.length > 0 || (material.timestampVerificationData?.rfc3161Timestamps.length ?? 0) > 0)
     return refuse("keyless", "it has a log's or a time stamp's word, which cannot be verified here");
   try {
@@ -95,13 +75,37 @@ export function verifyBundle(text: string, keys: readonly AllowedKey[]): Verific
       ctlogs: [],
       publicKey: () => ({ publicKey: allowed.key, validFor: () => true }),
     };
-    new Verifier(trusted, { tlogThreshold: 0, ctlogThreshold: 0, timestampThreshold: 0 }).verify(
-      toSignedEntity(bundle),
-    );
+    const verifier = new Verifier(trusted, { tlogThreshold: 0, ctlogThreshold: 0, timestampThreshold: 0 });
+    verifier.verify(toSignedEntity(bundle));
   } catch {
     return refuse("bad-signature", `its signature is not that of ${allowed.id} on what it says`);
   }
-  return readStatement(envelope.payload, allowed.id);
+  return readStatement(payload, allowed.id);
+}
+
+/** What a bundle says, whoever wrote it: good for refusing what is obviously meant for something else, and for nothing more. */
+export function unverified(text: string): Verification {
+  const read = readBundle(text);
+  return "refused" in read ? read : readStatement(read.payload, "");
+}
+
+function readBundle(text: string): { readonly bundle: Bundle; readonly payload: Uint8Array } | { refused: Refusal } {
+  if (text.length > mostBytes) return refuse("too-big", `it has ${text.length} characters`);
+  try {
+    const document: unknown = JSON.parse(text);
+    const mediaType = (document as { mediaType?: unknown } | null)?.mediaType;
+    if (typeof mediaType === "string" && mediaType !== bundleMediaType)
+      return refuse("other-version", `it is a ${sayShort(mediaType)}, and ${bundleMediaType} is read`);
+    const bundle = bundleFromJSON(document);
+    if (bundle.content.$case !== "dsseEnvelope")
+      return refuse("other-payload", "it signs a message, and no statement in an envelope");
+    const envelope = bundle.content.dsseEnvelope;
+    if (envelope.payloadType !== payloadType)
+      return refuse("other-payload", `its payload is ${sayShort(envelope.payloadType)}, and no ${payloadType}`);
+    return { bundle, payload: envelope.payload };
+  } catch (error) {
+    return refuse("not-a-bundle", `it is no Sigstore bundle: ${messageOf(error)}`);
+  }
 }
 
 function readStatement(payload: Uint8Array, keyId: string): Verification {
@@ -123,7 +127,7 @@ function readStatement(payload: Uint8Array, keyId: string): Verification {
     const result = testResultSchema.safeParse(predicate);
     if (!result.success) return refuse("not-a-statement", `its test result is none: ${sayIssue(result.error)}`);
   } else if (predicateType !== summaryType)
-    return refuse("unknown-predicate", `it says something of the kind ${JSON.stringify(predicateType.slice(0, 200))}`);
+    return refuse("unknown-predicate", `it says something of the kind ${sayShort(predicateType)}`);
   return { verified: { predicateType, subjects, predicate, keyId } };
 }
 
@@ -146,11 +150,15 @@ export function bundleDigest(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-function refuse(code: RefusalCode, seen: string): Verification {
+function refuse(code: RefusalCode, seen: string): { readonly refused: Refusal } {
   return { refused: { code, seen } };
 }
 
 function sayIssue({ issues }: z.ZodError): string {
   const [first] = issues;
   return `${first?.path.join(".") || "the document"}: ${first?.message}`;
+}
+
+function sayShort(text: string): string {
+  return JSON.stringify(text.slice(0, 200));
 }
