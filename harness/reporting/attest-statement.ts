@@ -68,7 +68,7 @@ export interface ReadReport {
 }
 
 /**
- * What the run says of one of its images: PASSED, WARNED where a test was skipped, FAILED where the run failed anywhere. The lists have the
+ * What the run says of one of its images: PASSED, WARNED where a test was skipped or is flaky, FAILED where the run failed anywhere. The lists have the
  * tests of environments that the image was in, each once: a name of several tests counts as its worst. `manifest`: the digest by which a
  * registry has the image, hexadecimal, where that is known; it comes first, and the configuration's stays beside it.
  * A `ReportError`: `not-concluded`, `shard`, `contradicts-itself`, `nothing-tested`.
@@ -89,11 +89,12 @@ export function testResultOf(
   const about = report.tests.filter(
     ({ environment }) => environment !== undefined && tested.environments.has(environment),
   );
-  const having = (outcome: string, not: ReadonlySet<string>) =>
-    new Set(about.filter((test) => test.outcome === outcome && !not.has(testName(test))).map(testName));
-  const failed = having("failed", new Set());
-  const warned = having("skipped", failed);
-  const passed = having("passed", new Set([...failed, ...warned]));
+  const flaky = (test: object) => (test as { readonly flaky?: unknown }).flaky !== undefined;
+  const having = (wanted: (test: Report["tests"][number]) => boolean, not: ReadonlySet<string>) =>
+    new Set(about.filter((test) => wanted(test) && !not.has(testName(test))).map(testName));
+  const failed = having(({ outcome }) => outcome === "failed", new Set());
+  const warned = having((test) => test.outcome === "skipped" || (test.outcome === "passed" && flaky(test)), failed);
+  const passed = having(({ outcome }) => outcome === "passed", new Set([...failed, ...warned]));
   if (passed.size + failed.size === 0)
     throw refused("nothing-tested", `no test was made on ${tested.name}`, "run the specs that say something of it");
   const subject = { name: tested.kind === "disk" ? tested.name : configSubject, digest: { sha256: tested.sha256 } };
