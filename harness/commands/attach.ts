@@ -97,6 +97,9 @@ export async function attach(
   }
 }
 
+/** Lists name the type of the manifest's configuration, or none, where a registry does not know the other field. */
+const mayBeBundle: readonly unknown[] = [bundleMediaType, "application/vnd.oci.empty.v1+json", undefined];
+
 interface Descriptor {
   readonly digest?: unknown;
   readonly artifactType?: unknown;
@@ -112,12 +115,13 @@ export async function attachedBundles(image: ImageReference, { sha256 }: PushedM
   const digests = new Set(
     lists
       .flatMap((list) => (list === undefined ? [] : (objectIn(list.body).manifests ?? [])))
-      .filter(({ artifactType, digest }) => artifactType === bundleMediaType && isDigest(digest))
+      .filter(({ artifactType, digest }) => mayBeBundle.includes(artifactType) && isDigest(digest))
       .map(({ digest }) => digest as string),
   );
   const texts = [...digests].slice(0, mostBundles).map(async (digest) => {
     const manifest = await fetched(image, `/manifests/${digest}`, digest);
-    const layer = manifest === undefined ? undefined : objectIn(manifest).layers?.[0]?.digest;
+    const { artifactType, layers } = manifest === undefined ? {} : objectIn(manifest);
+    const layer = artifactType === bundleMediaType ? layers?.[0]?.digest : undefined;
     return isDigest(layer) ? (await fetched(image, `/blobs/${layer}`, layer))?.toString("utf8") : undefined;
   });
   return (await Promise.all(texts)).filter((text) => text !== undefined);
@@ -130,16 +134,19 @@ async function fetched(image: ImageReference, path: string, digest: string): Pro
   return same ? answer.body : undefined;
 }
 
-function objectIn(body: Buffer): {
+interface Listed {
+  readonly artifactType?: unknown;
   readonly manifests?: readonly Descriptor[];
   readonly layers?: readonly Descriptor[];
-} {
+}
+
+function objectIn(body: Buffer): Listed {
   try {
     const document: unknown = JSON.parse(body.toString("utf8"));
-    const { manifests, layers } = document as { manifests?: unknown; layers?: unknown };
+    const { artifactType, manifests, layers } = document as { [Name in keyof Listed]: unknown };
     const list = (value: unknown) =>
       Array.isArray(value) ? value.filter((each) => typeof each === "object" && each !== null) : [];
-    return { manifests: list(manifests), layers: list(layers) };
+    return { artifactType, manifests: list(manifests), layers: list(layers) };
   } catch {
     return {};
   }

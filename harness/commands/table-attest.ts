@@ -2,7 +2,7 @@
 
 import type { CommandEntry } from "./table.ts";
 
-export const attestCommands: readonly CommandEntry[] = [
+export const attestTable: readonly CommandEntry[] = [
   {
     usage: "attest [run]",
     does: "sign what a run found out of an image: an in-toto test result, in a Sigstore bundle",

@@ -2,7 +2,7 @@
 // used, so that help stays quick. Refuses to do any of the work.
 
 import type { Command } from "commander";
-import { attestCommands } from "./table-attest.ts";
+import { attestTable } from "./table-attest.ts";
 import { gateTable } from "./table-gate.ts";
 
 export interface CommandEntry {
@@ -122,7 +122,7 @@ export const commandTable: readonly CommandEntry[] = [
     exits: running,
     act: async (words, options) => (await import("./merge.ts")).mergeCommand(words, options),
   },
-  ...attestCommands,
+  ...attestTable,
   {
     usage: "watch [pattern...]",
     does: "run specs, and run again what depends on a file that changed; until Ctrl-C",

@@ -89,11 +89,13 @@ export function testResultOf(
   const about = report.tests.filter(
     ({ environment }) => environment !== undefined && tested.environments.has(environment),
   );
-  const flaky = (test: object) => (test as { readonly flaky?: unknown }).flaky !== undefined;
   const having = (wanted: (test: Report["tests"][number]) => boolean, not: ReadonlySet<string>) =>
     new Set(about.filter((test) => wanted(test) && !not.has(testName(test))).map(testName));
   const failed = having(({ outcome }) => outcome === "failed", new Set());
-  const warned = having((test) => test.outcome === "skipped" || (test.outcome === "passed" && flaky(test)), failed);
+  const warned = having(
+    (test) => test.outcome === "skipped" || (test.outcome === "passed" && test.flaky !== undefined),
+    failed,
+  );
   const passed = having(({ outcome }) => outcome === "passed", new Set([...failed, ...warned]));
   if (passed.size + failed.size === 0)
     throw refused("nothing-tested", `no test was made on ${tested.name}`, "run the specs that say something of it");
@@ -136,7 +138,6 @@ function requireConcluded(report: Report): void {
 
 /** What was run, by digest: the report itself, what its specs were made of, the image's recipe. */
 function configurationOf(report: Report, sha256: string, { name, recipeSha256 }: Tested): TestResult["configuration"] {
-  const inputs = (report as { readonly inputs?: readonly { readonly path: string; readonly sha256: string }[] }).inputs;
   return [
     {
       name: reportConfiguration,
@@ -144,7 +145,7 @@ function configurationOf(report: Report, sha256: string, { name, recipeSha256 }:
       annotations: { run: report.run, version: report.version, startedAt: report.startedAt, endedAt: report.endedAt },
     },
     ...(recipeSha256 === undefined ? [] : [{ name: `recipe ${name}`, digest: { sha256: recipeSha256 } }]),
-    ...(inputs ?? []).map((input) => ({ name: input.path, digest: { sha256: input.sha256 } })),
+    ...(report.inputs ?? []).map((input) => ({ name: input.path, digest: { sha256: input.sha256 } })),
   ];
 }
 

@@ -56,13 +56,19 @@ function build(state: string, place: string): string | undefined {
   try {
     writeFileSync(join(room, "go.mod"), `module assay.dev/registry\n\ngo 1.23\n\nrequire ${module} ${version}\n`);
     writeFileSync(join(room, "main.go"), program);
-    const { status, error, stderr } = spawnSync("go", ["build", "-mod=mod", "-buildvcs=false", "-o", join(room, "made"), "."], {
-      cwd: room,
-      encoding: "utf8",
-      timeout: 120_000,
-    });
-    if (error !== undefined) return `go is not to be had, which a registry with the referrers API is built with: ${error.message}`;
-    if (status !== 0) return `a registry with the referrers API could not be built: ${stderr.trim().split("\n").at(-1)}`;
+    const { status, error, stderr } = spawnSync(
+      "go",
+      ["build", "-mod=mod", "-buildvcs=false", "-o", join(room, "made"), "."],
+      {
+        cwd: room,
+        encoding: "utf8",
+        timeout: 120_000,
+      },
+    );
+    if (error !== undefined)
+      return `go is not to be had, which a registry with the referrers API is built with: ${error.message}`;
+    if (status !== 0)
+      return `a registry with the referrers API could not be built: ${stderr.trim().split("\n").at(-1)}`;
     renameSync(join(room, "made"), place);
     return undefined;
   } finally {
