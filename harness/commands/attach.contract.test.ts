@@ -1,5 +1,6 @@
 // Decides that bundles lie beside their images in real registries, one without and one with the referrers API, are found there by others,
 // and that nothing of another image is taken: rebuilt under the same tag, replayed, altered.
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -144,6 +145,26 @@ describe.each([
     await ask(`/manifests/sha256-${sha256}`, "DELETE");
     expect((await get(`/manifests/sha256-${sha256}`)).status).toBe(404);
     expect(await verifyCommand([], { ...asked, image: reference() })).toBe(0);
+  });
+
+  test("cosign finds it there, and not by another key", ({ skip }) => {
+    if (missing !== undefined) return skip(missing);
+    const program = spawnSync("cosign", ["version"]);
+    if (program.status !== 0) return skip("cosign is not installed");
+    const auth = Buffer.from(`${username}:${password.reveal()}`).toString("base64");
+    writeFileSync(join(room, "config.json"), JSON.stringify({ auths: { [server]: { auth } } }));
+    writeFileSync(join(room, "nobody.pub"), testKey().signing.publicPem);
+    const cosign = (file: string) =>
+      spawnSync(
+        "cosign",
+        [
+          ...["verify-attestation", "--key", file, "--insecure-ignore-tlog=true", "--allow-http-registry"],
+          ...["--type", "https://in-toto.io/attestation/test-result/v0.1", reference()],
+        ],
+        { encoding: "utf8", env: { ...process.env, DOCKER_CONFIG: room } },
+      );
+    expect(cosign(pub)).toMatchObject({ status: 0 });
+    expect(cosign(join(room, "nobody.pub")).status).not.toBe(0);
   });
 
   test("another key's bundle beside it does no harm, and is no answer by itself", async ({ skip }) => {
