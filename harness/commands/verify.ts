@@ -1,12 +1,12 @@
 // Decides how `assay verify` answers whether an image is attested: by a key that is allowed, on these very bytes, with a result that is a
 // pass. Refuses everything else, and says why. What a release needs beyond that is the gate's policy.
-import { readFileSync } from "node:fs";
 import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
 import { saysYes, summaryType } from "../reporting/attest-summary.ts";
 import { requireSubject, verifyBundle } from "../reporting/attest-verify.ts";
 import { oneLine } from "../reporting/escape.ts";
 import { testResultSchema, type VerifiedStatement } from "../reporting/gate-evidence.ts";
 import { pushedManifest, readReference } from "./attach-registry.ts";
+import { readBundle } from "./gate-bundles.ts";
 import { allowedKeys } from "./signing-key.ts";
 import { digestOfFile } from "./tested-disk.ts";
 
@@ -115,12 +115,4 @@ function hashed(file: string): Promise<string> {
       cause: error,
     });
   });
-}
-
-function readBundle(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new DeclarationError({ code: "no-bundle", seen: `${file} cannot be read: ${messageOf(error)}` });
-  }
 }
