@@ -10,7 +10,7 @@ import { decide } from "../reporting/gate.ts";
 import type { GateEvidence } from "../reporting/gate-evidence.ts";
 import { decisionLines, explanationLines } from "../reporting/gate-words.ts";
 import { importsOf } from "../store/imports.ts";
-import { filesBelow, inputNow, inputNow } from "../store/inputs.ts";
+import { filesBelow, inputNow } from "../store/inputs.ts";
 import { decidedSubjects, shownBundles, signDecision, withBundles } from "./gate-bundles.ts";
 import { imagesNow } from "./gate-images.ts";
 import { readPolicy } from "./policy-file.ts";

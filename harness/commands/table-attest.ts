@@ -66,4 +66,29 @@ export const attestTable: readonly CommandEntry[] = [
     act: async ([reference = "", bundle = ""], options) =>
       (await import("./attach.ts")).attachCommand(reference, bundle, options),
   },
+  {
+    usage: "release <recipe> [pattern...]",
+    does: "build, run, attest, gate, push and attest what was pushed; stop at the first no",
+    teaches:
+      "The specs are those that the policy requires, or the patterns. The gate decides with the statement that was just made; after its yes the\n" +
+      "image is pushed by its digest, the registry's manifest is held against it, and a statement on that is attached; with --verifier the\n" +
+      "decision, too. A key in a variable is refused: the tests of this command could read it.",
+    examples: [
+      [
+        "assay release vfx-studio-soe --to registry.example/soe:1 --key file:release.pem --public-key release.pub",
+        "all of it",
+      ],
+    ],
+    options: [
+      ["--to <reference>", "where the image goes; the login is docker's own"],
+      ["--key <source>", "the signing key: file:<path> or exec:<program and arguments>"],
+      ["--public-key <file...>", "its public half, which the gate holds the statement against"],
+      ["--policy <file>", "another policy than reports/policy.ts"],
+      ["--verifier <uri>", "who decides: the decision is signed and attached as a Verification Summary"],
+      ["--url <url>", "where people find the run"],
+    ],
+    exits: [0, 1, 2, 3, 4, 130, 143],
+    act: async ([recipe = "", ...patterns], options) =>
+      (await import("./release.ts")).releaseCommand(recipe, patterns, options),
+  },
 ];
