@@ -11,8 +11,10 @@ import type { GateEvidence } from "../reporting/gate-evidence.ts";
 import { decisionLines, explanationLines } from "../reporting/gate-words.ts";
 import { importsOf } from "../store/imports.ts";
 import { filesBelow, inputNow } from "../store/inputs.ts";
+import { decidedSubjects, shownBundles, signDecision, withBundles } from "./gate-bundles.ts";
 import { imagesNow } from "./gate-images.ts";
 import { readPolicy } from "./policy-file.ts";
+import { allowedKeys, signingKey } from "./signing-key.ts";
 
 /** Assay itself is no part of a run's inputs: its version is. */
 const harness = `${dirname(import.meta.dirname)}/`;
@@ -24,6 +26,14 @@ export interface GateOptions {
   readonly policy?: string;
   /** Recipe whose image is to be the one that was tested, beside those that the policy names. */
   readonly image?: string;
+  /** Bundles that vouch for the run, and the public keys that may have signed them. */
+  readonly bundle?: readonly string[];
+  readonly key?: readonly string[];
+  /** Where the key is that the decision is signed with: who decides, for which resource, and the file it is written to. */
+  readonly sign?: string;
+  readonly verifier?: string;
+  readonly resource?: string;
+  readonly out?: string;
   readonly json?: boolean;
 }
 
@@ -44,8 +54,16 @@ export async function gateCommand(words: readonly string[], options: GateOptions
   const policyFile = resolve(options.policy ?? join(config.project, "reports", "policy.ts"));
   const policy = await readPolicy(policyFile);
   const report = reportFile(config, wanted);
-  const evidence = await evidenceOf(config, policy, report, options.image);
-  const decision = decide(policy, evidence, Date.now());
+  const signing = signingOptions(options);
+  const shown = shownBundles(options.bundle ?? [], options.bundle === undefined ? [] : allowedKeys(options.key ?? []));
+  const evidence = { ...(await evidenceOf(config, policy, report, options.image)), statements: shown.statements };
+  const decision = withBundles(decide(policy, evidence, Date.now()), shown);
+  if (signing !== undefined) {
+    const recipes = [...policy.images, ...(options.image === undefined ? [] : [options.image])];
+    const subjects = decidedSubjects(evidence.report, recipes);
+    const about = { decision, subjects, policy: policyFile, project: config.project, inputs: shown.digests };
+    await signDecision({ ...about, ...signing, key: signingKey(signing.source) });
+  }
   if (options.json === true) {
     const files = {
       policy: { path: relative(config.project, policyFile), sha256: digestOf(readFileSync(policyFile)) },
@@ -54,6 +72,18 @@ export async function gateCommand(words: readonly string[], options: GateOptions
     console.log(JSON.stringify({ ...decision, ...files }, null, 2));
   } else console.log((explain ? explanationLines(decision) : decisionLines(decision)).join("\n"));
   return decision.accepted ? ExitCode.met : ExitCode.failed;
+}
+
+/** All that a signed decision says beside what was decided; `undefined` where none is wanted. A `DeclarationError` for half of it. */
+function signingOptions({ sign, verifier, resource, out }: GateOptions) {
+  if (sign === undefined && verifier === undefined && resource === undefined && out === undefined) return undefined;
+  if (sign !== undefined && verifier !== undefined && resource !== undefined && out !== undefined)
+    return { source: sign, verifier, resource, out };
+  throw new DeclarationError({
+    code: "bad-option",
+    seen: "a decision is signed with --sign, --verifier, --resource and --out, and some of them are missing",
+    hint: "give all four, or none",
+  });
 }
 
 /** A run by its name, a directory with a report, or a report; without a word the newest run. */

@@ -17,6 +17,15 @@ export const gateTable: readonly CommandEntry[] = [
     options: [
       ["--policy <file>", "another policy than reports/policy.ts"],
       ["--image <recipe>", "the recipe's image is to be the one that was tested, beside those that the policy names"],
+      [
+        "--bundle <file...>",
+        "statements of assay attest that vouch for the run; the policy's keys say whether one is needed",
+      ],
+      ["--key <file...>", "public keys that may have signed them, SPKI in PEM"],
+      ["--sign <source>", "sign the decision with this key, as a SLSA Verification Summary: see assay attest --key"],
+      ["--verifier <uri>", "who decides, in the summary"],
+      ["--resource <uri>", "what is released, in the summary"],
+      ["--out <file>", "where the summary is written"],
       ["--json", "print { accepted, run, at, refusals, met, notes, waived, quarantined, policy, report } as JSON"],
     ],
     exits: [0, 1, 2, 3],

@@ -2,6 +2,7 @@
 // used, so that help stays quick. Refuses to do any of the work.
 
 import type { Command } from "commander";
+import { attestTable } from "./table-attest.ts";
 import { gateTable } from "./table-gate.ts";
 import { reportCommands } from "./table-report.ts";
 
@@ -106,6 +107,7 @@ export const commandTable: readonly CommandEntry[] = [
     },
   },
   ...reportCommands,
+  ...attestTable,
   {
     usage: "watch [pattern...]",
     does: "run specs, and run again what depends on a file that changed; until Ctrl-C",

@@ -126,6 +126,17 @@ export async function ensureImage(
   });
 }
 
+/** Name and password that `docker login` left for the registry of a reference; `undefined` without any. A token for a name counts as its password. */
+export async function registryLogin(
+  reference: string,
+): Promise<{ readonly username: string; readonly password: string } | undefined> {
+  const known = (await credentials(reference)) as
+    | { readonly username?: string; readonly password?: string; readonly identitytoken?: string }
+    | undefined;
+  if (known?.identitytoken !== undefined) return { username: "<token>", password: known.identitytoken };
+  return known === undefined ? undefined : { username: known.username ?? "", password: known.password ?? "" };
+}
+
 /** What `docker login` left for the registry of a reference, credential helpers included. */
 async function credentials(reference: string): Promise<Docker.AuthConfig | undefined> {
   const { ImageName } = await import("testcontainers");

@@ -69,7 +69,8 @@ export class DockerNode extends ShellNode implements ContainerNode {
 
   get facts(): Readonly<Record<string, string>> {
     const probedBy = hasBusybox(this.#facts.inspected.facts) ? "busybox" : "image";
-    return { engine: this.#facts.engine, probedBy };
+    // What the engine made it of, whatever its name stands for by now.
+    return { engine: this.#facts.engine, probedBy, image: this.#facts.inspected.facts.Image };
   }
 
   get died(): Promise<Death> {

@@ -227,7 +227,7 @@ class Stand {
           ...(signal === undefined ? {} : { signal }),
         });
         await Promise.all(drivers.map((driver) => driver.load(made.image)));
-        const { recipeDigest, treeDigest, imageId } = made.image;
+        const { recipeDigest, treeDigest, imageId, disk } = made.image;
         events.say({
           event: "image",
           at: Date.now(),
@@ -237,6 +237,7 @@ class Stand {
           recipeDigest,
           treeDigest,
           imageId,
+          ...(disk === undefined ? {} : { disk: disk.digest }),
           built: made.built,
           ms: made.ms,
           ...provenanceOf(recipe),

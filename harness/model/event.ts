@@ -59,6 +59,8 @@ export type RunEvent =
       readonly recipeDigest: string;
       readonly treeDigest: string;
       readonly imageId: string;
+      /** Of a disk's whole file, where the recipe gives one. */
+      readonly disk?: string;
       readonly built: boolean;
       readonly ms: number;
       /** What the recipe starts from, in words: `debian bookworm`. */

@@ -72,7 +72,7 @@ export interface ContainerNode extends Node {
   readonly id: string;
   /**
    * `probedBy`: whose tools answer checks, `image` or `busybox`; see the option of that name. `engine`: `docker` or `podman`, for what
-   * the one does to every container and the other does not.
+   * the one does to every container and the other does not. `image`: the digest of the configuration of the image that it was made of.
    */
   readonly facts: Readonly<Record<string, string>>;
   /** Asks the main process to stop (stop signal, then SIGKILL after the declared stop timeout). Idempotent. */

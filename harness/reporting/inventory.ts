@@ -10,7 +10,7 @@ export function imagesIn(events: readonly RunEvent[]): Report["images"] {
   const images = new Map<string, Report["images"][number]>();
   for (const event of events) {
     if (event.event !== "image") continue;
-    const { recipe, tag, recipeDigest, treeDigest, imageId, built, ms, from, steps, declaredAt } = event;
+    const { recipe, tag, recipeDigest, treeDigest, imageId, disk, built, ms, from, steps, declaredAt } = event;
     const key = JSON.stringify([recipe, tag, imageId]);
     const known = images.get(key);
     if (known === undefined || (built && !known.built)) {
@@ -20,6 +20,7 @@ export function imagesIn(events: readonly RunEvent[]): Report["images"] {
         recipeDigest: told(recipeDigest),
         treeDigest: told(treeDigest),
         imageId: told(imageId),
+        ...(disk === undefined ? {} : { disk: told(disk) }),
         built,
         ms: Math.max(0, ms),
         ...(from === undefined ? {} : { from: told(from, 1000) }),

@@ -124,6 +124,11 @@ const image = z
     recipeDigest: digest.describe("of what went in"),
     treeDigest: digest.describe("of the file system that came out"),
     imageId: digest.describe("of the image configuration: the engine's image id"),
+    disk: digest
+      .optional()
+      .describe(
+        "of the whole qcow2, where it gives a disk; held against the file before a machine starts from it and when it is gone",
+      ),
     built: z.boolean().describe("built in this run; else found in the store"),
     ms,
     from: z.string().optional().describe("what the recipe starts from, in words"),

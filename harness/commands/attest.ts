@@ -1,0 +1,178 @@
+// Decides how `assay attest` makes statements of a run that has ended: which report, which of its images, that its disks are still what
+// they were, and where the bundles lie. The key is read last, by a process that runs no test. Refuses what the report cannot carry.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { type Config, readConfig } from "../config.ts";
+import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
+import { redact } from "../model/secret.ts";
+import { signStatement } from "../reporting/attest-bundle.ts";
+import { type ReadReport, type Tested, testedIn, testResultOf } from "../reporting/attest-statement.ts";
+import { oneLine } from "../reporting/escape.ts";
+import { reportSchema } from "../reporting/report.ts";
+import { type PushedManifest, pushedManifest, readReference } from "./attach-registry.ts";
+import { signingKey } from "./signing-key.ts";
+import { hashTestedDisk } from "./tested-disk.ts";
+
+export interface AttestOptions {
+  /** Where the signing key is: see `signingKey`. */
+  readonly key?: string;
+  /** By the CI job's identity, with Fulcio and Rekor, instead of a key. */
+  readonly keyless?: boolean;
+  readonly fulcioUrl?: string;
+  readonly rekorUrl?: string;
+  /** `name:tag` of the images that are meant; all of the run's without it. */
+  readonly image?: readonly string[];
+  /** References under which images were pushed: their manifests' digests become subjects. */
+  readonly pushed?: readonly string[];
+  /** qcow2 files that machines ran from and no recipe made. */
+  readonly file?: readonly string[];
+  readonly url?: string;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/** What was made of one image. */
+export interface Attested {
+  readonly image: string;
+  readonly result: string;
+  readonly subjects: readonly { readonly name: string; readonly digest: { readonly sha256: string } }[];
+  /** Absolute. */
+  readonly bundle: string;
+  /** Absent where it was signed without a key. */
+  readonly keyId?: string;
+}
+
+/**
+ * `assay attest [run]`: a run's name, its directory or its report.json; the newest run's without one. One bundle an image, in `attestations/`
+ * of the run's directory unless `out` says otherwise. A `DeclarationError` (`no-report`, `bad-report`, `no-key`, `bad-key`, `which-image`,
+ * `other-image`), a `ReportError` of `testResultOf`, a `ProvisionError` (`base-changed`) for a disk that is no longer what was tested.
+ */
+export async function attestCommand(word: string | undefined, options: AttestOptions): Promise<number> {
+  const attested = await attest(word, options);
+  if (options.json === true) console.log(JSON.stringify(attested, null, 2));
+  else
+    for (const { image, result, subjects, bundle, keyId } of attested)
+      console.log(
+        `${oneLine(image)}: ${result}, ${subjects.map(({ name, digest }) => `${oneLine(name)} sha256:${digest.sha256}`).join(", ")}, ${
+          keyId === undefined ? "signed by this job's identity" : `signed by ${keyId}`
+        }, ${relative(process.cwd(), bundle)}`,
+      );
+  return ExitCode.met;
+}
+
+/** As the command, and what came of it. */
+export async function attest(word: string | undefined, options: AttestOptions): Promise<readonly Attested[]> {
+  const config = readConfig();
+  if ((options.key === undefined) === (options.keyless !== true))
+    throw new DeclarationError({
+      code: "no-key",
+      seen: options.key === undefined ? "nothing says what to sign with" : "--key and --keyless are both given",
+      hint: "give --key file:<path>, env:<name> or exec:<program>; or --keyless where Fulcio and Rekor can be reached",
+    });
+  const at = reportFile(config, word);
+  const read = readReport(at);
+  const chosen = imagesMeant(read, options.image ?? []);
+  for (const tested of chosen) if (tested.kind === "disk") await hashTestedDisk(tested, config, options.file ?? []);
+  const manifests = await Promise.all((options.pushed ?? []).map((each) => pushedManifest(readReference(each))));
+  const statements = chosen.map((tested) => {
+    const manifest = manifestOf(tested, manifests);
+    return { tested, statement: testResultOf(read, tested, { manifest, url: options.url }) };
+  });
+  for (const each of manifests)
+    if (!chosen.some(({ sha256 }) => sha256 === each.config))
+      throw new DeclarationError({
+        code: "other-image",
+        seen: `${each.name} has configuration sha256:${each.config}, and the run tested ${chosen.map(({ name, sha256 }) => `${oneLine(name)} sha256:${sha256}`).join(", ")}`,
+        hint: "it was built again since, or is another image: run the specs on it (--with), then attest that run",
+      });
+  const out = resolve(options.out ?? join(at, "..", "attestations"));
+  const key = options.key === undefined ? undefined : signingKey(options.key);
+  const by = key === undefined ? { keyless: { fulcioUrl: options.fulcioUrl, rekorUrl: options.rekorUrl } } : { key };
+  return Promise.all(
+    statements.map(async ({ tested, statement }): Promise<Attested> => {
+      const subject = statement.subject[0]?.digest.sha256 ?? tested.sha256;
+      const bundle = join(out, `${subject}.test-result.sigstore.json`);
+      const text = await signStatement(statement, by);
+      writeWhole(bundle, text);
+      return {
+        image: redact(tested.name),
+        result: statement.predicate.result,
+        subjects: statement.subject,
+        bundle,
+        ...(key === undefined ? {} : { keyId: key.id }),
+      };
+    }),
+  );
+}
+
+function manifestOf({ kind, sha256 }: Tested, manifests: readonly PushedManifest[]): PushedManifest | undefined {
+  return kind === "config" ? manifests.find(({ config }) => config === sha256) : undefined;
+}
+
+/** A run by its name, its directory, or the report itself; the newest with a report without a word. */
+export function reportFile(config: Pick<Config, "runs">, word: string | undefined): string {
+  const none = (seen: string) =>
+    new DeclarationError({ code: "no-report", seen, hint: "assay run makes one, in reports/runs/<run>/report.json" });
+  if (word === undefined) {
+    const all = existsSync(config.runs) ? readdirSync(config.runs) : [];
+    const [newest] = all
+      .map((run) => join(config.runs, run, "report.json"))
+      .filter((file) => existsSync(file))
+      .map((file) => ({ file, at: statSync(file).mtimeMs }))
+      .sort((a, b) => b.at - a.at);
+    if (newest === undefined) throw none(`there is no report in ${config.runs}`);
+    return newest.file;
+  }
+  const places = [/^[\w-]{1,64}$/.test(word) ? join(config.runs, word) : undefined, resolve(word)];
+  for (const place of places) {
+    if (place === undefined || !existsSync(place)) continue;
+    const file = statSync(place).isDirectory() ? join(place, "report.json") : place;
+    if (existsSync(file)) return file;
+  }
+  throw none(`there is no report of ${oneLine(word)}`);
+}
+
+export function readReport(at: string): ReadReport {
+  const bytes = readFileSync(at);
+  const refused = (seen: string) => new DeclarationError({ code: "bad-report", seen: `${at} is no report: ${seen}` });
+  let document: unknown;
+  try {
+    document = JSON.parse(bytes.toString("utf8"));
+  } catch (error) {
+    throw refused(messageOf(error));
+  }
+  const read = reportSchema.safeParse(document);
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    throw refused(`${issue?.path.join(".") || "the document"}: ${issue?.message}`);
+  }
+  return { report: read.data, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
+
+function imagesMeant({ report }: ReadReport, names: readonly string[]): readonly Tested[] {
+  const all = testedIn(report);
+  const known = [...new Set(all.map(({ name }) => oneLine(name)))].join(", ") || "none";
+  const refused = (seen: string, hint: string) => new DeclarationError({ code: "which-image", seen, hint });
+  if (all.length === 0)
+    throw refused(`run ${report.run} had no image of which a digest is known`, "run specs that stand one up");
+  const chosen = names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
+  for (const name of names)
+    if (!all.some((each) => each.name === name))
+      throw refused(`run ${report.run} tested no image ${oneLine(name)}`, `it tested ${known}`);
+  for (const { name } of chosen)
+    if (chosen.filter((each) => each.name === name).length > 1)
+      throw refused(
+        `run ${report.run} tested two images of one name, ${oneLine(name)}: it was built anew while the run went on`,
+        "nobody can say which is meant: run again",
+      );
+  return chosen;
+}
+
+/** A reader never sees half of it. */
+export function writeWhole(file: string, text: string): void {
+  mkdirSync(join(file, ".."), { recursive: true });
+  const temporary = `${file}.${process.pid}.part`;
+  writeFileSync(temporary, text, { flush: true });
+  renameSync(temporary, file);
+}
