@@ -395,7 +395,10 @@ export const commandTable: readonly CommandEntry[] = [
       "Both sides by turns, in one run; the table goes to reports/bench.md as well. Only ratios mean something.\n" +
       "goss is built with go the first time; where that cannot be done the table says that the peer is missing.",
     options: [
-      ["--part <name>", "containers, peers, images, machines, studio or all; the others' numbers stay in the page"],
+      [
+        "--part <name>",
+        "containers, peers, images, diff, machines, studio or all; the others' numbers stay in the page",
+      ],
       ["--quick", "without the disk that is built from nothing, and each studio once: both take minutes"],
     ],
     exits: [0, 1, 2, 3],
