@@ -10,6 +10,7 @@ import { decide } from "../reporting/gate.ts";
 import type { GateEvidence } from "../reporting/gate-evidence.ts";
 import { decisionLines, explanationLines } from "../reporting/gate-words.ts";
 import { inputNow } from "../store/inputs.ts";
+import { changesSince, readSince } from "./diff-since.ts";
 import { imagesNow } from "./gate-images.ts";
 import { readPolicy } from "./policy-file.ts";
 
@@ -21,6 +22,8 @@ export interface GateOptions {
   readonly policy?: string;
   /** Recipe whose image is to be the one that was tested, beside those that the policy names. */
   readonly image?: string;
+  /** `recipe=image`, several parted by commas: the older images that budgets of differences are held against. */
+  readonly since?: string;
   readonly json?: boolean;
 }
 
@@ -41,8 +44,10 @@ export async function gateCommand(words: readonly string[], options: GateOptions
   const policyFile = resolve(options.policy ?? join(config.project, "reports", "policy.ts"));
   const policy = await readPolicy(policyFile);
   const report = reportFile(config, wanted);
+  const since = readSince(options.since);
   const evidence = await evidenceOf(config, policy, report, options.image);
-  const decision = decide(policy, evidence, Date.now());
+  const changes = since.length === 0 ? {} : { changes: await changesSince(config, since) };
+  const decision = decide(policy, { ...evidence, ...changes }, Date.now());
   if (options.json === true) {
     const files = {
       policy: { path: relative(config.project, policyFile), sha256: digestOf(readFileSync(policyFile)) },

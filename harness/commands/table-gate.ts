@@ -17,6 +17,10 @@ export const gateTable: readonly CommandEntry[] = [
     options: [
       ["--policy <file>", "another policy than reports/policy.ts"],
       ["--image <recipe>", "the recipe's image is to be the one that was tested, beside those that the policy names"],
+      [
+        "--since <recipe=image,...>",
+        "older images, as assay diff names them: what budgets of differences are held against",
+      ],
       ["--json", "print { accepted, run, at, refusals, met, notes, waived, quarantined, policy, report } as JSON"],
     ],
     exits: [0, 1, 2, 3],
