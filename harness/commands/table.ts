@@ -3,6 +3,7 @@
 
 import type { Command } from "commander";
 import { attestTable } from "./table-attest.ts";
+import { diffTable } from "./table-diff.ts";
 import { gateTable } from "./table-gate.ts";
 import { reportCommands } from "./table-report.ts";
 
@@ -125,22 +126,6 @@ export const commandTable: readonly CommandEntry[] = [
   },
   ...gateTable,
   {
-    usage: "parity <name>",
-    does: "run the same specs on two environments and show where they differ",
-    teaches:
-      "Two images of one origin, a container's and a machine's, are to be alike. A parity is declared in environments/ with what may\n" +
-      "differ and why; every other difference fails, and so does a declared one that is not seen any more.",
-    examples: [["assay parity soe", "the SOE's container beside its virtual machine"]],
-    options: [
-      ["--json", "print { parity, alike, sides, lines, idle } as JSON; what the run says goes to standard error"],
-    ],
-    exits: running,
-    async act([name = ""], options) {
-      const { parityCommand } = await import("./parity.ts");
-      return parityCommand(name, options);
-    },
-  },
-  {
     usage: "test [pattern...]",
     does: "set up this machine, then run every test of the project: what `npm test` does",
     teaches:
@@ -203,6 +188,7 @@ export const commandTable: readonly CommandEntry[] = [
     exits: asking,
     act: async ([name = ""], options) => (await import("./why.ts")).whyCommand(name, options),
   },
+  ...diffTable,
   {
     usage: "list",
     does: "list what is alive: runs, their owners and resources",
@@ -357,7 +343,7 @@ export const commandTable: readonly CommandEntry[] = [
     options: [
       [
         "--part <name>",
-        "containers, peers, images, machines, studio, stack, report or all; the others' numbers stay in the page",
+        "containers, peers, images, diff, machines, studio, stack, report or all; the others' numbers stay in the page",
       ],
       ["--quick", "without the disk that is built from nothing, and each studio once: both take minutes"],
     ],
