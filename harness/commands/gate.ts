@@ -44,7 +44,7 @@ export async function gateCommand(words: readonly string[], options: GateOptions
   const policyFile = resolve(options.policy ?? join(config.project, "reports", "policy.ts"));
   const policy = await readPolicy(policyFile);
   const report = reportFile(config, wanted);
-  const evidence = await evidenceOf(config, policy, report, options.image);
+  const evidence = await evidenceOf(config, policy, report, { image: options.image });
   const decision = decide(policy, evidence, Date.now());
   if (options.json === true) {
     const files = {
@@ -84,21 +84,31 @@ function reportFile({ runs }: Config, wanted: string | undefined): string {
   });
 }
 
-/** What there is to be known about a report's file, the checkout and the images. */
+/** What the caller of `evidenceOf` knows already, or wants to be asked as well. */
+export interface Shown extends Pick<GateEvidence, "changes"> {
+  /** Recipe whose image is looked at, beside those of the policy. */
+  readonly image?: string | undefined;
+  /** Verified before. */
+  readonly statements?: GateEvidence["statements"];
+}
+
+/** What there is to be known about a report's file, the checkout and the images, for `decide`. */
 export async function evidenceOf(
   config: Config,
   policy: Policy,
   file: string,
-  image: string | undefined,
+  shown: Shown = {},
 ): Promise<GateEvidence> {
+  const { image, statements = [], changes } = shown;
   const { document, ...read } = readDocument(file);
   const names = [...new Set([...policy.images, ...(image === undefined ? [] : [image])])];
   return {
     ...read,
     ...(document === undefined ? {} : { report: document }),
-    statements: [],
+    statements,
     checkout: checkoutOf(document, config.project),
     ...(names.length === 0 ? {} : { images: await imagesNow(config, names) }),
+    ...(changes === undefined ? {} : { changes }),
   };
 }
 
