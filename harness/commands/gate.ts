@@ -61,11 +61,8 @@ export async function gateCommand(words: readonly string[], options: GateOptions
   const shown = shownBundles(options.bundle ?? [], options.bundle === undefined ? [] : allowedKeys(options.key ?? []));
   const since = readSince(options.since);
   const changes = since.length === 0 ? {} : { changes: await changesSince(config, since) };
-  const evidence = {
-    ...(await evidenceOf(config, policy, report, options.image)),
-    statements: shown.statements,
-    ...changes,
-  };
+  const known = { image: options.image, statements: shown.statements, ...changes };
+  const evidence = await evidenceOf(config, policy, report, known);
   const decision = withBundles(decide(policy, evidence, Date.now()), shown);
   if (signing !== undefined) {
     const recipes = [...policy.images, ...(options.image === undefined ? [] : [options.image])];
@@ -123,21 +120,31 @@ function reportFile({ runs }: Config, wanted: string | undefined): string {
   });
 }
 
-/** What there is to be known about a report's file, the checkout and the images. */
+/** What the caller of `evidenceOf` knows already, or wants to be asked as well. */
+export interface Shown extends Pick<GateEvidence, "changes"> {
+  /** Recipe whose image is looked at, beside those of the policy. */
+  readonly image?: string | undefined;
+  /** Verified before. */
+  readonly statements?: GateEvidence["statements"];
+}
+
+/** What there is to be known about a report's file, the checkout and the images, for `decide`. */
 export async function evidenceOf(
   config: Config,
   policy: Policy,
   file: string,
-  image: string | undefined,
+  shown: Shown = {},
 ): Promise<GateEvidence> {
+  const { image, statements = [], changes } = shown;
   const { document, ...read } = readDocument(file);
   const names = [...new Set([...policy.images, ...(image === undefined ? [] : [image])])];
   return {
     ...read,
     ...(document === undefined ? {} : { report: document }),
-    statements: [],
+    statements,
     checkout: checkoutOf(document, config.project),
     ...(names.length === 0 ? {} : { images: await imagesNow(config, names) }),
+    ...(changes === undefined ? {} : { changes }),
   };
 }
 

@@ -84,7 +84,7 @@ export async function releaseCommand(
   step("gate");
   const shown = shownBundles([tested.bundle], allowed);
   const reportFile = join(config.runs, run, "report.json");
-  const evidence = { ...(await evidenceOf(config, policy, reportFile, name)), statements: shown.statements };
+  const evidence = await evidenceOf(config, policy, reportFile, { image: name, statements: shown.statements });
   const decision = withBundles(decide(policy, evidence, Date.now()), shown);
   console.log(decisionLines(decision).join("\n"));
   if (!decision.accepted) return ExitCode.failed;

@@ -118,3 +118,38 @@ export function changed(change: (report: Mutable<Report>) => unknown): GateEvide
 export function codes(evidence: GateEvidence, policy: Policy = goodPolicy(), now = soon): readonly string[] {
   return decide(policy, evidence, now).refusals.map(({ code }) => code);
 }
+
+/** A report that follows from its events, of tests that are given. */
+export function reportWith(tests: Parameters<typeof reportOf>[0], more: Parameters<typeof reportOf>[0] = []): Report {
+  const { inputs, images } = goodReport();
+  const report = reportOf([runStarted(), ...stoodUp(spec, "bash", 1600, 11_000), ...tests, ...more, runEnded()]);
+  return { ...report, inputs, images };
+}
+
+export const told = (report: Report): GateEvidence => ({ ...goodEvidence(report), statements: [] });
+export const good = (name: string, titles: readonly string[]) =>
+  ranTest(spec, name, "passed", { checks: titles.map((title) => check(spec, name, { title })) });
+export const wanted = ["file /root/.bashrc is a file", "file /root/.bashrc has mode 0644"];
+export const goodBashrc = [
+  ...ranTest(spec, bashrc, "passed", {
+    checks: [
+      ...wanted.map((title) => check(spec, bashrc, { title })),
+      check(spec, bashrc, { title: "file /root/.bashrc exists", negated: true }),
+    ],
+  }),
+];
+export const goodRelease = good(release, ["port 127.0.0.1:32773 answers"]);
+export const failing = (
+  name: string,
+  titles: readonly string[],
+  bad: readonly string[],
+  outcome: "failed" | "errored" = "failed",
+) =>
+  ranTest(spec, name, outcome, {
+    checks: titles.map((title) =>
+      check(spec, name, { title, outcome: bad.includes(title) ? outcome : "passed", seen: "0600" }),
+    ),
+    ended: {
+      errors: [{ name: outcome === "failed" ? "AssertionError" : "ObservationError", message: "it is not so" }],
+    },
+  });

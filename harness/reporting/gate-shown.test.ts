@@ -61,6 +61,9 @@ describe("what it was on", () => {
     expect(codes(without)).toEqual(["no-checkout"]);
     expect(codes(changed((report) => delete report.inputs))).toContain("no-inputs");
     expect(codes(changed((report) => report.inputs?.pop()))).toContain("input-missing");
+    const unread = changed((report) => report.inputs?.pop());
+    const others = new Map([...(evidence.checkout ?? [])].filter(([path]) => path !== spec));
+    expect(codes({ ...unread, checkout: others })).toEqual(["input-missing"]);
   });
 
   test("a node that was ready too late, and one that was not stood up", () => {

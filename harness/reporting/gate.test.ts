@@ -2,57 +2,29 @@
 import { describe, expect, test } from "vitest";
 import type { RunEvent } from "../model/event.ts";
 import { decide } from "./gate.ts";
-import type { GateEvidence } from "./gate-evidence.ts";
 import {
   bashrc,
   changed,
   codes,
+  failing,
+  good,
+  goodBashrc,
   goodEvidence,
   goodPolicy,
+  goodRelease,
   goodReport,
   release,
+  reportWith,
   soon,
   spec,
+  told,
   unsigned,
+  wanted,
 } from "./gate-sample.ts";
 import { decisionLines, explanationLines } from "./gate-words.ts";
-import { type Report, reportOf } from "./report.ts";
-import { began, check, ranTest, runEnded, runStarted, stoodUp, testEnded } from "./sample.ts";
+import type { Report } from "./report.ts";
+import { began, check, ranTest, testEnded } from "./sample.ts";
 
-/** A report that follows from its events, of tests that are given. */
-function reportWith(tests: Parameters<typeof reportOf>[0], more: Parameters<typeof reportOf>[0] = []): Report {
-  const { inputs, images } = goodReport();
-  const report = reportOf([runStarted(), ...stoodUp(spec, "bash", 1600, 11_000), ...tests, ...more, runEnded()]);
-  return { ...report, inputs, images };
-}
-
-const told = (report: Report): GateEvidence => ({ ...goodEvidence(report), statements: [] });
-const good = (name: string, titles: readonly string[]) =>
-  ranTest(spec, name, "passed", { checks: titles.map((title) => check(spec, name, { title })) });
-const wanted = ["file /root/.bashrc is a file", "file /root/.bashrc has mode 0644"];
-const goodBashrc = [
-  ...ranTest(spec, bashrc, "passed", {
-    checks: [
-      ...wanted.map((title) => check(spec, bashrc, { title })),
-      check(spec, bashrc, { title: "file /root/.bashrc exists", negated: true }),
-    ],
-  }),
-];
-const goodRelease = good(release, ["port 127.0.0.1:32773 answers"]);
-const failing = (
-  name: string,
-  titles: readonly string[],
-  bad: readonly string[],
-  outcome: "failed" | "errored" = "failed",
-) =>
-  ranTest(spec, name, outcome, {
-    checks: titles.map((title) =>
-      check(spec, name, { title, outcome: bad.includes(title) ? outcome : "passed", seen: "0600" }),
-    ),
-    ended: {
-      errors: [{ name: outcome === "failed" ? "AssertionError" : "ObservationError", message: "it is not so" }],
-    },
-  });
 const excuse = {
   file: spec,
   test: bashrc,
@@ -80,110 +52,6 @@ test("what is so is accepted, and the same three give the same answer", () => {
     ]),
   );
   expect(decide(goodPolicy(), goodEvidence(), soon)).toEqual(decision);
-});
-
-describe("a report", () => {
-  test.each<[code: string, what: string, evidence: GateEvidence]>([
-    ["no-report", "that is not there", { statements: [] }],
-    ["no-report", "of which half is there", { statements: [], unreadable: "report.json is no whole report" }],
-    ["bad-report", "that is no document", { ...goodEvidence(), report: "report" as never }],
-    ["unknown-version", "of another version", changed((report) => Object.assign(report, { schemaVersion: 2 }))],
-    ["bad-report", "with an unknown field", changed((report) => Object.assign(report, { approved: true }))],
-    [
-      "inconsistent",
-      "whose verdict its tests do not give",
-      changed((report) => Object.assign(report, { verdict: "failed", exitCode: 1 })),
-    ],
-    [
-      "inconsistent",
-      "whose sentence is another",
-      changed((report) => Object.assign(report, { reason: "3 of 3 tests passed" })),
-    ],
-    ["bad-counts", "whose counts do not add up", changed((report) => (report.counts.checks.passed = 5))],
-    ["bad-counts", "of which a resource is not accounted for", changed((report) => (report.teardown.destroyed = 4))],
-    ["no-inventory", "of a run without an end", changed((report) => (report.teardown.inventoried = false))],
-    ["leaked", "of a run that leaked", changed((report) => report.teardown.leaked.push("container x"))],
-    ["cancelled", "of a cancelled run", changed((report) => Object.assign(report, { cancelled: "SIGINT" }))],
-    ["shard", "of a part of a run", changed((report) => Object.assign(report, { shard: { index: 1, count: 2 } }))],
-    [
-      "unplanned-test",
-      "with a test that was in no plan",
-      changed((report) => Object.assign(report.tests[0] ?? {}, { planned: false })),
-    ],
-    [
-      "duplicate-test",
-      "with a test twice",
-      changed((report) => report.tests.push(structuredClone(report.tests[0]) as never)),
-    ],
-    ["no-checks", "with a test that checks nothing", told(reportWith([...goodBashrc, ...good(release, [])]))],
-    [
-      "inconsistent",
-      "with a failed check in a passed test",
-      changed((report) => Object.assign(report.tests[0]?.checks[0] ?? {}, { outcome: "failed" })),
-    ],
-    ["nothing-planned", "of no test", told(reportWith([]))],
-    [
-      "trouble",
-      "with trouble outside any test",
-      told(
-        reportWith(
-          [...goodBashrc, ...goodRelease],
-          [
-            {
-              event: "trouble",
-              at: began,
-              outcome: "errored",
-              exitCode: 3,
-              error: { name: "Error", message: "vitest died" },
-            },
-          ],
-        ),
-      ),
-    ],
-    ["bad-times", "that lasted otherwise than it says", changed((report) => (report.ms = 1))],
-    [
-      "clock-moved",
-      "with a test outside the run's time",
-      changed((report) => Object.assign(report.tests[0] ?? {}, { startedAt: "2026-11-03T08:30:00.000Z" })),
-    ],
-    [
-      "ambiguous-image",
-      "on two images of a recipe",
-      changed((report) =>
-        report.images.push({ ...(report.images[0] as never as object), imageId: `sha256:${"e".repeat(64)}` } as never),
-      ),
-    ],
-    ["no-environment", "with a test in no environment", changed((report) => delete report.tests[0]?.environment)],
-    [
-      "other-node",
-      "with a check of a node of another environment",
-      changed((report) => Object.assign(report.tests[0]?.checks[0] ?? {}, { node: "other/soe" })),
-    ],
-  ])("%s: one %s", (code, _, evidence) => expect(codes(evidence, goodPolicy(unsigned))).toContain(code));
-
-  test("from the future, and too old", () => {
-    expect(codes(goodEvidence(), goodPolicy(), began - 10 * 60_000)).toContain("from-the-future");
-    // Clocks may differ by two minutes.
-    expect(codes(goodEvidence(), goodPolicy(), began + 14_000 - 119_000)).not.toContain("from-the-future");
-    expect(codes(goodEvidence(), goodPolicy(), soon + 25 * 3_600_000)).toContain("too-old");
-  });
-
-  test("a test of assertions alone is none that cannot fail, and is told", () => {
-    const plain = (assertions: number) => ranTest(spec, release, "passed", { checks: [], ended: { assertions } });
-    const policy = goodPolicy({ ...unsigned, required: { [spec]: "every" } });
-    expect(decide(policy, told(reportWith([...goodBashrc, ...plain(2)])), soon)).toMatchObject({
-      accepted: true,
-      notes: [{ code: "no-checks", about: `${spec} > ${release}` }],
-    });
-    expect(codes(told(reportWith([...goodBashrc, ...plain(0)])), policy)).toEqual(["no-checks"]);
-  });
-
-  test("checks of a hook are no test, and no trouble", () => {
-    const hook = check(spec, "", { title: "port answers" });
-    const evidence = told(reportWith([...goodBashrc, ...goodRelease, hook]));
-    expect((evidence.report as Report).tests.map(({ name }) => name)).toContain("(outside any test)");
-    expect(codes(evidence, goodPolicy(unsigned))).toEqual([]);
-  });
 });
 
 describe("what is required", () => {
