@@ -9,7 +9,8 @@ import { summaryOf } from "../reporting/summary.ts";
 
 /** A run's last lines as that service is to see them, with what else it reads. `lines` are without newlines. */
 export function linesForCi(report: Report, lines: readonly string[], env: NodeJS.ProcessEnv = process.env): string[] {
-  if (env["GITHUB_ACTIONS"] !== "true") return [...lines];
+  // A run that a test of a run makes is that test's business, and nobody's job.
+  if (env["GITHUB_ACTIONS"] !== "true" || env["ASSAY_WITHIN"] !== undefined) return [...lines];
   const summary = env["GITHUB_STEP_SUMMARY"] ?? "";
   const troubles: string[] = [];
   if (summary !== "") {

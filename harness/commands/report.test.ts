@@ -124,6 +124,7 @@ describe("what a CI service is told", () => {
 
   test("nothing of it, where none says that it listens", () => {
     expect(linesForCi(report, ["::error::x"], { GITHUB_STEP_SUMMARY: summary })).toEqual(["::error::x"]);
+    expect(linesForCi(report, ["x"], { ...env, ASSAY_WITHIN: "k1" })).toEqual(["x"]);
     expect(existsSync(summary)).toBe(false);
   });
 

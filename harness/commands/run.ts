@@ -163,7 +163,13 @@ export async function runCommand(patterns: readonly string[], options: RunOption
           ...patterns,
         ],
         // Node complains of both at once, and what the child says is looked at.
-        env: { ...process.env, ASSAY_SETTINGS: JSON.stringify(settings), NO_COLOR: "1", FORCE_COLOR: undefined },
+        env: {
+          ...process.env,
+          ASSAY_SETTINGS: JSON.stringify(settings),
+          NO_COLOR: "1",
+          FORCE_COLOR: undefined,
+          ASSAY_WITHIN: run,
+        },
         cwd: config.project,
         log,
       },
