@@ -12,7 +12,7 @@ export async function idNames(
   const [passwd, group] = await textsOf(tree, ["/etc/passwd", "/etc/group"]);
   const byId = (lines: readonly (readonly string[])[]) =>
     new Map(lines.map(([name = "", , id]) => [Number(id), name] as const).reverse());
-  return { users: byId(fields(passwd, 7)), groups: byId(fields(group, 4)) };
+  return { users: byId(accountLines(passwd, 7)), groups: byId(accountLines(group, 4)) };
 }
 
 /** For `userEntry.fromTree`. */
@@ -21,7 +21,7 @@ export async function usersFromTree(
   names: readonly string[],
 ): Promise<readonly (UserEntry | undefined)[]> {
   const [passwd] = await textsOf(tree, ["/etc/passwd"]);
-  const lines = fields(passwd, 7);
+  const lines = accountLines(passwd, 7);
   return names.map((name) => {
     const line = lines.find(([each]) => each === name);
     if (line === undefined) return undefined;
@@ -36,7 +36,7 @@ export async function groupsFromTree(
   names: readonly string[],
 ): Promise<readonly (GroupEntry | undefined)[]> {
   const [group] = await textsOf(tree, ["/etc/group"]);
-  const lines = fields(group, 4);
+  const lines = accountLines(group, 4);
   return names.map((name) => {
     const line = lines.find(([each]) => each === name);
     const [, , gid, members = ""] = line ?? [];
@@ -50,8 +50,8 @@ export async function membershipsFromTree(
   names: readonly string[],
 ): Promise<readonly (readonly string[] | undefined | Error)[]> {
   const [passwd, group] = await textsOf(tree, ["/etc/passwd", "/etc/group"]);
-  const users = fields(passwd, 7);
-  const groups = fields(group, 4);
+  const users = accountLines(passwd, 7);
+  const groups = accountLines(group, 4);
   return names.map((name) => {
     const user = users.find(([each]) => each === name);
     if (user === undefined) return undefined;
@@ -70,14 +70,14 @@ export async function shadowFromTree<Answer>(
   read: (fields: readonly string[]) => Answer,
 ): Promise<readonly (Answer | undefined)[]> {
   const [shadow] = await textsOf(tree, ["/etc/shadow"]);
-  const states = new Map(fields(shadow, 9).map(([name = "", ...others]) => [name, read(others)]));
+  const states = new Map(accountLines(shadow, 9).map(([name = "", ...others]) => [name, read(others)]));
   // Every system has a root; a database without one says nothing about who can log in.
   if (!states.has("root")) throw missingTool("a shadow database with root in it", "the state of a password");
   return names.map((name) => states.get(name));
 }
 
 /** Lines of a database of `count` fields, comments and malformed lines left out; none where there is no file. */
-function fields(text: string | undefined, count: number): readonly (readonly string[])[] {
+export function accountLines(text: string | undefined, count: number): readonly (readonly string[])[] {
   return (text ?? "")
     .split("\n")
     .map((line) => line.split(":"))

@@ -1,7 +1,8 @@
 import { stripTypeScriptTypes } from "node:module";
 import { describe, expect, test } from "vitest";
-import { nameOf, sourceOf } from "./draft.ts";
+import { nameOf } from "./draft.ts";
 import { type Draft, environmentText, identifier, sentenceText, specText } from "./draft-text.ts";
+import { sourceOf } from "./image-word.ts";
 
 const draft: Draft = {
   name: "studio-web",

@@ -1,7 +1,7 @@
 // Decides how `assay draft` makes a first spec of an image: what it is called, where it is written, what is said of it. It runs the image
 // under a supervisor, as any run does. Refuses to write over anything.
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { type Config, readConfig } from "../config.ts";
 import { faultStep } from "../lifecycle/fault.ts";
 import { Ledger } from "../lifecycle/ledger.ts";
@@ -12,6 +12,7 @@ import { home, ownModule } from "../place.ts";
 import { oneLine } from "../reporting/escape.ts";
 import type { DraftAnswer, DraftOrder } from "./draft-child.ts";
 import { type Draft, type DraftSource, environmentText, specText } from "./draft-text.ts";
+import { sourceOf } from "./image-word.ts";
 import { newRunId } from "./run.ts";
 import { openDrivers, placesOf, reaperProgram, runSettings } from "./surroundings.ts";
 
@@ -91,19 +92,6 @@ async function recipeSource(project: string, word: string): Promise<DraftSource 
       hint: "draft an image of containers",
     });
   return { from: "recipe", path: found.file, word: found.word };
-}
-
-/** What a word on the command line means: files where some are, else a name that the engine knows. */
-export function sourceOf(word: string): DraftSource {
-  const path = resolve(word);
-  const there = statSync(path, { throwIfNoEntry: false });
-  if (there === undefined || (!/[./]/.test(word.slice(0, 2)) && word.includes(":"))) {
-    if (isAbsolute(word) || word.startsWith("."))
-      throw new DeclarationError({ code: "image-missing", seen: `there is no ${path}` });
-    return { from: "engine", reference: word };
-  }
-  if (there.isFile()) return { from: "docker-archive", path };
-  return existsSync(join(path, "oci-layout")) ? { from: "oci-layout", path } : { from: "rootfs", path };
 }
 
 /** @example nameOf("registry.example:5000/studio/web:1.2") // "web" */

@@ -204,6 +204,33 @@ export const commandTable: readonly CommandEntry[] = [
     act: async ([name = ""], options) => (await import("./why.ts")).whyCommand(name, options),
   },
   {
+    usage: "diff <old> <new>",
+    does: "tell what differs between two images at rest: rights, users, units, packages, ports, boot, metadata, files, sizes",
+    teaches:
+      "An image is a recipe that is built, sha256:… of one as assay list --store shows it, a file of docker save, an OCI layout, a directory or\n" +
+      "a tar with a root file system, or name:tag that the engine has; of several images in one file, file.tar#name:tag. Nothing is started.\n" +
+      "What is no news is left out and counted by its reason; --all shows it. --fail-on takes rules, parted by commas:\n" +
+      "setuid-added, capability-added, writable-added, user-added, user-changed, group-changed, unit-enabled, unit-disabled, package-added,\n" +
+      "package-removed, package-older, port-added, kernel-changed, boot-changed, metadata-changed, config-changed, any; and the budgets\n" +
+      "packages-added=<n>, bytes-added=<size>. What could not be seen breaks the rules that are about it.",
+    examples: [
+      ["assay diff soe-0.1.0.tar vfx-studio-soe", "the last release beside what the recipe gives now"],
+      ["assay diff old.tar new.tar --fail-on setuid-added,package-removed,packages-added=3", "for a release's script"],
+      ["assay diff studio/soe:1 studio/soe:2 --json | jq '.changes[] | select(.topic == \"unit\")'", "one topic"],
+    ],
+    options: [
+      ["--all", "every change, those among them that are left out otherwise, with the reason"],
+      ["--fail-on <rules>", "end with 1 where one of these is broken; without it differences are no failure"],
+      ["--platform <name>", "linux/arm64, where a file holds several"],
+      [
+        "--json",
+        "print { schemaVersion, old, new, verdict, changes, filtered, unknown, sizes, violations } as JSON (reports/diff.schema.json)",
+      ],
+    ],
+    exits: [0, 1, 2, 3],
+    act: async (words, options) => (await import("./diff.ts")).diffCommand(words, options),
+  },
+  {
     usage: "list",
     does: "list what is alive: runs, their owners and resources",
     options: [

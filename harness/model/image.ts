@@ -22,6 +22,8 @@ export interface ImageFacts {
   readonly architecture: string;
   /** ISO time. */
   readonly created: string;
+  /** What each step of its making was, the first first; absent where nobody tells. */
+  readonly history?: readonly string[];
   readonly config: Required<Omit<ImageConfig, "stopSignal">> & Pick<ImageConfig, "stopSignal">;
 }
 

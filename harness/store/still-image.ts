@@ -1,14 +1,15 @@
 // Decides how an image at rest is opened, wherever it lies. Starts nothing, writes nothing.
-import { statSync } from "node:fs";
+import { constants, statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Readable } from "node:stream";
-import { DeclarationError } from "../model/errors.ts";
+import { DeclarationError, messageOf } from "../model/errors.ts";
 import type { BuiltImage, ImageConfig, ImageFacts } from "../model/image.ts";
 import type { FromFiles, StillContents } from "../model/still.ts";
 import { badArchive } from "./bad-archive.ts";
 import { digestOf } from "./canonical.ts";
 import { imageArchive, ociLayout, parse } from "./still-files.ts";
-import { layerInStream } from "./still-layer.ts";
+import { layerInFile, layerInStream } from "./still-layer.ts";
 import { RootfsTree } from "./still-rootfs.ts";
 import { StillTree } from "./still-tree.ts";
 
@@ -28,6 +29,40 @@ export async function openStill(source: FromFiles): Promise<StillContents> {
     await files.close();
     throw error;
   }
+}
+
+/**
+ * Of a file, whatever it holds: an image in either format, or a root file system as one tar, which may be gzip or zstd. Rejects as
+ * `openStill` does.
+ */
+export async function openFile(source: FromFiles): Promise<StillContents> {
+  const { path, at, image } = source;
+  const refused = (seen: string, cause?: unknown) =>
+    new DeclarationError({ code: "image-missing", at, seen: `${path} ${seen}`, cause });
+  // Before it is opened: a pipe would be waited for.
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat?.isFile()) throw refused("is not a file");
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY).catch(
+    (error: unknown) => {
+      throw refused(`cannot be read: ${messageOf(error)}`, error);
+    },
+  );
+  try {
+    const tree = await StillTree.of([await layerInFile(basename(path), file, 0, stat.size)]);
+    const entries = await tree.look(["/manifest.json", "/index.json", "/oci-layout"]);
+    if (image === undefined && entries.every((entry) => entry === undefined))
+      return {
+        tree,
+        image: undefined,
+        facts: { probedBy: "archive", source: "rootfs tar", path },
+        close: () => file.close(),
+      };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  await file.close();
+  return openStill(source);
 }
 
 /** Of a recipe: its archive, or the tree of a disk. */
@@ -87,5 +122,20 @@ export function imageOf(json: Buffer, tags: readonly string[], where: string): I
     ...(stopSignal === "" ? {} : { stopSignal }),
   };
   const [architecture, created] = [text(read["architecture"], "architecture"), text(read["created"], "created")];
-  return { id: digestOf(json.toString("utf8")), tags, architecture, created, config: known };
+  const history = historyOf(read["history"], where);
+  return {
+    id: digestOf(json.toString("utf8")),
+    tags,
+    architecture,
+    created,
+    config: known,
+    ...(history === undefined ? {} : { history }),
+  };
+}
+
+/** What each step says that it ran. */
+function historyOf(value: unknown, where: string): string[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value)) throw badArchive(where, "history of its configuration is no list");
+  return value.map((step: { readonly created_by?: unknown } | null) => String(step?.created_by ?? ""));
 }

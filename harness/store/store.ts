@@ -1,5 +1,6 @@
 // Decides when an image is built and when it is only found: by the digest of its recipe. Owns the directory of bases and
 // images; never talks to an engine.
+import { join } from "node:path";
 import { sayBytes } from "../model/duration.ts";
 import { HarnessError, messageOf, ProvisionError } from "../model/errors.ts";
 import type { BuiltImage } from "../model/image.ts";
@@ -12,6 +13,7 @@ import { imageEntry, storedImage } from "./entry.ts";
 import { evict } from "./evict.ts";
 import { type Kept, listKept } from "./kept.ts";
 import { type Described, describeRecipe, withoutSecrets } from "./manifest.ts";
+import { namesIn } from "./names.ts";
 import { markUsed, pruneImages, restMs } from "./prune.ts";
 import { Rooms } from "./rooms.ts";
 import { Uses } from "./uses.ts";
@@ -74,6 +76,13 @@ export class Store {
   /** The image of a recipe as its files are now, if it is in the store. Reads the context; asks no engine but for `fromImage`. */
   async find(recipe: Recipe, options: FindOptions = {}): Promise<BuiltImage | undefined> {
     return this.#find(await this.#describe(recipe, options));
+  }
+
+  /** Images of recipes whose digest begins with these hexadecimal digits; this process uses them from now on. */
+  imagesOf(prefix: string): BuiltImage[] {
+    return namesIn(join(this.#rooms.directory, "images"))
+      .filter((hex) => /^[0-9a-f]{64}$/.test(hex) && hex.startsWith(prefix))
+      .flatMap((hex) => this.#found(`sha256:${hex}`) ?? []);
   }
 
   /** What a build of the recipe, as its files are now, would be known by. Builds nothing. */
@@ -188,11 +197,15 @@ export class Store {
     return describeRecipe(recipe, { salt: () => this.#rooms.salt(), source });
   }
 
-  #find(described: Described): BuiltImage | undefined {
-    const entry = this.#uses.use(hexOf(described.digest), () => imageEntry(this.#rooms, described.digest));
+  #find({ digest }: Described): BuiltImage | undefined {
+    return this.#found(digest);
+  }
+
+  #found(digest: Digest): BuiltImage | undefined {
+    const entry = this.#uses.use(hexOf(digest), () => imageEntry(this.#rooms, digest));
     if (entry === undefined) return undefined;
-    markUsed(this.#rooms.image(described.digest));
-    return storedImage(this.#rooms, described.digest, entry);
+    markUsed(this.#rooms.image(digest));
+    return storedImage(this.#rooms, digest, entry);
   }
 
   #asProvisionError(recipe: Recipe, error: unknown): unknown {
