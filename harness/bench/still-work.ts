@@ -50,24 +50,35 @@ export async function stillArchives(room: string, tree: string): Promise<{ plain
   await rm(filler, { recursive: true });
   const packed = join(room, "gzip.tar");
   await pipeline(createReadStream(layer), createGzip({ level: 1 }), createWriteStream(packed));
-  const digest = createHash("sha256");
-  await pipeline(createReadStream(layer), digest);
-  const diff = `sha256:${digest.digest("hex")}`;
-  return { plain: await saved(room, "plain", layer, diff), gzip: await saved(room, "gzip", packed, diff) };
+  const diff = await digestOf(layer);
+  const tag = "bench-still:1";
+  return { plain: await saved(room, "plain", layer, tag, diff), gzip: await saved(room, "gzip", packed, tag, diff) };
 }
 
-/** `diff`: the digest of the layer as it is unpacked. */
-async function saved(room: string, name: string, layer: string, diff: string): Promise<StillArchive> {
+async function digestOf(file: string): Promise<string> {
+  const digest = createHash("sha256");
+  await pipeline(createReadStream(file), digest);
+  return `sha256:${digest.digest("hex")}`;
+}
+
+/** The layer is `<name>.tar` in `room`. `diff`: the digest of the layer as it is unpacked, where it is another than its own. */
+export async function saved(
+  room: string,
+  name: string,
+  layer: string,
+  tag: string,
+  diff?: string,
+): Promise<StillArchive> {
   const directory = join(room, `${name}-parts`);
   await mkdir(directory);
   const config = JSON.stringify({
     architecture: "amd64",
     os: "linux",
     config: {},
-    rootfs: { type: "layers", diff_ids: [diff] },
+    rootfs: { type: "layers", diff_ids: [diff ?? (await digestOf(layer))] },
   });
   const digest = createHash("sha256").update(config).digest("hex");
-  const manifest = [{ Config: `${digest}.json`, RepoTags: ["bench-still:1"], Layers: [`${name}.tar`] }];
+  const manifest = [{ Config: `${digest}.json`, RepoTags: [tag], Layers: [`${name}.tar`] }];
   await writeFile(join(directory, `${digest}.json`), config);
   await writeFile(join(directory, "manifest.json"), JSON.stringify(manifest));
   const image = join(room, `${name}-image.tar`);

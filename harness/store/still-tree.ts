@@ -12,15 +12,27 @@ import { type Inode, TreeIndex } from "./tree-index.ts";
 /** Of a compressed layer, files that most answers need are kept while it is read: databases of accounts and packages, /etc. */
 const early = /^(\.?\/)?(etc\/|var\/lib\/dpkg\/status)/;
 const mostEarly = { file: 8 * 1024 ** 2, all: 32 * 1024 ** 2 };
-const pieceBytes = 256 * 1024;
+/** What sources lend without making a buffer for it. */
+const pieceBytes = 64 * 1024;
 const none: ReadonlyMap<string, Buffer> = new Map();
+
+type Answer = Buffer | string | NothingToRead | Error;
+
+/** What one call asked for. */
+interface Batch {
+  readonly answers: (Answer | undefined)[];
+  /** How many have no answer yet. */
+  left: number;
+  readonly resolve: (answers: readonly Answer[]) => void;
+}
 
 interface Wanted {
   readonly inode: Inode;
   /** Bytes from the beginning; `hash` takes all. */
   readonly most: number | "hash";
-  readonly resolve: (answer: Buffer | string) => void;
-  readonly reject: (error: unknown) => void;
+  readonly batch: Batch;
+  /** Among the batch's answers. */
+  readonly index: number;
 }
 
 /** @example const tree = await StillTree.of(layers); await tree.look(["/etc/passwd"]) */
@@ -101,18 +113,24 @@ export class StillTree implements FileTree {
     return found;
   }
 
-  read(
+  async read(
     paths: readonly string[],
     most: number,
   ): Promise<readonly ({ readonly bytes: Buffer; readonly whole: boolean } | NothingToRead | Error)[]> {
-    return this.#each(paths, async (inode) => {
-      const bytes = (await this.#contents(inode, Math.min(most, inode.size))) as Buffer;
-      return { bytes, whole: inode.size <= most };
+    const whole: boolean[] = [];
+    const answers = await this.#each(paths, ({ size }, index) => {
+      whole[index] = size <= most;
+      return Math.min(most, size);
     });
+    return answers.map((answer, index) =>
+      Buffer.isBuffer(answer)
+        ? { bytes: answer, whole: whole[index] === true }
+        : (answer as Exclude<Answer, Buffer | string>),
+    );
   }
 
   sha256(paths: readonly string[]): Promise<readonly (string | NothingToRead | Error)[]> {
-    return this.#each(paths, (inode) => this.#contents(inode, "hash") as Promise<string>);
+    return this.#each(paths, () => "hash") as Promise<readonly Exclude<Answer, Buffer>[]>;
   }
 
   async list(directories: readonly string[]): Promise<readonly (readonly string[] | undefined | Error)[]> {
@@ -123,31 +141,36 @@ export class StillTree implements FileTree {
     });
   }
 
-  #each<Answer>(
+  /** One answer a path. A promise a path would take more memory than all that is known of the tree. */
+  #each(
     paths: readonly string[],
-    answer: (inode: Inode) => Promise<Answer>,
-  ): Promise<(Answer | NothingToRead | Error)[]> {
-    return Promise.all(
-      paths.map(async (path) => {
+    mostOf: (inode: Inode, index: number) => number | "hash",
+  ): Promise<readonly Answer[]> {
+    return new Promise((resolve) => {
+      const batch: Batch = { answers: Array.from({ length: paths.length }), left: 1, resolve };
+      for (const [index, path] of paths.entries()) {
         const found = this.#index.find(path, true);
-        if (found === undefined) return { nothing: "absent" } as const;
-        if (found === "loop") return looped(path);
-        if (found.mode >> 12 !== 0o10) return { nothing: "irregular" } as const;
-        if (found.at === undefined)
-          return notSeen(`the contents of ${sayName(path)} are stored with holes, which is not read`);
-        return answer(found).catch((error: unknown) => error as Error);
-      }),
-    );
+        const known = typeof found === "object" ? unreadable(path, found) : notThere(path, found);
+        if (known !== undefined) batch.answers[index] = known;
+        else {
+          batch.left += 1;
+          const inode = found as Inode;
+          this.#ask({ inode, most: mostOf(inode, index), batch, index });
+        }
+      }
+      ended(batch);
+    });
   }
 
-  #contents(inode: Inode, most: number | "hash"): Promise<Buffer | string> {
-    const kept = this.#early.get(`${inode.layer} ${inode.at}`);
-    if (kept !== undefined)
-      return Promise.resolve(
-        most === "hash" ? createHash("sha256").update(kept).digest("hex") : kept.subarray(0, most),
-      );
+  #ask(wanted: Wanted): void {
+    const kept = this.#early.get(`${wanted.inode.layer} ${wanted.inode.at}`);
+    if (kept !== undefined) {
+      const { most } = wanted;
+      give(wanted, most === "hash" ? createHash("sha256").update(kept).digest("hex") : kept.subarray(0, most));
+      return;
+    }
     if (this.#wanted.length === 0) setImmediate(() => this.#flush());
-    return new Promise((resolve, reject) => this.#wanted.push({ inode, most, resolve, reject }));
+    this.#wanted.push(wanted);
   }
 
   #flush(): void {
@@ -155,36 +178,61 @@ export class StillTree implements FileTree {
     this.#wanted = [];
     for (const [number, wanted] of byLayer) {
       const layer = this.#layers[number] as StillLayer;
-      const answered = layer.bytes === undefined ? passOver(layer, wanted) : readPlaces(layer, wanted);
+      // Digests in the order of their places: a disk likes it, and pieces are lent out of one buffer.
+      const passing = wanted.filter(({ most }) => layer.bytes === undefined || most === "hash");
+      const placed = wanted.filter(({ most }) => layer.bytes !== undefined && most !== "hash");
       // Who has its answer already does not hear of it.
-      void answered.catch((error: unknown) => {
-        for (const { reject } of wanted) reject(error);
-      });
+      for (const [asked, answered] of [
+        [passing, passing.length === 0 ? undefined : passOver(layer, passing)],
+        [placed, readPlaces(layer, placed)],
+      ] as const)
+        void answered?.catch((error: unknown) => {
+          for (const each of asked) give(each, error as Error);
+        });
     }
   }
 }
 
-/** One after the other: a disk likes it, and only one piece is in memory. */
+function ended(batch: Batch): void {
+  batch.left -= 1;
+  if (batch.left === 0) batch.resolve(batch.answers as Answer[]);
+}
+
+function give({ batch, index }: Wanted, answer: Answer): void {
+  if (batch.answers[index] !== undefined) return;
+  batch.answers[index] = answer;
+  ended(batch);
+}
+
+function notThere(path: string, found: "loop" | undefined): Answer {
+  return found === "loop" ? looped(path) : { nothing: "absent" };
+}
+
+function unreadable(path: string, { mode, at }: Inode): Answer | undefined {
+  if (mode >> 12 !== 0o10) return { nothing: "irregular" };
+  return at === undefined
+    ? notSeen(`the contents of ${sayName(path)} are stored with holes, which is not read`)
+    : undefined;
+}
+
+/** One after the other: only one piece is in memory. */
 async function readPlaces({ bytes }: StillLayer, wanted: readonly Wanted[]): Promise<void> {
-  for (const { inode, most, resolve } of wanted) {
-    const { size, at = 0 } = inode;
-    if (most !== "hash") resolve((await bytes?.(at, most)) as Buffer);
-    else {
-      const hash = createHash("sha256");
-      for (let done = 0; done < size; done += 1024 * 1024)
-        hash.update((await bytes?.(at + done, Math.min(1024 * 1024, size - done))) as Buffer);
-      resolve(hash.digest("hex"));
-    }
-  }
+  for (const each of wanted)
+    give(each, (await bytes?.(each.inode.at ?? 0, each.most === "hash" ? 0 : each.most)) as Buffer);
 }
 
 async function passOver(layer: StillLayer, wanted: readonly Wanted[]): Promise<void> {
   const source = await layer.open();
+  const placeOf = ({ inode }: Wanted) => inode.at ?? 0;
+  const sorted = wanted.toSorted((a, b) => placeOf(a) - placeOf(b));
   try {
-    const byPlace = Map.groupBy(wanted, ({ inode }) => inode.at ?? 0);
-    for (const place of [...byPlace.keys()].sort((a, b) => a - b)) {
+    for (let from = 0; from < sorted.length; ) {
+      const place = placeOf(sorted[from] as Wanted);
+      let to = from + 1;
+      while (to < sorted.length && placeOf(sorted[to] as Wanted) === place) to += 1;
       if (!(await source.skip(place - source.position))) throw badArchive(layer.where, "it is shorter than it was");
-      await answerHere(source, layer, byPlace.get(place) ?? []);
+      await answerHere(source, layer, sorted.slice(from, to));
+      from = to;
     }
   } finally {
     source.close();
@@ -207,7 +255,7 @@ async function answerHere(source: ByteSource, layer: StillLayer, asking: readonl
   }
   const digest = hash?.digest("hex") ?? "";
   const bytes = Buffer.concat(held);
-  for (const each of asking) each.resolve(each.most === "hash" ? digest : bytes.subarray(0, each.most));
+  for (const each of asking) give(each, each.most === "hash" ? digest : bytes.subarray(0, each.most));
 }
 
 function entryOf({ mode, uid, gid, size, target, attributes = none }: Inode): TreeEntry {
