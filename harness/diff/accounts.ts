@@ -37,7 +37,8 @@ export function accountChanges(old: Accounts, now: Accounts): DiffChange[] {
     bothKeys(one, other).flatMap((subject): DiffChange[] => {
       const [before, after] = [one.get(subject), other.get(subject)];
       const details = Object.keys(before ?? after ?? {}).flatMap((of) =>
-        differing(of, before?.[of] ?? null, after?.[of] ?? null),
+        // What is empty is none.
+        differing(of, before?.[of] || null, after?.[of] || null),
       );
       if (topic === "user") details.push(...passwordDetails(old.passwords.get(subject), now.passwords.get(subject)));
       return details.length === 0 ? [] : [{ topic, kind: kindOf(before, after), subject, details }];

@@ -79,17 +79,18 @@ export function compare({ old, new: now, digests, unread }: Compared, { all = fa
           ? "equal"
           : "identical",
     changes,
-    filtered: [...counts].map(([filter, left]) => ({
-      filter,
-      why: diffFilters[filter],
-      count: left.length,
-      ...(filter === "package-files" ? { of: counted(left) } : {}),
-    })),
+    filtered: filterNames.flatMap((filter) => {
+      const left = counts.get(filter);
+      if (left === undefined) return [];
+      const of = filter === "package-files" ? { of: counted(left) } : {};
+      return [{ filter, why: diffFilters[filter], count: left.length, ...of }];
+    }),
     unknown,
     sizes: sizesOf(old, now),
   };
 }
 
+const filterNames = Object.keys(diffFilters) as readonly DiffFilter[];
 const order = new Map(diffTopics.map((topic, at) => [topic, at] as const));
 
 function inOrder(a: DiffChange, b: DiffChange): number {

@@ -33,7 +33,7 @@ export const diffFilters = {
   "machine-id": "the machine's id",
   backups: "copies that tools keep of what they change",
   engine: "files that the engine puts into every container",
-  timestamps: "times",
+  timestamps: "when the image was made",
 } as const satisfies Readonly<Record<string, string>>;
 export type DiffFilter = keyof typeof diffFilters;
 

@@ -55,7 +55,7 @@ export function diffLines(diff: ImageDiff, { all = false, violations = [] }: Dif
     ...part("Size by directory", sizeLines(diff.sizes.directories)),
     ...part(
       "Left out (--all shows it)",
-      diff.filtered.map(({ why, count, of = [] }) => `  ${count} ${why}${sayCounts(of)}`),
+      diff.filtered.map(({ why, count, of = [] }) => `  ${why}: ${count}${sayCounts(of)}`),
     ),
     ...part(
       "Not compared",
@@ -141,14 +141,18 @@ export function sayDiffChange({ kind, subject, details, package: owner, filter, 
   const of = owner === undefined ? "" : ` (${owner})`;
   const why = filter === undefined ? "" : ` [${filter}]`;
   const which = direction === undefined ? "" : `, ${direction}`;
-  return oneLine(`${marks[kind]} ${subject}${of}: ${details.map(sayDetail).join(", ")}${which}${why}`, 500);
+  return oneLine(
+    `${marks[kind]} ${subject}${of}: ${details.map((each) => sayDetail(each, kind)).join(", ")}${which}${why}`,
+    500,
+  );
 }
 
-function sayDetail({ of, old, new: now }: DiffDetail): string {
+function sayDetail({ of, old, new: now }: DiffDetail, kind: DiffChange["kind"]): string {
   const short = (text: string) => text.replace(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/, "$1…");
   const word = of === "file" || of === "value" ? "" : `${of} `;
-  if (old === null || now === null) return `${word}${short(old ?? now ?? "nothing")}`;
-  return `${word}${short(old)} → ${short(now)}`;
+  // What came whole has no other side.
+  if (kind !== "changed" && (old === null || now === null)) return `${word}${short(old ?? now ?? "nothing")}`;
+  return `${word}${short(old ?? "none")} → ${short(now ?? "none")}`;
 }
 
 function sizeLines(sizes: readonly DiffSize[]): string[] {
@@ -166,8 +170,8 @@ function sayCounts(of: readonly { readonly name: string; readonly count: number 
   if (of.length === 0) return "";
   const most = 8;
   const more = of.length > most ? `, and ${of.length - most} packages more` : "";
-  return `: ${of
+  return ` (${of
     .slice(0, most)
     .map(({ name, count }) => oneLine(`${count} of ${name}`))
-    .join(", ")}${more}`;
+    .join(", ")}${more})`;
 }
