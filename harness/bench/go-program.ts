@@ -14,6 +14,8 @@ export interface GoProgram {
   readonly name: string;
   readonly module: string;
   readonly version: string;
+  /** Its package, where that is another. */
+  readonly main?: string;
 }
 
 export const goss: GoProgram = { name: "goss", module: "github.com/goss-org/goss", version: "v0.4.9" };
@@ -21,6 +23,13 @@ export const containerStructureTest: GoProgram = {
   name: "container-structure-test",
   module: "github.com/GoogleContainerTools/container-structure-test",
   version: "v1.22.1",
+};
+
+export const containerDiff: GoProgram = {
+  name: "container-diff",
+  module: "github.com/GoogleContainerTools/container-diff",
+  version: "v0.17.0",
+  main: "github.com/GoogleContainerTools/container-diff",
 };
 
 /** A build takes 12 s to some minutes, most of it for fetching modules. */
@@ -34,7 +43,7 @@ export type Had = { readonly directory: string } | { readonly missing: string };
  * our own requires. Never rejects for want of it. Idempotent; two at once build it twice and keep one.
  */
 export async function haveGoProgram(
-  { name, module, version }: GoProgram,
+  { name, module, version, main = `${module}/cmd/${name}` }: GoProgram,
   state: string,
   say: (line: string) => void,
 ): Promise<Had> {
@@ -46,10 +55,10 @@ export async function haveGoProgram(
   try {
     say(`building ${name} ${version}`);
     writeFileSync(join(room, "go.mod"), `module assay.dev/bench\n\ngo 1.23\n\nrequire ${module} ${version}\n`);
-    writeFileSync(join(room, "tools.go"), `//go:build tools\n\npackage tools\n\nimport _ "${module}/cmd/${name}"\n`);
+    writeFileSync(join(room, "tools.go"), `//go:build tools\n\npackage tools\n\nimport _ "${main}"\n`);
     mkdirSync(kept);
     const flags = ["-mod=mod", "-trimpath", "-buildvcs=false", `-ldflags=-s -w`, "-o", join(kept, name)];
-    await call("go", ["build", ...flags, `${module}/cmd/${name}`], {
+    await call("go", ["build", ...flags, main], {
       cwd: room,
       env: { ...process.env, CGO_ENABLED: "0" },
       timeout: buildMs,

@@ -4,9 +4,10 @@ import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { join, relative } from "node:path";
 import { promisify } from "node:util";
-import { containerStructureTest, goss } from "../bench/go-program.ts";
+import { containerDiff, containerStructureTest, goss } from "../bench/go-program.ts";
 import { machineRecipe } from "../bench/machine-work.ts";
 import { measure } from "../bench/measure.ts";
+import { measureDiff } from "../bench/measure-diff.ts";
 import { measureMachines } from "../bench/measure-machines.ts";
 import { measurePeers } from "../bench/measure-peers.ts";
 import { measureReport } from "../bench/measure-report.ts";
@@ -25,10 +26,10 @@ import { Store } from "../store/store.ts";
 import { proxies } from "./proxies.ts";
 import { engineFacts } from "./surroundings.ts";
 
-const parts = ["containers", "peers", "images", "machines", "studio", "stack", "report", "all"] as const;
+const parts = ["containers", "peers", "images", "diff", "machines", "studio", "stack", "report", "all"] as const;
 
 export interface BenchOptions {
-  /** Default `all`; `machines` without the disk that is built from nothing, `studio` once and `stack` twice each: `--quick`. */
+  /** Default `all`; `machines` without the disk that is built from nothing, `studio` once, `stack` and `diff` twice each: `--quick`. */
   readonly part?: string;
   readonly quick?: boolean;
 }
@@ -53,6 +54,7 @@ export async function benchCommand({ part = "all", quick = false }: BenchOptions
   if (wanted("containers")) await containers(config, say, (rows, machine) => tell("Containers", rows, machine));
   if (wanted("peers")) await peers(config, say, (rows, machine) => tell("Containers, other peers", rows, machine));
   if (wanted("images")) await images(config, say, (rows, machine) => tell("Images at rest", rows, machine));
+  if (wanted("diff")) await diff(config, quick, say, (rows, machine) => tell("Image difference", rows, machine));
   if (wanted("machines")) await machines(config, quick, say, (rows, machine) => tell("Machines", rows, machine));
   if (wanted("studio")) await studio(config, quick, say, (rows, machine) => tell("Studio", rows, machine));
   if (wanted("stack")) await stack(config, quick, say, (rows, machine) => tell("Stack", rows, machine));
@@ -88,6 +90,11 @@ async function images(config: Config, say: (line: string) => void, tell: Tell): 
   await prepared(config, await enginesOf(engineFacts(config)).docker(), say);
   const rows = await measureStill({ config, say, warmUp: 1, rounds: 5 });
   tell(rows, thisMachine({ "container-structure-test": containerStructureTest.version }, config.version));
+}
+
+async function diff(config: Config, quick: boolean, say: (line: string) => void, tell: Tell): Promise<void> {
+  const rows = await measureDiff({ config, say, warmUp: 1, rounds: quick ? 2 : 5 });
+  tell(rows, thisMachine({ "container-diff": containerDiff.version }, config.version));
 }
 
 async function machines(config: Config, quick: boolean, say: (line: string) => void, tell: Tell): Promise<void> {

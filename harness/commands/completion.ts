@@ -87,7 +87,7 @@ export async function offers(
 const choices: Readonly<Record<string, readonly string[]>> = {
   "--keep": ["on-failure", "always"],
   "--project": ["specs", "unit", "contract", "twins", "long-specs", "long-twins", "crash", "bench"],
-  "--part": ["containers", "peers", "images", "machines", "studio", "all"],
+  "--part": ["containers", "peers", "images", "diff", "machines", "studio", "all"],
 };
 const paths = new Set(["--out"]);
 
@@ -111,6 +111,8 @@ async function names(command: string, argument: string): Promise<readonly Offer[
     return standingRuns(ledger);
   };
   switch (`${command} ${argument}`) {
+    case "diff old":
+    case "diff new":
     case "build recipe":
     case "why recipe":
       return offer((await findRecipes(config.project)).keys(), "recipe");

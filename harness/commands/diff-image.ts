@@ -24,6 +24,16 @@ export interface OpenedImage {
 export async function openImage(config: Config, word: string, platform?: string): Promise<OpenedImage> {
   const closing = (contents: StillContents): OpenedImage => ({ contents, close: () => contents.close() });
   const built = await storedImage(config, word);
+  // Of a disk, what a machine would see: the tree beside it tells no labels.
+  if (built?.disk !== undefined) {
+    const { facts, ...disk } = await openFile({
+      still: "rootfs",
+      path: built.disk.path,
+      image: undefined,
+      at: undefined,
+    });
+    return closing({ ...disk, facts: { ...facts, source: "recipe's disk" } });
+  }
   if (built !== undefined) return closing(await openBuilt(built));
   const [, path = word, image] = existsSync(word) ? [] : (/^(.*?)#(.+)$/.exec(word) ?? []);
   const source = sourceOf(path);

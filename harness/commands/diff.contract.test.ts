@@ -33,7 +33,7 @@ echo changed >>/etc/profile; printf '\\033[2J' >/srv/notes; mkdir /opt/app; echo
     ]),
   ],
   context: import.meta.dirname,
-  config: { cmd: ["sleep", "1"], expose: ["8080/tcp"] },
+  image: { cmd: ["sleep", "1"], expose: ["8080/tcp"] },
 });
 
 const config = readConfig();

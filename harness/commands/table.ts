@@ -384,7 +384,7 @@ export const commandTable: readonly CommandEntry[] = [
     options: [
       [
         "--part <name>",
-        "containers, peers, images, machines, studio, stack, report or all; the others' numbers stay in the page",
+        "containers, peers, images, diff, machines, studio, stack, report or all; the others' numbers stay in the page",
       ],
       ["--quick", "without the disk that is built from nothing, and each studio once: both take minutes"],
     ],

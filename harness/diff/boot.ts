@@ -69,3 +69,16 @@ export function bootChanges(old: ReadonlyMap<string, string>, now: ReadonlyMap<s
   );
   return details.length === 0 ? [] : [{ topic: "boot", kind: kindOf(had, has), subject: "default entry", details }];
 }
+
+/** Partitions beside the root's: loaders lie there, and nothing of them is told but that they differ. */
+export function partChanges(
+  old: ReadonlyMap<string, string> | undefined,
+  now: ReadonlyMap<string, string> | undefined,
+): DiffChange[] {
+  if (old === undefined || now === undefined) return [];
+  return bothKeys(old, now).flatMap((subject): DiffChange[] => {
+    const [had, has] = [old.get(subject), now.get(subject)];
+    const details = differing("contents", had ?? null, has ?? null);
+    return details.length === 0 ? [] : [{ topic: "boot", kind: kindOf(had, has), subject, details }];
+  });
+}

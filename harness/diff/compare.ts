@@ -2,7 +2,7 @@
 // round its mirror. Refuses to take what could not be seen for alike.
 import type { TreeEntry } from "../model/tree.ts";
 import { accountChanges } from "./accounts.ts";
-import { bootChanges, bootFile, kernelChanges, kernelFile, kernels } from "./boot.ts";
+import { bootChanges, bootFile, kernelChanges, kernelFile, kernels, partChanges } from "./boot.ts";
 import { type Digests, entryChanges, isRegular } from "./entries.ts";
 import {
   type DiffChange,
@@ -52,6 +52,7 @@ export function compare({ old, new: now, digests, unread }: Compared, { all = fa
     ...(comparable(old, now) ? portChanges(...ports) : portChanges(...(ports.map(withoutExposed) as typeof ports))),
     ...kernelChanges(kernels(old.paths), kernels(now.paths)),
     ...bootChanges(old.boot, now.boot),
+    ...partChanges(old.parts, now.parts),
     ...metadataChanges(old.image, now.image),
   ];
   const counts = new Map<DiffFilter, DiffChange[]>();
@@ -136,6 +137,15 @@ function notSeen(old: Snapshot, now: Snapshot): DiffUnknown[] {
       why: `${(old.image === undefined ? old : now).name} has no configuration`,
       topics: ["metadata", "port"],
     });
+  if ((old.parts === undefined) !== (now.parts === undefined))
+    found.push({
+      what: "partitions beside the root's",
+      why: `${(old.parts === undefined ? old : now).name} is no disk`,
+      topics: ["boot"],
+    });
+  for (const [name, said] of [...(old.parts ?? []), ...(now.parts ?? [])])
+    if (said.endsWith("not read") && !found.some(({ what }) => what === name))
+      found.push({ what: name, why: "it is bigger than what is read beside the root's partition", topics: ["boot"] });
   const [blind] = [old, now].filter(({ attributes }) => !attributes);
   if (blind !== undefined)
     found.push({

@@ -30,6 +30,8 @@ export interface Snapshot extends Entries {
   readonly owners: ReadonlyMap<string, string>;
   readonly boot: ReadonlyMap<string, string>;
   readonly sockets: ReadonlyMap<string, string>;
+  /** Of a disk: its other partitions, by name, as their sizes and digests. */
+  readonly parts: ReadonlyMap<string, string> | undefined;
 }
 
 /** What is in memory once the tree has been walked. */
@@ -110,6 +112,7 @@ export async function snapshotOf({ name, contents, paths }: Walked): Promise<Sna
     owners,
     boot,
     sockets,
+    parts: contents.parts,
   };
 }
 

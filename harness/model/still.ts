@@ -29,6 +29,8 @@ export interface StillContents {
   readonly image: ImageFacts | undefined;
   /** Said of the node in the report: where the answers come from. */
   readonly facts: Readonly<Record<string, string>>;
+  /** Of a disk: its other partitions, by name, as their sizes and digests. */
+  readonly parts?: ReadonlyMap<string, string>;
   close(): Promise<void>;
 }
 

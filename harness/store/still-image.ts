@@ -8,6 +8,7 @@ import type { BuiltImage, ImageConfig, ImageFacts } from "../model/image.ts";
 import type { FromFiles, StillContents } from "../model/still.ts";
 import { badArchive } from "./bad-archive.ts";
 import { digestOf } from "./canonical.ts";
+import { isDisk, openDisk } from "./still-disk.ts";
 import { imageArchive, ociLayout, parse } from "./still-files.ts";
 import { layerInFile, layerInStream } from "./still-layer.ts";
 import { RootfsTree } from "./still-rootfs.ts";
@@ -32,8 +33,8 @@ export async function openStill(source: FromFiles): Promise<StillContents> {
 }
 
 /**
- * Of a file, whatever it holds: an image in either format, or a root file system as one tar, which may be gzip or zstd. Rejects as
- * `openStill` does.
+ * Of a file, whatever it holds: an image in either format, a root file system as one tar, which may be gzip or zstd, or a disk, raw or qcow2.
+ * Rejects as `openStill` and `openDisk` do.
  */
 export async function openFile(source: FromFiles): Promise<StillContents> {
   const { path, at, image } = source;
@@ -48,6 +49,8 @@ export async function openFile(source: FromFiles): Promise<StillContents> {
     },
   );
   try {
+    const { buffer: head } = await file.read(Buffer.alloc(1100), 0, 1100, 0);
+    if (image === undefined && isDisk(head)) return await openDisk(file, path, basename(path), at);
     const tree = await StillTree.of([await layerInFile(basename(path), file, 0, stat.size)]);
     const entries = await tree.look(["/manifest.json", "/index.json", "/oci-layout"]);
     if (image === undefined && entries.every((entry) => entry === undefined))

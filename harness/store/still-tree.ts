@@ -86,6 +86,13 @@ export class StillTree implements FileTree {
     return new StillTree(layers, index, kept);
   }
 
+  /** Of one layer whose entries are known; their places are the layer's. */
+  static ofEntries(entries: Iterable<TarEntry>, layer: StillLayer): StillTree {
+    const index = new TreeIndex();
+    for (const entry of entries) index.add(entry, 0, layer.where);
+    return new StillTree([layer], index, new Map());
+  }
+
   async look(paths: readonly string[]): Promise<readonly (TreeEntry | undefined | Error)[]> {
     return paths.map((path) => {
       const found = this.#index.find(path, false);
