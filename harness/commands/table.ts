@@ -208,7 +208,8 @@ export const commandTable: readonly CommandEntry[] = [
     does: "tell what differs between two images at rest: rights, users, units, packages, ports, boot, metadata, files, sizes",
     teaches:
       "An image is a recipe that is built, sha256:… of one as assay list --store shows it, a file of docker save, an OCI layout, a directory or\n" +
-      "a tar with a root file system, or name:tag that the engine has; of several images in one file, file.tar#name:tag. Nothing is started.\n" +
+      "a tar with a root file system, a disk (raw or qcow2, ext2 to ext4), or name:tag that the engine has; of several images in one file,\n" +
+      "file.tar#name:tag. Nothing is started. Of a disk, partitions beside the root's are compared as wholes.\n" +
       "What is no news is left out and counted by its reason; --all shows it. --fail-on takes rules, parted by commas:\n" +
       "setuid-added, capability-added, writable-added, user-added, user-changed, group-changed, unit-enabled, unit-disabled, package-added,\n" +
       "package-removed, package-older, port-added, kernel-changed, boot-changed, metadata-changed, config-changed, any; and the budgets\n" +
