@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { diffRuleWords } from "../diff/violations.ts";
 import { diffCommand, readRules } from "./diff.ts";
+import { readSince } from "./diff-since.ts";
 import { commandTable } from "./table.ts";
 
 test("rules and budgets", () => {
@@ -39,4 +40,13 @@ test("a wrong rule is told before an image is looked for", async () => {
 test("the help names every rule", () => {
   const help = commandTable.find(({ usage }) => usage.startsWith("diff "))?.teaches ?? "";
   for (const name of Object.keys(diffRuleWords)) expect(help).toContain(name);
+});
+
+test("older images for the gate", () => {
+  expect(readSince(undefined)).toEqual([]);
+  expect(readSince("vfx-studio-soe=./a=b.tar,web=studio/web:1")).toEqual([
+    ["vfx-studio-soe", "./a=b.tar"],
+    ["web", "studio/web:1"],
+  ]);
+  for (const wrong of ["soe", "=a", "soe=", "../x=a"]) expect(() => readSince(wrong)).toThrow(/names no recipe/);
 });

@@ -11,6 +11,7 @@ import type { GateEvidence } from "../reporting/gate-evidence.ts";
 import { decisionLines, explanationLines } from "../reporting/gate-words.ts";
 import { importsOf } from "../store/imports.ts";
 import { filesBelow, inputNow } from "../store/inputs.ts";
+import { changesSince, readSince } from "./diff-since.ts";
 import { decidedSubjects, shownBundles, signDecision, withBundles } from "./gate-bundles.ts";
 import { imagesNow } from "./gate-images.ts";
 import { readPolicy } from "./policy-file.ts";
@@ -26,6 +27,8 @@ export interface GateOptions {
   readonly policy?: string;
   /** Recipe whose image is to be the one that was tested, beside those that the policy names. */
   readonly image?: string;
+  /** `recipe=image`, several parted by commas: the older images that budgets of differences are held against. */
+  readonly since?: string;
   /** Bundles that vouch for the run, and the public keys that may have signed them. */
   readonly bundle?: readonly string[];
   readonly key?: readonly string[];
@@ -56,7 +59,9 @@ export async function gateCommand(words: readonly string[], options: GateOptions
   const report = reportFile(config, wanted);
   const signing = signingOptions(options);
   const shown = shownBundles(options.bundle ?? [], options.bundle === undefined ? [] : allowedKeys(options.key ?? []));
-  const evidence = { ...(await evidenceOf(config, policy, report, options.image)), statements: shown.statements };
+  const since = readSince(options.since);
+  const read = { ...(await evidenceOf(config, policy, report, options.image)), statements: shown.statements };
+  const evidence = since.length === 0 ? read : { ...read, changes: await changesSince(config, since) };
   const decision = withBundles(decide(policy, evidence, Date.now()), shown);
   if (signing !== undefined) {
     const recipes = [...policy.images, ...(options.image === undefined ? [] : [options.image])];

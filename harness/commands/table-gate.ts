@@ -26,6 +26,10 @@ export const gateTable: readonly CommandEntry[] = [
       ["--verifier <uri>", "who decides, in the summary"],
       ["--resource <uri>", "what is released, in the summary"],
       ["--out <file>", "where the summary is written"],
+      [
+        "--since <recipe=image,...>",
+        "older images, as assay diff names them: what budgets of differences are held against",
+      ],
       ["--json", "print { accepted, run, at, refusals, met, notes, waived, quarantined, policy, report } as JSON"],
     ],
     exits: [0, 1, 2, 3],

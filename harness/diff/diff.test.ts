@@ -5,9 +5,6 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StillContents } from "../model/still.ts";
 import { openStill } from "../store/still-image.ts";
-import { diffOf } from "./diff-of.ts";
-import { entryChanges } from "./entries.ts";
-import { type DiffChange, type ImageDiff, imageDiffSchema } from "./image-diff.ts";
 import {
   attributed,
   bash,
@@ -18,7 +15,10 @@ import {
   stanzas,
   status,
   type World,
-} from "./testing/world.ts";
+} from "../store/testing/world.ts";
+import { diffOf } from "./diff-of.ts";
+import { entryChanges } from "./entries.ts";
+import { type DiffChange, type ImageDiff, imageDiffSchema } from "./image-diff.ts";
 import { type DiffRule, diffRuleNames, violations } from "./violations.ts";
 
 let room: string;

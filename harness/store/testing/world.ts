@@ -2,8 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StillContents } from "../../model/still.ts";
-import { imageOf, openFile } from "../../store/still-image.ts";
-import { type Entry, tar } from "../../store/testing/archives.ts";
+import { imageOf, openFile } from "../still-image.ts";
+import { type Entry, tar } from "./archives.ts";
 
 /** Entries by their paths, without the first slash. */
 export type World = Map<string, Omit<Entry, "name">>;
