@@ -50,7 +50,6 @@ export const status = (...stanzas: readonly string[]) => ({ content: `${stanzas.
 export const stanzas = { ping, bash: bash("5.2.15-2+b7") };
 
 export function debian(): World {
-  const text = (content: string) => ({ content, mode: 0o644 });
   const directory = { type: "directory", mode: 0o755 } as const;
   return new Map<string, Omit<Entry, "name">>([
     ["./", directory],
@@ -108,7 +107,32 @@ export const configuration = {
   history: [{ created_by: "debootstrap" }],
 };
 
+/** A file. */
+export const text = (content: string, mode = 0o644) => ({ content, mode });
+/** What is done to a world: an entry that comes, or that is another now. */
+export const set = (name: string, entry: Omit<Entry, "name">) => (world: World) => void world.set(name, entry);
+export const both =
+  (...changes: readonly ((world: World) => void)[]) =>
+  (world: World) => {
+    for (const change of changes) change(world);
+  };
+/** `configuration`, with something else in it. */
+export const configured = (change: object) => ({
+  config: {
+    ...configuration,
+    ...change,
+    config: { ...configuration.config, ...(change as { config?: object }).config },
+  },
+});
+
 let made = 0;
+
+/** For `diff/contract.ts`. */
+export const debians = (room: () => string) => ({
+  make: debian,
+  open: (world: World, config?: object) => openWorld(room(), world, config),
+  configuration,
+});
 
 /** One layer, opened; with the configuration, where there is one. Close it. */
 export async function openWorld(room: string, world: World, config?: object): Promise<StillContents> {
