@@ -27,6 +27,8 @@ export interface GateOptions {
   readonly policy?: string;
   /** Recipe whose image is to be the one that was tested, beside those that the policy names. */
   readonly image?: string;
+  /** `recipe=image`, several parted by commas: the older images that budgets of differences are held against. */
+  readonly since?: string;
   /** Bundles that vouch for the run, and the public keys that may have signed them. */
   readonly bundle?: readonly string[];
   readonly key?: readonly string[];

@@ -1,10 +1,23 @@
 // Decides what a difference leaves out and how that is counted, that what cannot be seen is told and breaks rules, and what is refused.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openStill } from "../store/still-image.ts";
-import { bash, both, configuration, debians, set, stanzas, status, text, type World } from "../store/testing/world.ts";
+import {
+  attributed,
+  bash,
+  both,
+  configuration,
+  debians,
+  netRaw,
+  openWorld,
+  set,
+  stanzas,
+  status,
+  text,
+  type World,
+} from "../store/testing/world.ts";
 import { difference as between, type Side } from "./contract.ts";
 import { diffOf } from "./diff-of.ts";
 import { entryChanges } from "./entries.ts";
@@ -93,6 +106,45 @@ describe("what is not seen", () => {
     ]);
     expect(violations(same, { "setuid-added": true, "package-removed": true })).toEqual([]);
     expect(violations(same, { any: true })).toHaveLength(1);
+  });
+
+  test("a directory beside an archive: what the archive alone tells neither came nor went", async () => {
+    const path = join(room, "beside");
+    mkdirSync(join(path, "usr"), { recursive: true });
+    writeFileSync(join(path, "usr/ping"), "ping", { mode: 0o755 });
+    const directory = await openStill({ still: "rootfs", path, image: undefined, at: undefined });
+    const world: World = new Map([
+      [
+        "./",
+        {
+          type: "directory",
+          mode: statSync(path).mode & 0o7777,
+          uid: process.getuid?.() ?? 0,
+          gid: process.getgid?.() ?? 0,
+        },
+      ],
+      [
+        "usr",
+        {
+          type: "directory",
+          mode: statSync(join(path, "usr")).mode & 0o7777,
+          uid: process.getuid?.() ?? 0,
+          gid: process.getgid?.() ?? 0,
+        },
+      ],
+      [
+        "usr/ping",
+        {
+          ...attributed("ping", { "security.capability": netRaw }),
+          uid: process.getuid?.() ?? 0,
+          gid: process.getgid?.() ?? 0,
+        },
+      ],
+    ]);
+    const archive = await openWorld(room, world);
+    const diff = await diffOf({ name: "a", contents: directory }, { name: "b", contents: archive });
+    await archive.close();
+    expect(diff).toMatchObject({ verdict: "unknown", changes: [] });
   });
 
   test("a database of rpm is there and not read; one side has no configuration", async () => {

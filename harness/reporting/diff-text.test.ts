@@ -76,7 +76,7 @@ test("text", () => {
     "  + /opt/application: file of 1 bytes, 0644 root:root (0:0)",
     "",
     "Size by package",
-    "  +2.0 KiB  foo (0.0 KiB → 2.0 KiB)",
+    "  +2.0 KiB  foo (0 B → 2.0 KiB)",
     "",
     "Left out (--all shows it)",
     "  files of packages: 312 (312 of foo)",

@@ -160,10 +160,15 @@ function sizeLines(sizes: readonly DiffSize[]): string[] {
   return [
     ...shown.map(
       ({ name, old, new: now }) =>
-        `  ${now > old ? "+" : "-"}${sayBytes(Math.abs(now - old))}  ${oneLine(name)} (${sayBytes(old)} → ${sayBytes(now)})`,
+        `  ${now > old ? "+" : "-"}${saySize(Math.abs(now - old))}  ${oneLine(name)} (${saySize(old)} → ${saySize(now)})`,
     ),
     ...(sizes.length > shown.length ? [`  and ${sizes.length - shown.length} more`] : []),
   ];
+}
+
+/** A change of few bytes is none of 0.0 KiB. */
+function saySize(bytes: number): string {
+  return bytes < 1024 ? `${bytes} B` : sayBytes(bytes);
 }
 
 function sayCounts(of: readonly { readonly name: string; readonly count: number }[]): string {

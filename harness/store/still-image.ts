@@ -52,8 +52,10 @@ export async function openFile(source: FromFiles): Promise<StillContents> {
     const { buffer: head } = await file.read(Buffer.alloc(1100), 0, 1100, 0);
     if (image === undefined && isDisk(head)) return await openDisk(file, path, basename(path), at);
     const tree = await StillTree.of([await layerInFile(basename(path), file, 0, stat.size)]);
-    const entries = await tree.look(["/manifest.json", "/index.json", "/oci-layout"]);
-    if (image === undefined && entries.every((entry) => entry === undefined))
+    const [saved, index, ...system] = await tree.look(["/manifest.json", "/index.json", "/etc", "/usr"]);
+    // A root file system may have any file; an image's archive has no such directories.
+    const root = system.some((entry) => entry !== undefined) || (saved === undefined && index === undefined);
+    if (image === undefined && root)
       return {
         tree,
         image: undefined,
