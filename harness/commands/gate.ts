@@ -37,8 +37,6 @@ export interface GateOptions {
   readonly verifier?: string;
   readonly resource?: string;
   readonly out?: string;
-  /** `recipe=image`, several parted by commas: the older images that budgets of differences are held against. */
-  readonly since?: string;
   readonly json?: boolean;
 }
 
