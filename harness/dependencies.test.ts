@@ -12,6 +12,7 @@ const rooms: Record<string, readonly string[]> = {
   "harness/manifests": ["harness/model", "harness/checks"],
   "harness/plays": ["harness/model", "harness/store"],
   "harness/reporting": ["harness/model"],
+  "harness/capsule": ["harness/model", "harness/store", "harness/reporting"],
   "harness/drivers": ["harness/model", "harness/transports"],
   "harness/faults": ["harness/model", "harness/drivers", "harness/lifecycle/faults.ts"],
   "harness/host": ["harness/model"],
