@@ -1,0 +1,42 @@
+// Decides how a directory with somebody's specs becomes a project in which this Assay runs them: its own harness and packages beside them,
+// whether they were written for a checkout or for an installed package. Refuses to take a harness from anywhere else.
+import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { home, installed, ownModule } from "../place.ts";
+
+/** Idempotent: what of it is there is made anew. `directory` must hold nothing of its own named harness or node_modules. */
+export function layProject(directory: string): void {
+  for (const name of ["harness", "node_modules"]) rmSync(join(directory, name), { recursive: true, force: true });
+  const modules = join(directory, "node_modules");
+  mkdirSync(modules, { recursive: true });
+  const packages = installed ? dirname(home) : join(home, "node_modules");
+  for (const name of readdirSync(packages)) symlinkSync(join(packages, name), join(modules, name));
+  mkdirSync(join(directory, "reports"), { recursive: true });
+  if (installed) layShim(directory);
+  else layCopy(directory, modules);
+}
+
+/** Specs of a checkout name its harness by path: behind that path is the package. */
+function layShim(directory: string): void {
+  writeFileSync(
+    join(directory, "package.json"),
+    `${JSON.stringify({ name: "scratch", private: true, type: "module" })}\n`,
+  );
+  mkdirSync(join(directory, "harness"));
+  writeFileSync(join(directory, "harness/index.ts"), 'export * from "assay";\n');
+}
+
+/** A checkout is always its own project, so that it is copied; specs of a package's project find it under the package's name. */
+function layCopy(directory: string, modules: string): void {
+  cpSync(join(home, "harness"), join(directory, "harness"), { recursive: true });
+  cpSync(join(home, "package.json"), join(directory, "package.json"));
+  mkdirSync(join(modules, "assay"));
+  const manifest = { name: "assay", type: "module", exports: { ".": "./index.js" } };
+  writeFileSync(join(modules, "assay/package.json"), `${JSON.stringify(manifest)}\n`);
+  writeFileSync(join(modules, "assay/index.js"), 'export * from "../../harness/index.ts";\n');
+}
+
+/** The path of a module of the harness that works on the project in `directory`. */
+export function moduleFor(directory: string, name: string): string {
+  return installed ? ownModule(name) : join(directory, "harness", `${name}.ts`);
+}
