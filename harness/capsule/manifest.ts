@@ -132,13 +132,12 @@ export const manifestSchema = z
     if (total > capsuleLimits.totalBytes)
       refuse.addIssue({ code: "custom", path: ["members"], message: `${total} bytes are more than a capsule has` });
     for (const each of files) {
-      for (let above = posix.dirname(each); above !== "."; above = posix.dirname(above))
-        if (files.has(above))
-          refuse.addIssue({
-            code: "custom",
-            path: ["members"],
-            message: `${each} lies below ${above}, which is no directory`,
-          });
+      for (let end = each.lastIndexOf("/"); end > 0; end = each.lastIndexOf("/", end - 1)) {
+        const above = each.slice(0, end);
+        if (!files.has(above)) continue;
+        const message = `${each} lies below ${above}, which is no directory`;
+        refuse.addIssue({ code: "custom", path: ["members"], message });
+      }
     }
     for (const { path: each, target } of links)
       if (!isInnerLink(each, target))

@@ -1,7 +1,6 @@
 // Decides how a capsule is written: the manifest, then each member in order of its name, redacted, with nothing in it of times or owners,
 // so that the same run packed twice gives the same bytes.
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
@@ -24,6 +23,12 @@ export type CapsuleFacts = Omit<CapsuleManifest, "members" | "capsuleVersion">;
 /** What is written, in its order; the manifest first. Pure but for the registered secrets. */
 export function capsuleFiles(facts: CapsuleFacts, contents: readonly Content[]): readonly Content[] {
   const ordered = [...contents].sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+  for (const { path } of ordered)
+    if (redact(path) !== path)
+      throw bad(
+        `a file's name holds the secret ${redact(path)}`,
+        "give the file another name: it would stand in the archive",
+      );
   const clean = ordered.map(({ path, bytes, executable }) => ({ path, executable, ...redactBytes(bytes) }));
   const manifest: CapsuleManifest = {
     capsuleVersion: 1,
@@ -38,19 +43,21 @@ export function capsuleFiles(facts: CapsuleFacts, contents: readonly Content[]):
   };
   const read = manifestSchema.safeParse(manifest);
   if (!read.success)
-    throw new ReportError({
-      code: "bad-capsule",
-      phase: "report",
-      seen: `the capsule would break its own schema: ${read.error.issues
+    throw bad(
+      `the capsule would break its own schema: ${read.error.issues
         .slice(0, 3)
         .map((issue) => `${issue.path.join(".")}: ${issue.message}`)
         .join("; ")}`,
-      hint: "a file's name that holds a secret, or has characters that a terminal acts on, cannot be taken along",
-    });
+      "a file's name has characters that a terminal acts on, or a secret is one of the report's own words",
+    );
   return [
     { path: "manifest.json", bytes: Buffer.from(`${canonicalJson(manifest, "  ")}\n`) },
     ...clean.map(({ path, bytes, executable }) => ({ path, bytes, ...(executable === true ? { executable } : {}) })),
   ];
+}
+
+function bad(seen: string, hint: string): ReportError {
+  return new ReportError({ code: "bad-capsule", phase: "report", seen, hint });
 }
 
 /** Writes the archive whole or not at all. Rejects with a `ReportError` (codes `bad-capsule`, `unwritable`). */
@@ -76,16 +83,9 @@ export async function writeArchiveOf(file: string, files: readonly Content[]): P
   const archive = pack();
   // Level 6 is zlib's own; its header has no time and no name.
   const written = pipeline(archive, createGzip({ level: 6 }), createWriteStream(file, { mode: 0o600 }));
-  for (const { path, bytes, executable } of files) {
-    const entry = archive.entry({
-      name: path,
-      size: bytes.length,
-      mode: executable === true ? 0o755 : 0o644,
-      mtime: new Date(0),
-    });
-    entry.end(bytes);
-    await Promise.race([once(entry, "finish"), written]);
-  }
+  // All of them are in memory already.
+  for (const { path, bytes, executable } of files)
+    archive.entry({ name: path, mode: executable === true ? 0o755 : 0o644, mtime: new Date(0) }, bytes);
   archive.finalize();
   await written;
 }

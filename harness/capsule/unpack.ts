@@ -1,7 +1,7 @@
 // Decides whether a capsule of somebody else's may be used: bounded in entries and bytes, plain files alone, each of them announced by the
 // manifest and as it says. Everything is judged before anything is written, and it is written into a fresh directory.
 import { createHash } from "node:crypto";
-import { constants, createReadStream, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { constants, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Transform } from "node:stream";
@@ -30,7 +30,7 @@ export async function readCapsule(file: string): Promise<Capsule> {
   await using handle = await regular(file);
   const bounded = bound(where);
   const unzipped = createGunzip();
-  const source = createReadStream(file, { fd: handle.fd, autoClose: false, start: 0 });
+  const source = handle.createReadStream({ autoClose: false, start: 0 });
   for (const [stream, next] of [
     [source, unzipped],
     [unzipped, bounded],

@@ -43,7 +43,8 @@ export async function reproCommand(file: string, words: Readonly<Record<string, 
     say(`run ${run} of ${manifest.startedAt}: ${failures.length} of its tests did not pass`);
     const differences = hostDifferences({ assay, host }, { assay: config.version, host: await hostHere(config, host) });
     const missing = missingLines(manifest, names, (variable) => (process.env[variable] ?? "") !== "");
-    for (const line of [...differenceLines(differences), ...missing]) say(`differs   ${line}`);
+    for (const line of differenceLines(differences)) say(`differs   ${line}`);
+    for (const line of missing) say(`missing   ${line}`);
     const wanted: ScratchRun = {
       files: manifest.specs,
       projects: manifest.projects,

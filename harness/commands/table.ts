@@ -3,6 +3,7 @@
 
 import type { Command } from "commander";
 import { gateTable } from "./table-gate.ts";
+import { againEntries } from "./table-again.ts";
 
 export interface CommandEntry {
   /** Name and arguments as commander reads them: `run [pattern...]`. */
@@ -34,6 +35,7 @@ export const exitMeanings = {
   143: "terminated, and torn down",
 } as const;
 
+/** Of commands that run specs. */
 const running: readonly ExitMeaning[] = [0, 1, 2, 3, 4, 130, 143];
 const asking: readonly ExitMeaning[] = [0, 2, 3];
 const everyProject = ["unit", "contract", "specs", "twins", "crash"];
@@ -113,34 +115,7 @@ export const commandTable: readonly CommandEntry[] = [
       });
     },
   },
-  {
-    usage: "repro <capsule>",
-    does: "see a failure again that happened somewhere else, and stop where it failed",
-    teaches:
-      "A capsule is what assay run --capsule leaves: reports/runs/<run>/capsule.tar.gz. It is judged first, and unpacked beside the state, never\n" +
-      "over a checkout; then what differs here is told, images first. The tests that failed run; where one fails it stays standing, with a\n" +
-      "shell in the node that was asked; without a terminal it is told how to enter. It runs what is in the capsule: specs and recipes are\n" +
-      "programs. Exit code 1: it failed again. 0: it did not.",
-    examples: [
-      ["assay repro capsule.tar.gz", "see it, and look around; it all goes with the shell"],
-      ["assay repro capsule.tar.gz --check && echo mended", "for a script"],
-      ["assay repro capsule.tar.gz --loop 50", "how often it fails, with an interval of 95 %"],
-      ['assay repro capsule.tar.gz --secret "db password=@pw"', "what was a secret is in no capsule"],
-    ],
-    options: [
-      ["--check", "only tell whether it fails here; nothing is left standing"],
-      ["--loop <times>", "run so many times, each in an environment of its own, and count"],
-      ["--all", "all tests of the spec files, not only those that failed"],
-      ["--secret <name=@file...>", "the value of a secret of the capsule, from a file"],
-      ["--keep-for <time>", "how long it stands without a terminal; 1h unless told otherwise"],
-      [
-        "--json",
-        "print { capsule, run, differences, missing, seen, loop, exitCode, enter } as JSON, and open no shell",
-      ],
-    ],
-    exits: running,
-    act: async ([capsule = ""], options) => (await import("./repro.ts")).reproCommand(capsule, options),
-  },
+  ...againEntries,
   {
     usage: "merge <report...>",
     does: "make one report of several: of the shards of a run, or of runs of different specs",
