@@ -2,8 +2,8 @@
 // used, so that help stays quick. Refuses to do any of the work.
 
 import type { Command } from "commander";
-import { gateTable } from "./table-gate.ts";
 import { againEntries } from "./table-again.ts";
+import { gateTable } from "./table-gate.ts";
 
 export interface CommandEntry {
   /** Name and arguments as commander reads them: `run [pattern...]`. */
@@ -35,7 +35,6 @@ export const exitMeanings = {
   143: "terminated, and torn down",
 } as const;
 
-/** Of commands that run specs. */
 const running: readonly ExitMeaning[] = [0, 1, 2, 3, 4, 130, 143];
 const asking: readonly ExitMeaning[] = [0, 2, 3];
 const everyProject = ["unit", "contract", "specs", "twins", "crash"];
