@@ -74,12 +74,10 @@ export async function bisectCommand(words: BisectWords, options: Readonly<Record
       steps.set(commit, step);
       return step.judged;
     };
-    const ends = { good: await judge(good), bad: await judge(bad) };
-    for (const [end, commit] of [
-      ["good", good],
-      ["bad", bad],
-    ] as const)
-      if (ends[end] !== end) throw notAsSaid(words[end], end, steps.get(commit));
+    for (const end of ["good", "bad"] as const) {
+      const commit = { good, bad }[end];
+      if ((await judge(commit)) !== end) throw notAsSaid(words[end], end, steps.get(commit));
+    }
     const found = await bisected({ good, bad, next: (known) => commits.between(known), judge });
     const because = found.first === undefined ? [] : await reasons(found.first, steps, config, commits);
     const changed = found.first === undefined ? [] : await commits.filesOf(found.first);

@@ -43,7 +43,7 @@ beforeAll(async () => {
   stage.write("fixtures/box/files/motd", "welcome\n");
   stage.write(
     "fixtures/box/files/Dockerfile",
-    'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\nRUN mkdir /tmp /etc\nCOPY motd /etc/motd\n',
+    'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\nRUN mkdir -p /tmp /etc\nCOPY motd /etc/motd\n',
   );
   stage.write(
     "fixtures/box/recipe.ts",
