@@ -142,6 +142,12 @@ describe("whether it was seen again", () => {
     expect(again(({ checks }) => ({ checks: checks.map((check) => ({ ...check, title: "another" })) }))).toBe(
       "otherwise",
     );
+    expect(again(({ checks }) => ({ checks: checks.map((check) => ({ ...check, node: "another" })) }))).toBe(
+      "otherwise",
+    );
+    expect(again(({ checks }) => ({ checks: checks.map((check) => ({ ...check, negated: !check.negated })) }))).toBe(
+      "otherwise",
+    );
     expect(again(() => ({ outcome: "passed" }))).toBe("passed");
     expect(again(() => ({ outcome: "errored" }))).toBe("not-asked");
     expect(again(() => ({ outcome: "skipped" }))).toBe("absent");

@@ -65,6 +65,9 @@ describe("a capsule", () => {
       Object.fromEntries(some.map(({ path, bytes }) => [path, bytes.toString()])),
     );
     expect(statSync(one).mode & 0o077).toBe(0);
+    // The first header's owner and time, octal.
+    const header = gunzipSync(readFileSync(one)).toString("latin1", 108, 148);
+    expect(header.replaceAll(/[\0 ]/g, " ")).toMatch(/^0+ +0+ +[0-7]+ +0+ $/);
   });
 
   test("is unpacked into a new directory: modes and links are there again", async () => {
@@ -166,6 +169,7 @@ describe("what is refused", () => {
     ["an escape sequence", "project/\u001b]0;x\u0007"],
     ["a direction override", "project/a\u202eb"],
     ["a path of nothing", "project//x"],
+    ["a path with a step to where it is", "project/./specs/x"],
   ])("%s in the manifest", async (_, path) => {
     expect(isMemberPath(path)).toBe(false);
     const file = await manifested((manifest) => ({ ...manifest, members: [...manifest.members, member(path)] }));
@@ -263,7 +267,7 @@ describe("what is refused", () => {
     header.write("././@PaxHeader", 0);
     header.write("00000000000\0", 124);
     header.write("00004000000\0", 124);
-    header.write("x", 156);
+    header.write("g", 156);
     header.write("ustar\x0000", 257);
     header.fill(" ", 148, 156);
     const sum = header.reduce((all, byte) => all + byte, 0);
@@ -276,9 +280,7 @@ describe("what is refused", () => {
     const bomb = gzipSync(one);
     writeFileSync(file, Buffer.concat(Array.from({ length: 300 }, () => bomb)));
     expect(statSync(file).size).toBeLessThan(1_000_000);
-    await expect(readCapsule(file)).rejects.toMatchObject({
-      code: expect.stringMatching(/^(capsule-too-big|bad-capsule)$/),
-    });
+    await expect(readCapsule(file)).rejects.toMatchObject({ code: "capsule-too-big" });
   });
 
   test("what is cut off at any place, changed at any place, no gzip, no file, a pipe", async () => {

@@ -191,7 +191,7 @@ async function printFound({ first, possible }: Bisected, { because, changed, com
           ...because.map((line) => `  ${line}`),
           ...changed.map((file) => `  ${file}`),
         ];
-  process.stdout.write(`${lines.map((line) => oneLine(redact(line), 2_000)).join("\n")}\n`);
+  process.stdout.write(`${lines.map((line) => `${/^ */.exec(line)}${oneLine(redact(line), 2_000)}`).join("\n")}\n`);
 }
 
 async function printJson(

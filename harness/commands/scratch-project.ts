@@ -1,6 +1,6 @@
 // Decides how a directory with somebody's specs becomes a project in which this Assay runs them: its own harness and packages beside them,
 // whether they were written for a checkout or for an installed package. Refuses to take a harness from anywhere else.
-import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { home, installed, ownModule } from "../place.ts";
 
@@ -18,10 +18,11 @@ export function layProject(directory: string): void {
 
 /** Specs of a checkout name its harness by path: behind that path is the package. */
 function layShim(directory: string): void {
-  writeFileSync(
-    join(directory, "package.json"),
-    `${JSON.stringify({ name: "scratch", private: true, type: "module" })}\n`,
-  );
+  if (!existsSync(join(directory, "package.json")))
+    writeFileSync(
+      join(directory, "package.json"),
+      `${JSON.stringify({ name: "scratch", private: true, type: "module" })}\n`,
+    );
   mkdirSync(join(directory, "harness"));
   writeFileSync(join(directory, "harness/index.ts"), 'export * from "assay";\n');
 }
