@@ -18,6 +18,7 @@ import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeCapsule } from "../capsule/pack.ts";
 import { type Capsule, readCapsule } from "../capsule/unpack.ts";
 import { readConfig } from "../config.ts";
 import { openDockerDriver } from "../drivers/by-kind.ts";
@@ -242,10 +243,22 @@ describe("assay run --capsule, assay repro", () => {
   });
 
   test("--check says that it did not fail, and --loop how often it does", async () => {
-    const { file } = await failed("alternating");
+    const { file, capsule } = await failed("alternating");
     const state = join(here, "state");
-    const check = await begun(state, ["repro", file, "--check"]).ended;
+    // As where a base had moved meanwhile: what is built here is another image.
+    const moved = join(here, "moved.tar.gz");
+    const { members, capsuleVersion: _, ...facts } = capsule.manifest;
+    const contents = members.map(({ path }) => ({
+      path,
+      bytes: path.endsWith("/motd") ? Buffer.from("moved\n") : (capsule.contents.get(path) ?? Buffer.alloc(0)),
+    }));
+    await writeCapsule(moved, facts, contents);
+    const check = await begun(state, ["repro", moved, "--check"]).ended;
     expect(check.status, check.err).toBe(0);
+    const differs = check.err.indexOf(`image ${name}:1: another recipe gives another tree`);
+    expect(differs).toBeGreaterThan(0);
+    expect(differs).toBeLessThan(check.err.indexOf("fails every other time"));
+    expect(check.err).toMatch(new RegExp(`^differs {3}image ${name}:1: base\\.files\\.motd: sha256 .* → `, "m"));
     expect(check.err).toContain("did not fail here specs/alternating.spec.ts > fails every other time");
     const looped = await begun(state, ["repro", file, "--loop", "3", "--json"]).ended;
     expect(looped.status, looped.err).toBe(1);
