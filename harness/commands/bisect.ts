@@ -9,6 +9,7 @@ import { type Config, readConfig } from "../config.ts";
 import { cancelledCode, listenForSignals } from "../lifecycle/supervisor.ts";
 import { DeclarationError, ExitCode, ProvisionError } from "../model/errors.ts";
 import { redact } from "../model/secret.ts";
+import { installed } from "../place.ts";
 import { oneLine } from "../reporting/escape.ts";
 import type { Digest } from "../store/canonical.ts";
 import { readManifest } from "../store/entry.ts";
@@ -113,7 +114,7 @@ async function tried(commit: string, { config, commits, place, files, only, sign
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory);
   await commits.write(commit, directory, place.directory);
-  layProject(directory);
+  layProject(directory, installed ? "package" : "checkout");
   for (const file of files.filter((each) => !existsSync(join(directory, each)))) {
     mkdirSync(dirname(join(directory, file)), { recursive: true });
     cpSync(join(config.project, file), join(directory, file));

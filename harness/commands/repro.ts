@@ -37,7 +37,7 @@ export async function reproCommand(file: string, words: Readonly<Record<string, 
   try {
     const directory = join(place.directory, "project");
     unpackRoom(capsule, "project", directory, contents);
-    layProject(directory);
+    layProject(directory, manifest.project.kind);
     const say = (line: string) => void process.stderr.write(`${oneLine(redact(line), 2_000)}\n`);
     const { assay, host, run, failures } = manifest;
     say(`run ${run} of ${manifest.startedAt}: ${failures.length} of its tests did not pass`);

@@ -4,16 +4,20 @@ import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeF
 import { dirname, join } from "node:path";
 import { home, installed, ownModule } from "../place.ts";
 
-/** Idempotent: what of it is there is made anew. `directory` must hold nothing of its own named harness or node_modules. */
-export function layProject(directory: string): void {
-  for (const name of ["harness", "node_modules"]) rmSync(join(directory, name), { recursive: true, force: true });
+/** What its specs were written for: a checkout of Assay, whose harness they name by its path, or an installed package. */
+export type ProjectKind = "checkout" | "package";
+
+/** Idempotent: what of it is there is made anew. A directory `harness` of a package's project is that project's own. */
+export function layProject(directory: string, kind: ProjectKind): void {
+  const named = kind === "checkout" || !installed ? ["harness", "node_modules"] : ["node_modules"];
+  for (const name of named) rmSync(join(directory, name), { recursive: true, force: true });
   const modules = join(directory, "node_modules");
   mkdirSync(modules, { recursive: true });
   const packages = installed ? dirname(home) : join(home, "node_modules");
   for (const name of readdirSync(packages)) symlinkSync(join(packages, name), join(modules, name));
   mkdirSync(join(directory, "reports"), { recursive: true });
-  if (installed) layShim(directory);
-  else layCopy(directory, modules);
+  if (installed && kind === "checkout") layShim(directory);
+  if (!installed) layCopy(directory, modules);
 }
 
 /** Specs of a checkout name its harness by path: behind that path is the package. */
