@@ -1,6 +1,6 @@
 // Decides how a directory with somebody's specs becomes a project in which this Assay runs them: its own harness and packages beside them,
 // whether they were written for a checkout or for an installed package. Refuses to take a harness from anywhere else.
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { home, installed, ownModule } from "../place.ts";
 
@@ -17,7 +17,7 @@ export function layProject(directory: string, kind: ProjectKind): void {
   for (const name of readdirSync(packages)) symlinkSync(join(packages, name), join(modules, name));
   mkdirSync(join(directory, "reports"), { recursive: true });
   if (installed && kind === "checkout") layShim(directory);
-  if (!installed) layCopy(directory, modules);
+  if (!installed) layCopy(directory);
 }
 
 /** Specs of a checkout name its harness by path: behind that path is the package. */
@@ -31,14 +31,15 @@ function layShim(directory: string): void {
   writeFileSync(join(directory, "harness/index.ts"), 'export * from "assay";\n');
 }
 
-/** A checkout is always its own project, so that it is copied; specs of a package's project find it under the package's name. */
-function layCopy(directory: string, modules: string): void {
+/** A checkout is always its own project, so that it is copied; specs of a package's project find it by the name that it has itself. */
+function layCopy(directory: string): void {
   cpSync(join(home, "harness"), join(directory, "harness"), { recursive: true });
-  cpSync(join(home, "package.json"), join(directory, "package.json"));
-  mkdirSync(join(modules, "assay"));
-  const manifest = { name: "assay", type: "module", exports: { ".": "./index.js" } };
-  writeFileSync(join(modules, "assay/package.json"), `${JSON.stringify(manifest)}\n`);
-  writeFileSync(join(modules, "assay/index.js"), 'export * from "../../harness/index.ts";\n');
+  const { name, version, type } = JSON.parse(readFileSync(join(home, "package.json"), "utf8")) as Record<
+    string,
+    string
+  >;
+  const manifest = { name, version, private: true, type, exports: { ".": "./harness/index.ts" } };
+  writeFileSync(join(directory, "package.json"), `${JSON.stringify(manifest)}\n`);
 }
 
 /** The path of a module of the harness that works on the project in `directory`. */
