@@ -44,6 +44,8 @@ export interface RunOptions {
   readonly seed?: number;
   /** Whether what a failure needs to be seen again is packed; where nobody says, where `CI` is set. */
   readonly capsule?: boolean | undefined;
+  /** `false`: of a commit or a machine of the past, which is no part of this project's history. */
+  readonly remembered?: false;
   /** Told each event. */
   readonly heard?: (event: RunEvent) => void;
   /** Told the report, once it is written. */
@@ -201,7 +203,10 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   const last = endOfRun(ended, { events, log: child, patterns });
   const { remember } = await import("./remember.ts");
   const finished = { run, at: startedAt, command: redact(command.join(" ")) };
-  const { flaky, trouble } = remember(config.history, finished, [...events, ...last]);
+  const { flaky, trouble } =
+    options.remembered === false
+      ? { flaky: [], trouble: undefined }
+      : remember(config.history, finished, [...events, ...last]);
   if (trouble !== undefined) {
     console.error(`assay: not remembered: ${trouble}`);
     appendFileSync(join(report, "evidence", "history.log"), `${trouble}\n`);

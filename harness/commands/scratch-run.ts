@@ -32,6 +32,7 @@ if (import.meta.main) {
       ...options,
       aside: true,
       capsule: false,
+      remembered: false,
       heard(event) {
         if (event.event !== "image") return;
         const then = images.find(({ tag }) => tag === event.tag);
