@@ -25,10 +25,10 @@ const archiveBytes = capsuleLimits.totalBytes + capsuleLimits.manifestBytes + ca
  * Reads a capsule whole. A `DeclarationError`: `no-capsule` where there is no file, `bad-capsule` for what is damaged or not what its
  * manifest says, `capsule-escapes` for names and links that lead elsewhere, `capsule-too-big` beyond `capsuleLimits`, `capsule-version`.
  */
-export async function readCapsule(file: string): Promise<Capsule> {
+export async function readCapsule(file: string, mostBytes: number = archiveBytes): Promise<Capsule> {
   const where = basename(file);
   await using handle = await regular(file);
-  const bounded = bound(where);
+  const bounded = bound(where, mostBytes);
   const unzipped = createGunzip();
   const source = handle.createReadStream({ autoClose: false, start: 0 });
   for (const [stream, next] of [
@@ -155,13 +155,12 @@ function asRefusal(where: string, error: unknown): unknown {
 }
 
 /** Whatever compression makes of it: an archive that never ends is not read to its end. */
-function bound(where: string): Transform {
+function bound(where: string, mostBytes: number): Transform {
   let passed = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       passed += chunk.length;
-      if (passed > archiveBytes)
-        done(refused(where, `it unpacks to more than ${archiveBytes} bytes`, "capsule-too-big"));
+      if (passed > mostBytes) done(refused(where, `it unpacks to more than ${mostBytes} bytes`, "capsule-too-big"));
       else done(null, chunk);
     },
   });
