@@ -39,6 +39,8 @@ export interface Config {
   readonly libvirtUri: string;
   /** Where reports are written: `$ASSAY_REPORTS`, else `reports/runs` of the project. */
   readonly runs: string;
+  /** `CI` is set: nobody sits here, and what failed is to be looked at somewhere else. */
+  readonly ci: boolean;
   /** Terminal colours wanted: no `NO_COLOR`, and standard output is a terminal or `FORCE_COLOR` is set. */
   readonly color: boolean;
   /** Standard output is a terminal that a live tree can be drawn on. */
@@ -95,6 +97,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     machines: join(runtime, createHash("sha256").update(state).digest("hex").slice(0, 8)),
     libvirtUri: env["LIBVIRT_DEFAULT_URI"] || (root || inLibvirtGroup() ? "qemu:///system" : "qemu:///session"),
     runs: resolve(env["ASSAY_REPORTS"] ?? join(project, "reports", "runs")),
+    ci: !["", "0", "false"].includes(env["CI"] ?? ""),
     color: (env["NO_COLOR"] ?? "") === "" && (terminal || (env["FORCE_COLOR"] ?? "") !== ""),
     links: terminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "linux",
     live: terminal && env["CI"] === undefined,

@@ -13,6 +13,7 @@ const rooms: Record<string, readonly string[]> = {
   "harness/plays": ["harness/model", "harness/store"],
   "harness/diff": ["harness/model", "harness/checks"],
   "harness/reporting": ["harness/model", "harness/diff"],
+  "harness/capsule": ["harness/model", "harness/store", "harness/reporting"],
   "harness/drivers": ["harness/model", "harness/transports"],
   "harness/faults": ["harness/model", "harness/drivers", "harness/lifecycle/faults.ts"],
   "harness/health": ["harness/model", "harness/checks"],

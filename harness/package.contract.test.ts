@@ -110,6 +110,19 @@ test("ops is there", async ({ tools }) => {
     expect(status).toBe(1);
   });
 
+  test("its failure is seen again from a capsule, in a directory that is no project", async () => {
+    const { said } = await assay(here, "run", "tools-others", "--capsule");
+    const [, capsule = ""] = /^capsule +(\S+);/m.exec(said) ?? [];
+    const elsewhere = mkdtempSync(join(tmpdir(), "assay-elsewhere-"));
+    try {
+      const again = await assay(elsewhere, "repro", join(here, capsule), "--check");
+      expect(again.said).toContain("seen again specs/tools-others.spec.ts > ops is there: ");
+      expect(again.status, again.said).toBe(1);
+    } finally {
+      rmSync(elsewhere, { recursive: true, force: true });
+    }
+  });
+
   test("types are the package's: the project compiles in strict mode, and a sentence that does not exist does not", async () => {
     const compiler = join(home, "node_modules/.bin/tsc");
     await succeeded(here, compiler, "-p", here);

@@ -42,6 +42,9 @@ export default defineConfig({
     execArgv: [...roomToStart],
     maxConcurrency: 3,
     provide: { assay: settings },
+    ...(settings?.only === undefined
+      ? {}
+      : { testNamePattern: new RegExp(`^(?:${settings.only.map((name) => RegExp.escape(name)).join("|")})$`) }),
     ...(settings === undefined ? {} : { reporters: [new EventReporter(settings)] }),
     projects: [
       project("unit", ["harness/**/*.test.ts"], {

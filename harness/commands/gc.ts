@@ -23,7 +23,10 @@ export async function gcCommand(options: { readonly json?: boolean; readonly kep
     const { Store } = await import("../store/store.ts");
     const { sweepEngine } = await import("./store-contents.ts");
     const store = new Store({ directory: config.store, disks: config.disks, budget: config.storeBudget });
+    const { sweepWorkplaces } = await import("./workplaces.ts");
+    const places = sweepWorkplaces(config);
     const sweeping = async () => [
+      ...(places === 0 ? [] : [`${places} ${places === 1 ? "workplace" : "workplaces"} of commands that ended`]),
       ...(await store.sweep()).map((what) => `${what} from the store`),
       ...(await sweepEngine(config, store)),
     ];

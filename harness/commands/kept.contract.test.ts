@@ -2,7 +2,7 @@
 // command line alone, on the real engine.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -10,6 +10,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readConfig } from "../config.ts";
 import { openDockerDriver } from "../drivers/by-kind.ts";
 import type { DockerDriver } from "../drivers/docker.ts";
+import { Ledger } from "../lifecycle/ledger.ts";
+import { until as untilSo } from "../lifecycle/testing/until.ts";
 import type { Listing } from "./list.ts";
 
 const reports = mkdtempSync(join(tmpdir(), "assay-kept-"));
@@ -91,6 +93,21 @@ describe("--keep", () => {
     expect(await assay(["down", run])).toMatchObject({ status: 0, out: `${plan}run ${run}: 3 removed, 0 left\n` });
     expect(await driver.find(run)).toEqual([]);
     expect(await assay(["down", run])).toMatchObject({ status: 0, out: `${run}: not up\n` });
+  });
+
+  test("what failed stays for its lease, and is then gone by itself, with its directory and its network", async () => {
+    const { run, said } = await failing("--keep", "on-failure", "--keep-for", "4s");
+    const began = Date.now();
+    expect(said).toContain(`assay down ${run} ends it now`);
+    expect((await driver.find(run)).map(({ kind }) => kind).sort()).toEqual(["container", "network"]);
+    using ledger = Ledger.open(config.ledger);
+    const until = ledger.run(run)?.lease?.until ?? 0;
+    expect(until).toBeGreaterThan(began);
+    await untilSo(config.state, () => ledger.run(run)?.endedAt !== undefined);
+    expect(Date.now()).toBeGreaterThanOrEqual(until);
+    expect(await driver.find(run)).toEqual([]);
+    expect(existsSync(join(config.scratch, run))).toBe(false);
+    expect((await assay(["shell", `${run}/box`, "--", "true"])).status).toBe(2);
   });
 
   test("a node that nobody keeps, and a word that means nothing, are told with what there is", async () => {

@@ -1,5 +1,5 @@
 // Decides how the parts make a run: supervisor, vitest, progress, report. The composition root of `assay run` and `assay test`.
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
@@ -38,6 +38,14 @@ export interface RunOptions {
   readonly aside?: boolean;
   /** Environments that stand ahead of their use: see `vitest/warm.ts`. */
   readonly warm?: WarmSettings;
+  /** Full names of the tests that run; all without it. */
+  readonly only?: readonly string[];
+  /** Of vitest's sequence; drawn unless it is told. */
+  readonly seed?: number;
+  /** Whether what a failure needs to be seen again is packed; where nobody says, where `CI` is set. */
+  readonly capsule?: boolean | undefined;
+  /** `false`: of a commit or a machine of the past, which is no part of this project's history. */
+  readonly remembered?: false;
   /** Told each event. */
   readonly heard?: (event: RunEvent) => void;
   /** Told the report, once it is written. */
@@ -89,11 +97,14 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     ...(options.with === undefined ? [] : ["--with", options.with]),
     ...(shard === undefined ? [] : ["--shard", shard]),
     ...patterns,
+    ...(options.only === undefined ? [] : ["--test", ...options.only]),
   ];
+  const seed = options.seed ?? randomInt(2 ** 31);
   const settings: RunSettings = {
     ...runSettings(config, run, report),
     keep: options.keep,
     warm: options.warm,
+    only: options.only,
     substitutes,
   };
   let opened: readonly Remover[] | undefined;
@@ -160,6 +171,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
           ownModule("vitest.config"),
           ...projects.flatMap((project) => ["--project", project]),
           ...(shard === undefined ? [] : [`--shard=${shard}`]),
+          `--sequence.seed=${seed}`,
           ...patterns,
         ],
         // Node complains of both at once, and what the child says is looked at.
@@ -198,7 +210,10 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   const last = endOfRun(ended, { events, log: child, patterns });
   const { remember } = await import("./remember.ts");
   const finished = { run, at: startedAt, command: redact(command.join(" ")) };
-  const { flaky, trouble } = remember(config.history, finished, [...events, ...last]);
+  const { flaky, trouble } =
+    options.remembered === false
+      ? { flaky: [], trouble: undefined }
+      : remember(config.history, finished, [...events, ...last]);
   if (trouble !== undefined) {
     console.error(`assay: not remembered: ${trouble}`);
     appendFileSync(join(report, "evidence", "history.log"), `${trouble}\n`);
@@ -210,6 +225,12 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     links: config.links && !aside ? config.project : undefined,
     aside,
     json: options.json === true,
+    pack: async (told) => {
+      if (!(options.capsule ?? config.ci)) return [];
+      const { packedCapsule } = await import("./capsule.ts");
+      const facts = { projects, seed, substitutes, ...(options.with === undefined ? {} : { with: options.with }) };
+      return packedCapsule(told, { config, directory: report, events, ...facts });
+    },
   });
   options.concluded?.(concluded);
   return concluded.exitCode;

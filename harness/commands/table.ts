@@ -2,6 +2,7 @@
 // used, so that help stays quick. Refuses to do any of the work.
 
 import type { Command } from "commander";
+import { againEntries } from "./table-again.ts";
 import { attestTable } from "./table-attest.ts";
 import { diffTable } from "./table-diff.ts";
 import { gateTable } from "./table-gate.ts";
@@ -97,18 +98,28 @@ export const commandTable: readonly CommandEntry[] = [
       ],
       ["--keep [when]", "leave environments standing for a look: on-failure, which is meant without a word, or always"],
       ["--keep-for <time>", "for how long; 1h unless told otherwise"],
+      ["--capsule", "where something failed, pack what is needed to see it again elsewhere: see assay repro"],
+      ["--no-capsule", "do not, though CI is set"],
+      ["--test <name...>", "only tests of these full names; behind the patterns"],
     ],
     exits: running,
-    async act(patterns, { project = "specs", keep, keepFor, shard, ...options }) {
+    async act(patterns, { project = "specs", keep, keepFor, shard, test: only, ...options }) {
       const [{ readKeep }, { readShard }] = await Promise.all([
         import("./keep-options.ts"),
         import("./merge-options.ts"),
       ]);
-      return run(patterns, [String(project)], { ...options, ...readKeep(keep, keepFor), ...readShard(shard) });
+      const tests = only === undefined ? {} : { only };
+      return run(patterns, [String(project)], {
+        ...options,
+        ...tests,
+        ...readKeep(keep, keepFor),
+        ...readShard(shard),
+      });
     },
   },
   ...reportCommands,
   ...attestTable,
+  ...againEntries,
   {
     usage: "watch [pattern...]",
     does: "run specs, and run again what depends on a file that changed; until Ctrl-C",

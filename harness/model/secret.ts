@@ -67,11 +67,44 @@ export function redact(text: string): string {
   return forms.each.reduce((out, [form, shown]) => out.replaceAll(form, () => shown), text);
 }
 
+/**
+ * The same of bytes of any kind: text, or a program with text in it. Answers the names of the secrets that stood in them; the very same
+ * buffer where none did. What is compressed or encrypted is not looked into.
+ */
+export function redactBytes(bytes: Buffer): { readonly bytes: Buffer; readonly names: readonly string[] } {
+  if (values.size === 0) return { bytes, names: [] };
+  forms ??= formsOf(values);
+  // One character a byte: whatever is no text comes back as it was.
+  let out = bytes.toString("latin1");
+  const found = new Set<string>();
+  for (const [form, shown, name] of forms.each) {
+    const sought = asBytes(form);
+    if (!out.includes(sought)) continue;
+    found.add(name);
+    out = out.replaceAll(sought, () => asBytes(shown));
+  }
+  return found.size === 0 ? { bytes, names: [] } : { bytes: Buffer.from(out, "latin1"), names: [...found].sort() };
+}
+
+function asBytes(text: string): string {
+  return Buffer.from(text).toString("latin1");
+}
+
+/** Names of all registered secrets, sorted. */
+export function secretNames(): readonly string[] {
+  return [...new Set(values.values())].sort();
+}
+
+/** The name of the secret that has exactly this value. */
+export function secretNamed(value: string): string | undefined {
+  return values.get(value);
+}
+
 /** What is looked for in every text that is written; made anew when a value is registered. */
 interface Forms {
   readonly any: RegExp;
   /** Each form and what stands for it, those of longer values first. */
-  readonly each: readonly (readonly [form: string, shown: string])[];
+  readonly each: readonly (readonly [form: string, shown: string, name: string])[];
 }
 
 let forms: Forms | undefined;
@@ -85,7 +118,7 @@ function formsOf(all: ReadonlyMap<string, string>): Forms {
       const encoded = [encodeURIComponent(value), bytes.toString("base64"), bytes.toString("base64url")];
       // The whole in every form before its lines: with one of them gone it would not be recognised.
       const written = [value, asJson(value), ...encoded, ...linesOf(value).flatMap((line) => [line, asJson(line)])];
-      return [...new Set(written)].map((form) => [form, `‹${name}›`] as const);
+      return [...new Set(written)].map((form) => [form, `‹${name}›`, name] as const);
     });
   return { any: new RegExp(each.map(([form]) => RegExp.escape(form)).join("|")), each };
 }

@@ -14,19 +14,22 @@ type TestError = NonNullable<ReturnType<TestCase["result"]>["errors"]>[number];
 export class EventReporter implements Reporter {
   readonly #events: EventSink;
   readonly #project: string;
+  readonly #only: ReadonlySet<string> | undefined;
   readonly #troubled = new Set<string>();
 
   constructor(settings: RunSettings) {
     this.#events = connectEvents(settings.socket);
     this.#project = settings.project;
+    this.#only = settings.only === undefined ? undefined : new Set(settings.only);
   }
 
   onTestModuleCollected(module: TestModule): void {
-    const tests = [...module.children.allTests()].map((test) => test.fullName);
+    const tests = [...module.children.allTests()].filter((test) => this.#wanted(test)).map((test) => test.fullName);
     this.#events.say({ event: "planned", at: Date.now(), file: this.#file(module), tests });
   }
 
   onTestCaseReady(test: TestCase): void {
+    if (!this.#wanted(test)) return;
     this.#events.say({
       event: "test-started",
       at: Date.now(),
@@ -37,6 +40,7 @@ export class EventReporter implements Reporter {
   }
 
   onTestCaseResult(test: TestCase): void {
+    if (!this.#wanted(test)) return;
     const result = test.result();
     const errors = (result.errors ?? []).map((error) => this.#told(error));
     const outcome =
@@ -115,6 +119,11 @@ export class EventReporter implements Reporter {
     const path = relative(this.#project, file);
     if (path.startsWith("..") || path.includes("node_modules/")) return false;
     return !path.startsWith("harness/") || /\.test\.ts$/.test(path);
+  }
+
+  /** Nobody skipped what was not asked for. */
+  #wanted({ fullName }: TestCase): boolean {
+    return this.#only?.has(fullName) !== false;
   }
 
   #file(module: TestModule): string {

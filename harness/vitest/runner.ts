@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import { expect, inject, TestRunner } from "vitest";
-import { allReads, readModule } from "./reads.ts";
+import { allReads, isOwn, readModule } from "./reads.ts";
 import { placed } from "./syntax-place.ts";
 
 // The last hook that is registered is asked first, before Vitest's.
@@ -44,7 +44,7 @@ export default class NativeRunner extends TestRunner {
     } catch (error) {
       throw placed(error);
     } finally {
-      if (inject("assay")?.warm !== undefined) await tellReads(file);
+      if (inject("assay") !== undefined && !isOwn(file)) await tellReads(file);
     }
   }
 }

@@ -37,6 +37,8 @@ export interface RunSettings {
   readonly keep?: "on-failure" | "always" | undefined;
   /** Environments that stand ahead of their use, where somebody watches. */
   readonly warm?: WarmSettings | undefined;
+  /** Full names of the tests that are to run; absent: all. Others are neither planned nor told. */
+  readonly only?: readonly string[] | undefined;
   /** See `lifecycle/fault.ts`. */
   readonly fault?: string | undefined;
   /** What stands in for what, by name: see `substitute.ts`. */
