@@ -4,6 +4,7 @@
 import type { Command } from "commander";
 import { attestTable } from "./table-attest.ts";
 import { gateTable } from "./table-gate.ts";
+import { proveTable } from "./table-prove.ts";
 import { reportCommands } from "./table-report.ts";
 
 export interface CommandEntry {
@@ -108,6 +109,7 @@ export const commandTable: readonly CommandEntry[] = [
   },
   ...reportCommands,
   ...attestTable,
+  ...proveTable,
   {
     usage: "watch [pattern...]",
     does: "run specs, and run again what depends on a file that changed; until Ctrl-C",
@@ -357,7 +359,7 @@ export const commandTable: readonly CommandEntry[] = [
     options: [
       [
         "--part <name>",
-        "containers, peers, images, machines, studio, stack, report or all; the others' numbers stay in the page",
+        "containers, peers, images, machines, studio, stack, report, prove or all; the others' numbers stay in the page",
       ],
       ["--quick", "without the disk that is built from nothing, and each studio once: both take minutes"],
     ],
