@@ -10,6 +10,7 @@ const rooms: Record<string, readonly string[]> = {
   "harness/checks": ["harness/model"],
   "harness/store": ["harness/model"],
   "harness/manifests": ["harness/model", "harness/checks"],
+  "harness/prove": ["harness/model", "harness/checks"],
   "harness/plays": ["harness/model", "harness/store"],
   "harness/diff": ["harness/model", "harness/checks"],
   "harness/reporting": ["harness/model", "harness/diff"],

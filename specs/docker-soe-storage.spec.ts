@@ -27,8 +27,15 @@ test("a container that mounts another's storage read-only cannot write there", a
 
 test("tmpfs is memory, as big as declared, and nobody else's", async ({ writer, reader }) => {
   await expect(writer).toMeet(
-    all(mount("/cache").hasType("tmpfs"), mount("/cache").hasOption("size=16384k"), file("/cache").hasMode(0o1777)),
+    all(
+      mount("/cache").hasType("tmpfs"),
+      mount("/cache").hasOption("size=16384k"),
+      file("/cache").hasMode(0o1777),
+      file("/cache").ownedBy(0, 0),
+    ),
   );
+  // Else that it is nobody else's would say nothing.
+  await expect(reader).toMeet(all(mount("/cache").hasType("tmpfs"), mount("/cache").hasOption("size=16384k")));
   await writer.succeed(["touch", "/cache/mine"]);
   await expect(writer).toMeet(file("/cache/mine").exists());
   await expect(reader).not.toMeet(file("/cache/mine").exists());

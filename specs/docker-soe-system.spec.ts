@@ -1,6 +1,6 @@
 // The system below the studio's own: which one it is, where its packages come from, that they are as they came, and who may do what.
 import { dockerSoe } from "../environments/docker-soe.ts";
-import { all, cron, expect, group, os, pkg, ports, repositories, testIn, user } from "../harness/index.ts";
+import { all, cron, expect, file, group, os, pkg, ports, repositories, testIn, user } from "../harness/index.ts";
 
 const test = testIn(dockerSoe);
 
@@ -11,6 +11,7 @@ test("it is Debian 12, and gets packages from Debian alone, with signatures", as
     all(
       os().is("debian"),
       os().hasVersion("12"),
+      file("/etc/os-release").linksTo("../usr/lib/os-release"),
       repositories().have(debian, { suite: "bookworm", component: "main" }),
       repositories().have(security, { suite: "bookworm-security", component: "main" }),
       repositories().areOnly(debian, security),
@@ -35,6 +36,7 @@ test("nobody has more rights than needed, nothing waits to run or to be spoken t
       group("sudo").hasOnlyMembers(),
       group("shadow").hasOnlyMembers(),
       cron().leavesNothingOut(),
+      cron().runsOnly("e2scrub_all", "/etc/cron.daily/apt-compat", "/etc/cron.daily/dpkg"),
       ports().areOnly(),
     ),
   );

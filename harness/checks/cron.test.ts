@@ -136,4 +136,14 @@ test("sentences", () => {
   const out = readTable("/etc/cron.d/a.b", "* * * * * root true\n", "debian");
   expect(cron().runs("true").judge(out)).toMatchObject({ met: false, seen: expect.stringContaining("left out") });
   expect(cron().leavesNothingOut().judge(out)).toMatchObject({ met: false });
+  expect(
+    cron()
+      .runsOnly("run-parts", /backup/)
+      .judge(seen),
+  ).toMatchObject({ met: true });
+  expect(cron().runsOnly("run-parts").judge(seen)).toMatchObject({
+    met: false,
+    seen: "/etc/crontab: @daily backup /usr/bin/backup --all",
+  });
+  expect(cron().runsOnly().judge(out)).toMatchObject({ met: true });
 });

@@ -97,6 +97,18 @@ export function cron() {
         return verdict(met, sentence, alike.map(sayEntry).join("; ") || `none of ${seen.length} entries`);
       });
     },
+    /**
+     * Nothing is run but what is named: the command of each entry that is not left out holds one of these texts or patterns. Without any,
+     * nothing is run.
+     * @example cron().runsOnly("/etc/cron.daily/dpkg", /e2scrub_all/)
+     */
+    runsOnly: (...wanted: readonly Wanted[]) =>
+      ask(`runs only ${wanted.map(sayWanted).join(", ") || "nothing"}`, (seen) => {
+        const more = seen.filter(
+          ({ command, leftOut }) => leftOut === undefined && !wanted.some((each) => occurs(each, command)),
+        );
+        return verdict(more.length === 0, "nothing more", more.map(sayEntry).join("; ") || "nothing more");
+      }),
     /** Every file and line that is there to be run is run. */
     leavesNothingOut: () =>
       ask("leaves nothing out", (seen) => {

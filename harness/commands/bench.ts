@@ -10,6 +10,7 @@ import { measure } from "../bench/measure.ts";
 import { measureDiff } from "../bench/measure-diff.ts";
 import { measureMachines } from "../bench/measure-machines.ts";
 import { measurePeers } from "../bench/measure-peers.ts";
+import { measureProve } from "../bench/measure-prove.ts";
 import { measureReport } from "../bench/measure-report.ts";
 import { measureStack } from "../bench/measure-stack.ts";
 import { measureStill } from "../bench/measure-still.ts";
@@ -26,7 +27,18 @@ import { Store } from "../store/store.ts";
 import { proxies } from "./proxies.ts";
 import { engineFacts } from "./surroundings.ts";
 
-const parts = ["containers", "peers", "images", "diff", "machines", "studio", "stack", "report", "all"] as const;
+const parts = [
+  "containers",
+  "peers",
+  "images",
+  "diff",
+  "machines",
+  "studio",
+  "stack",
+  "prove",
+  "report",
+  "all",
+] as const;
 
 export interface BenchOptions {
   /** Default `all`; `machines` without the disk that is built from nothing, `studio` once, `stack` and `diff` twice each: `--quick`. */
@@ -59,6 +71,7 @@ export async function benchCommand({ part = "all", quick = false }: BenchOptions
   if (wanted("studio")) await studio(config, quick, say, (rows, machine) => tell("Studio", rows, machine));
   if (wanted("stack")) await stack(config, quick, say, (rows, machine) => tell("Stack", rows, machine));
   if (wanted("report")) tell("Reports", await measureReport(quick ? 3 : 7, say), thisMachine({}, config.version));
+  if (wanted("prove")) await proofs(config, quick, say, (rows, machine) => tell("Proof", rows, machine));
   const verdicts = all.map(verdictOf);
   if (verdicts.includes("not met")) return ExitCode.failed;
   return verdicts.includes("peer missing") || verdicts.includes("not measured") ? ExitCode.couldNotAsk : ExitCode.met;
@@ -119,6 +132,13 @@ async function stack(config: Config, quick: boolean, say: (line: string) => void
     rows,
     thisMachine({ ...engines, testcontainers: version, "docker command": await dockerCommand() }, config.version),
   );
+}
+
+async function proofs(config: Config, quick: boolean, say: (line: string) => void, tell: Tell): Promise<void> {
+  const driver = await enginesOf(engineFacts(config)).docker();
+  const engines = await driver.probe().finally(() => driver.close());
+  const rows = await measureProve({ config, say, warmUp: 0, rounds: quick ? 1 : 3 });
+  tell(rows, thisMachine(engines, config.version));
 }
 
 /** The disk is in the store before anything is timed. Answers what runs it. */

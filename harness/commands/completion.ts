@@ -118,6 +118,7 @@ async function names(command: string, argument: string): Promise<readonly Offer[
       return offer((await findRecipes(config.project)).keys(), "recipe");
     case "parity name":
       return offer((await findParities(config.project)).keys(), "parity");
+    case "prove pattern":
     case "run pattern":
     case "start pattern":
     case "watch pattern":

@@ -15,6 +15,7 @@ import { ownModule } from "../place.ts";
 import type { Progress } from "../reporting/progress.ts";
 import type { Report } from "../reporting/report.ts";
 import { roomToStart } from "../vitest/early-worker.ts";
+import type { ProveSettings } from "../vitest/prove.ts";
 import type { RunSettings } from "../vitest/session.ts";
 import type { WarmSettings } from "../vitest/warm.ts";
 import { gcLines } from "./gc.ts";
@@ -46,6 +47,8 @@ export interface RunOptions {
   readonly capsule?: boolean | undefined;
   /** `false`: of a commit or a machine of the past, which is no part of this project's history. */
   readonly remembered?: false;
+  /** The specs are proved: see `vitest/prove.ts`. */
+  readonly prove?: ProveSettings;
   /** Told each event. */
   readonly heard?: (event: RunEvent) => void;
   /** Told the report, once it is written. */
@@ -93,7 +96,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
   const places = placesOf(config);
   const command = [
     "assay",
-    projects.length === 1 ? "run" : "test",
+    options.prove !== undefined ? "prove" : projects.length === 1 ? "run" : "test",
     ...(options.with === undefined ? [] : ["--with", options.with]),
     ...(shard === undefined ? [] : ["--shard", shard]),
     ...patterns,
@@ -105,6 +108,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     keep: options.keep,
     warm: options.warm,
     only: options.only,
+    prove: options.prove,
     substitutes,
   };
   let opened: readonly Remover[] | undefined;

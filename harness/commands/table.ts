@@ -6,6 +6,7 @@ import { againEntries } from "./table-again.ts";
 import { attestTable } from "./table-attest.ts";
 import { diffTable } from "./table-diff.ts";
 import { gateTable } from "./table-gate.ts";
+import { proveTable } from "./table-prove.ts";
 import { reportCommands } from "./table-report.ts";
 
 export interface CommandEntry {
@@ -120,6 +121,7 @@ export const commandTable: readonly CommandEntry[] = [
   ...reportCommands,
   ...attestTable,
   ...againEntries,
+  ...proveTable,
   {
     usage: "watch [pattern...]",
     does: "run specs, and run again what depends on a file that changed; until Ctrl-C",
@@ -354,7 +356,7 @@ export const commandTable: readonly CommandEntry[] = [
     options: [
       [
         "--part <name>",
-        "containers, peers, images, diff, machines, studio, stack, report or all; the others' numbers stay in the page",
+        "containers, peers, images, diff, machines, studio, stack, prove, report or all; the others' numbers stay in the page",
       ],
       ["--quick", "without the disk that is built from nothing, and each studio once: both take minutes"],
     ],

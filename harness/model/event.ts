@@ -3,6 +3,7 @@
 import type { Phase } from "./errors.ts";
 import type { FindingKind, Unwatched } from "./health.ts";
 import type { Outcome } from "./outcome.ts";
+import type { Proof } from "./proof.ts";
 
 /** Milliseconds since the epoch. */
 export type Instant = number;
@@ -192,6 +193,8 @@ export type RunEvent =
     }
   /** A stand-up was left as it is, for a person to look at; whether it stays is the supervisor's to decide. */
   | ({ readonly event: "kept"; readonly at: Instant } & KeptStand)
+  /** The tests of a spec file were run again on what was changed on purpose. */
+  | ({ readonly event: "proved"; readonly at: Instant } & Proof)
   /** Something outside any test went wrong: a spec file that cannot be loaded, vitest that died. */
   | {
       readonly event: "trouble";

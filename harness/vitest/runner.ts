@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
-import { expect, inject, TestRunner } from "vitest";
+import { expect, inject, type RunnerTestCase, TestRunner } from "vitest";
 import { allReads, isOwn, readModule } from "./reads.ts";
 import { placed } from "./syntax-place.ts";
 
@@ -29,6 +29,18 @@ declare module "vitest" {
 
 /** Vitest's runner, but for `importFile`, and that it says how much a test asserted. Vitest finds it by its default export. */
 export default class NativeRunner extends TestRunner {
+  /** Vitest asks for it only where it is there. */
+  runTask?: (test: RunnerTestCase) => Promise<void>;
+
+  constructor(...words: ConstructorParameters<typeof TestRunner>) {
+    super(...words);
+    if (inject("assay")?.prove !== undefined)
+      this.runTask = async (test) => {
+        const { recording } = await import("./prove-record.ts");
+        await recording(true).first(test, async () => TestRunner.getTestFn(test)());
+      };
+  }
+
   override onAfterTryTask(test: Parameters<TestRunner["onAfterTryTask"]>[0]): void {
     // A test that took `expect` from its context has a count of its own.
     const own = (test.context as { readonly _local?: boolean })._local === true ? test.context.expect : expect;

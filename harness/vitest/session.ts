@@ -11,6 +11,7 @@ import { DeclarationError } from "../model/errors.ts";
 import type { EventSink } from "../model/event.ts";
 import { onSecret } from "../model/secret.ts";
 import { Store } from "../store/store.ts";
+import type { ProveSettings } from "./prove.ts";
 import type { Substitutes } from "./substitute.ts";
 import type { WarmSettings } from "./warm.ts";
 
@@ -41,6 +42,8 @@ export interface RunSettings {
   readonly only?: readonly string[] | undefined;
   /** See `lifecycle/fault.ts`. */
   readonly fault?: string | undefined;
+  /** The specs are proved: see `prove.ts`. */
+  readonly prove?: ProveSettings | undefined;
   /** What stands in for what, by name: see `substitute.ts`. */
   readonly substitutes: Substitutes;
 }

@@ -1,15 +1,18 @@
 // Decides how an environment becomes fixtures of a test: stood up once a file, or once a test, and always taken down.
-import { afterAll, test as base, beforeAll, type TestAPI } from "vitest";
+import { join } from "node:path";
+import { afterAll, test as base, beforeAll, type RunnerTestCase, type TestAPI } from "vitest";
 import type { Engines } from "../drivers/by-kind.ts";
 import { EnvironmentWatch } from "../health/environment-watch.ts";
 import { type LiveEnvironment, type StandingUp, standUp } from "../lifecycle/run.ts";
 import type { Environment, NodeOf } from "../model/environment.ts";
 import { messageOf, ProvisionError } from "../model/errors.ts";
+import type { EventSink } from "../model/event.ts";
 import type { Node } from "../model/node.ts";
 import { redact } from "../model/secret.ts";
 import { pathsOf } from "../store/recipe-paths.ts";
 import { buildingIn, missingCapability } from "./capabilities.ts";
 import { tellInputs } from "./inputs.ts";
+import { recording } from "./prove-record.ts";
 import { readPaths } from "./reads.ts";
 import { scratchOf, session } from "./session.ts";
 import { refuseSharing } from "./sharing.ts";
@@ -67,6 +70,12 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
     if (unhealthy !== undefined) throw unhealthy;
   };
   const keeping = () => session().settings.keep;
+  /** Tests that ran in this environment, where they are proved. */
+  const ran: RunnerTestCase[] = [];
+  const openHost = async () => {
+    host ??= session().engines.host(environment);
+    return (await host).node;
+  };
 
   // Failures are kept: thrown here, they would be told of the file and of no test.
   beforeAll(async () => {
@@ -94,6 +103,13 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
     const wanted = keeping() === "always" || failed;
     const stood = await Promise.all([first, shared].map((each) => each?.catch(() => undefined)));
     const failures: unknown[] = [];
+    if (session().settings.prove !== undefined && ran.length > 0) {
+      const [, live] = stood;
+      // What is changed from now on is no fault of the image's.
+      failures.push(await whyNot(live?.watch.close() ?? Promise.resolve()));
+      const { prove } = await import("./prove.ts");
+      failures.push(await whyNot(prove({ environment, perTest, ran, live, host: openHost, stand: standAside })));
+    }
     for (const live of [used, ...stood])
       if (live !== undefined) failures.push(await whyNot(end(live, wanted && live !== stood[0])));
     await host?.then(
@@ -111,6 +127,7 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
     { auto: true },
     async ({ task, skip, onTestFinished, onTestFailed }, { onCleanup }) => {
       task.meta.environment = environment.name;
+      if (session().settings.prove !== undefined) ran.push(task as RunnerTestCase);
       if (keeping() !== undefined)
         onTestFailed(() => {
           failed = true;
@@ -163,15 +180,14 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
       return watching(live);
     },
   ) as unknown as Extendable;
-  test = test.extend("host", async () => {
-    host ??= session().engines.host(environment);
-    return (await host).node;
-  });
+  test = test.extend("host", async () => recording()?.watch(await openHost(), "host") ?? openHost());
   for (const name of Object.keys(environment.nodes)) {
-    test = test.extend(name, ({ assayEnvironment }) => assayEnvironment.nodes.get(name));
+    test = test.extend(name, ({ assayEnvironment }) => watched(assayEnvironment.nodes.get(name), name));
   }
   for (const [group, names] of Object.entries(environment.groups)) {
-    test = test.extend(group, ({ assayEnvironment }) => names.map((name) => assayEnvironment.nodes.get(name)));
+    test = test.extend(group, ({ assayEnvironment }) =>
+      names.map((name) => watched(assayEnvironment.nodes.get(name), name)),
+    );
   }
   return test as unknown as TestAPI<NodesOf<E>>;
 }
@@ -229,13 +245,42 @@ interface ErrorTexts {
   cause?: unknown;
 }
 
+function watched(node: Node | undefined, name: string): Node | undefined {
+  return node === undefined ? undefined : (recording()?.watch(node, name) ?? node);
+}
+
+/** One more, for changes to be made in it: the report is told of what it is made of, as that is to be removed, and of nothing else. */
+async function standAside(environment: Environment): Promise<LiveEnvironment> {
+  const { events, settings } = session();
+  const quiet: EventSink = {
+    say: (event) => (event.event === "resource" ? events.say(event) : undefined),
+    flushed: () => events.flushed(),
+  };
+  const wanted = await standing(environment);
+  return standUp({ ...wanted, keepBroken: false, events: quiet, report: join(settings.scratch, "aside") });
+}
+
 async function stand(environment: Environment): Promise<WatchedEnvironment> {
+  const { settings, events } = session();
+  const unwatched = await standing(environment);
+  const { environment: stood, scope: name, file } = unwatched;
+  const watch = new EnvironmentWatch({ environment: stood, scope: name, file, events });
+  const wanted = { ...unwatched, watch };
+  const warm =
+    settings.warm === undefined
+      ? undefined
+      : await (await import("./warm.ts")).warmOne(session(), settings.warm, wanted);
+  const live = warm ?? (await standUp(wanted));
+  await watch.stands();
+  return { ...live, watch };
+}
+
+async function standing(environment: Environment): Promise<StandingUp> {
   const { settings, engines, ledger, store, events, scope, said } = session();
   const name = scope();
   const stood = await substituted(environment, settings.substitutes);
   const file = fileOf(said);
-  const watch = new EnvironmentWatch({ environment: stood, scope: name, file, events });
-  const wanted: StandingUp = {
+  return {
     environment: stood,
     owner: { run: settings.run, identity: settings.identity, ledger: settings.ledger },
     scope: name,
@@ -247,15 +292,7 @@ async function stand(environment: Environment): Promise<WatchedEnvironment> {
     directory: scratchOf(settings, name),
     report: settings.report,
     keepBroken: settings.keep !== undefined,
-    watch,
   };
-  const warm =
-    settings.warm === undefined
-      ? undefined
-      : await (await import("./warm.ts")).warmOne(session(), settings.warm, wanted);
-  const live = warm ?? (await standUp(wanted));
-  await watch.stands();
-  return { ...live, watch };
 }
 
 /** The same environment as it was when it was ready; one that cannot be brought back is taken down, and the test has the reason. */

@@ -7,6 +7,7 @@ import { HarnessError, messageOf } from "../model/errors.ts";
 import type { Death, Node } from "../model/node.ts";
 import type { Judgement, Outcome } from "../model/outcome.ts";
 import { redact } from "../model/secret.ts";
+import { recording, SkippedAgain } from "./prove-record.ts";
 import { session } from "./session.ts";
 
 export interface MeetOptions {
@@ -38,7 +39,9 @@ type Asked = Check<Node>;
 expect.extend({
   async toMeet(node: Node, check: Asked, options: MeetOptions = {}) {
     const negated = this.isNot === true;
-    const withinMs = options.within === undefined ? 0 : durationMs(options.within);
+    const proving = recording();
+    const wantedMs = options.within === undefined ? 0 : durationMs(options.within);
+    const withinMs = proving?.within(wantedMs) ?? wantedMs;
     const began = performance.now();
     const where = {
       file: session().said(this.testPath ?? ""),
@@ -50,11 +53,17 @@ expect.extend({
     try {
       tried = await tryToMeet(node, check, !negated, withinMs);
     } catch (error) {
-      tell(check, where, { outcome: "errored", reason: messageOf(error), tries: 1, ms: performance.now() - began });
+      if (proving?.repeating !== true)
+        tell(check, where, { outcome: "errored", reason: messageOf(error), tries: 1, ms: performance.now() - began });
       throw error;
     }
     const { judgement, tries, ms } = tried;
-    tellParts(check, where, tried);
+    if (proving?.repeating === true) {
+      if ("skipped" in judgement) throw new SkippedAgain(judgement.skipped);
+    } else {
+      tellParts(check, where, tried);
+      if ("met" in judgement && judgement.met !== negated) await proving?.look(node, check, negated);
+    }
     if ("skipped" in judgement) {
       (this as { task?: { context: { skip(reason: string): never } } }).task?.context.skip(judgement.skipped);
       throw new Error(judgement.skipped);

@@ -7,7 +7,7 @@ export function studioRole(test: TestsOn<{ soe: Node }>): void {
     await expect(soe).toMeet(
       all(
         user("studio").hasUid(1500),
-        user("studio").isInGroup("studio"),
+        user("studio").hasOnlyGroups("studio"),
         group("studio").hasGid(1500),
         user("studio").hasHome("/home/studio"),
         user("studio").hasShell("/bin/bash"),

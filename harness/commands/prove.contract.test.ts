@@ -1,0 +1,104 @@
+// Decides that `assay prove` tells holes from what is checked, leaves alone what is not a clone's own, and leaves nothing when it is killed.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readConfig } from "../config.ts";
+import { openDockerDriver } from "../drivers/by-kind.ts";
+import type { DockerDriver } from "../drivers/docker.ts";
+import type { RunEvent } from "../model/event.ts";
+import type { Proof } from "../model/proof.ts";
+import type { Figures } from "../prove/figures.ts";
+import { nothing, RunStage } from "../vitest/run-stage.ts";
+
+const words = ["prove", "fixtures/faults/hollow", "--project", "faults"];
+let driver: DockerDriver;
+beforeAll(async () => {
+  const { dockerHost, scratch } = readConfig();
+  driver = await openDockerDriver({ dockerHost, scratch });
+});
+afterAll(() => driver.close());
+
+const stageOf = () => new RunStage({ env: process.env, subject: "none", drivers: [driver] });
+
+/** The runs' own words. */
+function eventsOf(stage: RunStage): readonly RunEvent[] {
+  const run = readdirSync(stage.config.runs).find((name) => name !== "latest") ?? "";
+  const lines = readFileSync(join(stage.config.runs, run, "events.ndjson"), "utf8")
+    .trim()
+    .split("\n");
+  return lines.map((line) => JSON.parse(line) as RunEvent);
+}
+
+test("holes, checks that cannot fail and tests that ask nothing are named, and what is shared is left alone", async () => {
+  using stage = stageOf();
+  const { code, output } = await stage.assay([...words, "--min", "0.9"]);
+  expect(code, output).toBe(1);
+  const run = readdirSync(stage.config.runs).find((name) => name !== "latest") ?? "";
+  const figures = JSON.parse(readFileSync(join(stage.config.runs, run, "prove.json"), "utf8")) as Figures & {
+    min: number;
+  };
+  expect(figures.min).toBe(0.9);
+  const [proof] = figures.specs as unknown as readonly [Proof];
+  const outcome = (id: string) => proof.mutants.find((each) => each.id === `box: ${id}`)?.outcome;
+
+  // The issue is only said to be a file.
+  expect(figures.survivors.map(({ id }) => id).sort()).toEqual([
+    "hollow/box: allow everybody to write to /etc/issue",
+    "hollow/box: another group owns /etc/issue",
+    "hollow/box: another user owns /etc/issue",
+  ]);
+  expect(output).toMatch(
+    /another user owns \/etc\/issue {2}\(hollow; nearest "file \/etc\/issue is a file", which saw no difference\)/,
+  );
+  expect(outcome("take /etc/issue away")).toBe("found");
+  for (const id of [
+    "another user owns /etc/studio/release",
+    "allow everybody to write to /etc/studio/release",
+    "add a line to /etc/studio/release",
+    "change the values in /cache/mine",
+  ])
+    expect([id, outcome(id)]).toEqual([id, "found"]);
+  expect(outcome("cut the mount /vfx")).toMatch(/found|errored/);
+
+  expect(proof.alwaysTrue).toEqual([
+    { test: "the issue is a file", title: "box: file /etc/issue has the mode it has", mutants: 4 },
+  ]);
+  expect(proof.hollow).toEqual(["nothing is asked"]);
+
+  const refused = new Map(proof.refused.map(({ id, why }) => [id, why]));
+  expect(refused.get("box: empty /vfx/bound")).toBe("it lies on /vfx, which is not the node's alone");
+  expect(refused.get("box: take /films/reel away")).toBe("it lies on /films, which is not the node's alone");
+  expect(refused.get("box: empty /etc/through")).toBe("it lies on /vfx, which is not the node's alone");
+  expect(refused.get("box: take /cache/mine away")).toBe("the tests themselves make it what it was");
+  expect([...refused].filter(([id]) => id.startsWith("host: ")).map(([, why]) => why)).toContain(
+    "this machine is never changed",
+  );
+  expect(await stage.left()).toEqual(nothing);
+}, 240_000);
+
+test("killed while something is changed, it leaves nothing", async () => {
+  using stage = stageOf();
+  const { child, ended } = stage.begin(words);
+  // The second container is the clone that changes are made in.
+  const clones = new Set<string>();
+  await stage.told((event) => {
+    if (event.event === "resource" && event.kind === "container" && event.state === "live") clones.add(event.name);
+    return clones.size > 1;
+  });
+  child.kill("SIGKILL");
+  await ended;
+  await stage.reaped();
+  expect(await stage.left()).toEqual(nothing);
+  expect(eventsOf(stage).some(({ event }) => event === "proved")).toBe(false);
+  expect(existsSync(join(stage.config.state, "reaper.log"))).toBe(true);
+}, 240_000);
+
+test.each([
+  [["--min", "2"], "--min 2 is no share"],
+  [["--only", "files"], 'did you mean "file"?'],
+])("%s is refused before anything is started", async (options, said) => {
+  using stage = stageOf();
+  const { code, output } = await stage.assay([...words, ...options]);
+  expect([code, output]).toEqual([2, expect.stringContaining(said)]);
+  expect(stage.runs()).toEqual([]);
+});
