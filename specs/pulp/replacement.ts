@@ -31,7 +31,10 @@ export function replacement(test: PulpTests): void {
     const reel = publishes(webOf(web), "replaced", "by the next one\n");
     await expect(host).toMeet(reel.asked);
     await expect(working).toMeet(state().hasRestarted(restarts + 1), { within: "20s" });
-    await expect(broker).toMeet(amqp(brokerUser).queue(`${worker}.celery.pidbox`).exists(), { within: "20s" });
+    await expect(broker).toMeet(amqp(brokerUser).queue(`${worker}.celery.pidbox`).exists(), {
+      within: "20s",
+      madeBy: working,
+    });
     await expect(broker).toMeet(celery(brokerUser).worker(worker).answersPing(), { within: "20s" });
     await expect(host).toMeet(reel.served, { within: "20s" });
   });

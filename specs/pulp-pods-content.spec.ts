@@ -1,8 +1,7 @@
-// The stack as pods, on Qpid: all that it is as containers, and what pods add to it.
+// The stack as pods, on Qpid: where content lies and how it gets there, as with containers; and what pods add: services, and replacement.
 import { pulpPods } from "../environments/pulp-pods.ts";
 import { testIn } from "../harness/index.ts";
 import { messages } from "./pulp/messages.ts";
-import { queuesOfRoles } from "./pulp/queues-of-roles.ts";
 import { replacement } from "./pulp/replacement.ts";
 import { storage } from "./pulp/storage.ts";
 
@@ -12,4 +11,3 @@ const test = testIn(pulpPods);
 storage(test, (node) => node.address());
 messages(test);
 replacement(test);
-queuesOfRoles(test);
