@@ -39,6 +39,8 @@ export interface RunSettings {
   readonly warm?: WarmSettings | undefined;
   /** See `lifecycle/fault.ts`. */
   readonly fault?: string | undefined;
+  /** Nobody is asked for preferred images: see `preference.ts`. */
+  readonly noPrefer?: boolean | undefined;
   /** What stands in for what, by name: see `substitute.ts`. */
   readonly substitutes: Substitutes;
 }

@@ -1,4 +1,6 @@
 // Decides how an environment becomes fixtures of a test: stood up once a file, or once a test, and always taken down.
+
+import { join } from "node:path";
 import { afterAll, test as base, beforeAll, type TestAPI } from "vitest";
 import type { Engines } from "../drivers/by-kind.ts";
 import { EnvironmentWatch } from "../health/environment-watch.ts";
@@ -10,6 +12,7 @@ import { redact } from "../model/secret.ts";
 import { pathsOf } from "../store/recipe-paths.ts";
 import { buildingIn, missingCapability } from "./capabilities.ts";
 import { tellInputs } from "./inputs.ts";
+import { withPreferred } from "./preference.ts";
 import { readPaths } from "./reads.ts";
 import { scratchOf, session } from "./session.ts";
 import { refuseSharing } from "./sharing.ts";
@@ -232,7 +235,12 @@ interface ErrorTexts {
 async function stand(environment: Environment): Promise<WatchedEnvironment> {
   const { settings, engines, ledger, store, events, scope, said } = session();
   const name = scope();
-  const stood = await substituted(environment, settings.substitutes);
+  const stood = await withPreferred(await substituted(environment, settings.substitutes), {
+    directory: join(settings.scratch, "preferred"),
+    never: settings.noPrefer === true,
+    offered: async (...asked) => (await engines.docker()).offered(...asked),
+    say: (decided) => events.say({ event: "preference", at: Date.now(), ...decided }),
+  });
   const file = fileOf(said);
   const watch = new EnvironmentWatch({ environment: stood, scope: name, file, events });
   const wanted: StandingUp = {
