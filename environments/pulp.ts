@@ -4,7 +4,7 @@ import { pulpApache, pulpBeat, pulpContent, pulpResourceManager, pulpWorker } fr
 import { qpid } from "../fixtures/qpid/recipe.ts";
 import { rabbitmq } from "../fixtures/rabbitmq/recipe.ts";
 import { logSocket, syslog } from "../fixtures/syslog/recipe.ts";
-import { amqp, container, defineEnvironment, mongodb, secret, volume, when } from "../harness/index.ts";
+import { amqp, container, defineEnvironment, mongodb, prefer, secret, volume, when } from "../harness/index.ts";
 
 export type BrokerName = "qpid" | "rabbitmq";
 
@@ -29,7 +29,12 @@ export const brokerNode = (which: BrokerName) =>
         ready: { log: /Server startup complete/ },
       } as const);
 
-export const databaseNode = { image: database, memory: "128m", ready: { log: /Waiting for connections/ } } as const;
+/** MongoDB itself where a registry has it: then it wants the memory. */
+export const databaseNode = {
+  image: prefer("mongo:7", database),
+  memory: "512m",
+  ready: { log: /Waiting for connections/ },
+} as const;
 
 export const syslogNode = {
   image: syslog,

@@ -104,6 +104,7 @@ export {
   fromArchive,
   fromImage,
   fromRecipe,
+  prefer,
   type Recipe,
   recipe,
   run,

@@ -1,11 +1,13 @@
 // Decides that a real RabbitMQ is seen as it is: who is let in, which queues are there and how, and that it carries messages.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rabbitmq } from "../../fixtures/rabbitmq/recipe.ts";
+import { box } from "../../fixtures/studio-box/recipe.ts";
 import type { Check } from "../model/check.ts";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import type { ContainerNode, Node } from "../model/node.ts";
 import { openStage, type Stage } from "../vitest/stage.ts";
+import { lastOf, sayFailure, tryToMeet } from "../vitest/tried.ts";
 import { amqp } from "./amqp.ts";
 import { inChannel, openAmqp091 } from "./amqp-091.ts";
 import { password, user, wrongPassword } from "./testing/zoo.ts";
@@ -18,13 +20,22 @@ const environment = defineEnvironment("amqp-contract", {
       memory: "384m",
       ready: { log: /Server startup complete/, within: "120s" },
     }),
+    // Who is to make queues, as a worker is that has a wrong address, and tells too much.
+    worker: container({
+      image: box,
+      entrypoint: ["sh", "-c"],
+      command: ['echo "connecting as zoo:$PASSWORD"; echo "no broker at nowhere:5672" >&2; exec sleep 600'],
+      env: { PASSWORD: password },
+      ready: { log: /no broker/ },
+    }),
   },
 });
 let stage: Stage;
 let broker: ContainerNode;
+let worker: ContainerNode;
 beforeAll(async () => {
   stage = await openStage();
-  ({ broker } = (await stage.standUp(environment)).nodes);
+  ({ broker, worker } = (await stage.standUp(environment)).nodes);
 }, 300_000);
 afterAll(async () => {
   const { leaked } = await stage.close();
@@ -35,6 +46,14 @@ const said = amqp({ user, password });
 
 async function judged(check: Check<Node>) {
   return check.judge(await check.observe(broker)) as { met: boolean; seen: string };
+}
+/** What `expect(broker).toMeet(check, { within, madeBy: worker })` comes to. */
+async function tried(check: Check<Node>, withinMs: number) {
+  const began = await tryToMeet(broker, check, { wanted: true, withinMs, maker: worker });
+  const { judgement } = began;
+  if ("skipped" in judgement) throw new Error(judgement.skipped);
+  const log = await lastOf(worker);
+  return { ...began, message: sayFailure(broker, check, judgement, { negated: false, tried: began, log }) };
 }
 const isMet = async (check: Check<Node>) => (await judged(check)).met;
 
@@ -140,5 +159,26 @@ describe("RabbitMQ", () => {
     await broker.start();
     expect(await isMet(said.queue("celery").isDurable())).toBe(true);
     expect(await isMet(said.queue("celeryev.*").exists())).toBe(false);
+  });
+
+  test("a queue that never appears: the queues that there are, and what its maker printed last, without the password", async () => {
+    const missing = said.queue("orders.*").exists();
+    const { message, tries } = await tried(missing, 300);
+    expect(tries).toBeGreaterThan(2);
+    expect(message.split("\n")).toEqual([
+      `${broker.title}: ${missing.title}`,
+      "  expected  orders.*",
+      expect.stringMatching(/^ {2}seen {6}no such queue; .*celery/),
+      "  by        rabbitmqctl list_queues name durable auto_delete exclusive messages consumers",
+      expect.stringMatching(/^ {2}tried {5}\d+ times in /),
+      `  made by   ${worker.title}; its log: 2 lines, the last of them:`,
+      expect.stringMatching(/^ {4}connecting as zoo:(?!.*zebra)/),
+      "    no broker at nowhere:5672",
+    ]);
+    // Nobody waits for one who is dead.
+    await worker.crash();
+    const late = await tried(missing, 60_000);
+    expect(late.ms).toBeLessThan(20_000);
+    expect(late.message).toContain(`made by   ${worker.title}, dead with status 137; its log: 2 lines`);
   });
 });

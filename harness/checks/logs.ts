@@ -24,7 +24,7 @@ export function logs() {
 }
 
 /** The end of a log says why something has not come yet. */
-function lastLines(text: string): string {
+export function lastLines(text: string): string {
   const most = 10;
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   if (lines.length === 0) return "nothing was printed";

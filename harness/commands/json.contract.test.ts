@@ -70,6 +70,24 @@ test("run prints its report, what people read goes beside it; merge prints the r
   expect(JSON.parse(down.out)).toEqual([]);
 });
 
+test("what became of a preferred image is in the report, and in the report of several", async () => {
+  const ran = async (...words: readonly string[]) => {
+    const { out } = await assay("run", "--project", "faults", "fixtures/faults/preferring.spec.ts", "--json", ...words);
+    const { run, verdict, preferences, command, images } = reportSchema.parse(JSON.parse(out));
+    expect([verdict, images.map(({ recipe }) => recipe)]).toEqual(["met", ["vfx-studio-soe"]]);
+    return { run, preferences, command };
+  };
+  const decided = { recipe: "vfx-studio-soe", reference: "127.0.0.1:1/own:7" };
+  const asked = await ran();
+  expect(asked.preferences).toEqual([{ ...decided, why: expect.stringContaining("connection refused") }]);
+  const unasked = await ran("--no-prefer");
+  expect(unasked.preferences).toEqual([{ ...decided, why: "--no-prefer" }]);
+  expect(unasked.command).toContain("--no-prefer");
+  const { out } = await assay("merge", join(reports, asked.run), join(reports, unasked.run), "--json");
+  const { preferences } = reportSchema.parse(JSON.parse(out));
+  expect(preferences).toEqual([...(asked.preferences ?? []), ...(unasked.preferences ?? [])]);
+});
+
 test("shards run each spec file once, and together are the whole run", async () => {
   const files = ["failed", "met"].map((name) => `fixtures/faults/${name}.spec.ts`);
   const shard = (part: string) => assay("run", "--project", "faults", ...files, "--shard", part, "--json");

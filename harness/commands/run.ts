@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly projects: readonly string[];
   /** `name=other,…`: recipes, images and environments that stand in for others. */
   readonly with?: string;
+  /** `false`: no preferred image is asked for; recipes are built. */
+  readonly prefer?: boolean;
   /** Which stand-ups outlive the run: those of which a test failed, or all. */
   readonly keep?: "on-failure" | "always" | undefined;
   /** For how long, in milliseconds. */
@@ -98,6 +100,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     "assay",
     options.prove !== undefined ? "prove" : projects.length === 1 ? "run" : "test",
     ...(options.with === undefined ? [] : ["--with", options.with]),
+    ...(options.prefer === false ? ["--no-prefer"] : []),
     ...(shard === undefined ? [] : ["--shard", shard]),
     ...patterns,
     ...(options.only === undefined ? [] : ["--test", ...options.only]),
@@ -110,6 +113,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
     only: options.only,
     prove: options.prove,
     substitutes,
+    noPrefer: options.prefer === false,
   };
   let opened: readonly Remover[] | undefined;
   const drivers = () => {

@@ -93,10 +93,8 @@ export const commandTable: readonly CommandEntry[] = [
       ],
       ["--shard <i/n>", "run the i-th of n parts of the spec files, each on a machine of its own; see assay merge"],
       ["--with <name=other,...>", "let a recipe, an image or an environment stand in for the one of that name"],
-      [
-        "--project <name>",
-        "a project of tests other than the specs: unit, contract, twins, long-specs, long-twins, crash, bench",
-      ],
+      ["--no-prefer", "ask no registry for images that are preferred to a recipe's; the report says so"],
+      ["--project <name>", "tests other than specs: unit, contract, twins, long-specs, long-twins, crash, bench"],
       ["--keep [when]", "leave environments standing for a look: on-failure, which is meant without a word, or always"],
       ["--keep-for <time>", "for how long; 1h unless told otherwise"],
       ["--capsule", "where something failed, pack what is needed to see it again elsewhere: see assay repro"],

@@ -13,8 +13,12 @@ import { carriedDirectories } from "./docker-scratch.ts";
 import type { Driver, EvidenceFile, FoundResource, PlannedResource, ResourceRef, Standing } from "./driver.ts";
 import { ShellNode } from "./shell-node.ts";
 
-/** What connects a program's streams with the engine's socket; it comes with the engine's command line. */
-const dialEngine = ["docker", "system", "dial-stdio"] as const;
+/** What connects a program's streams with the engine's socket; it comes with the engine's command line. Docker's where both are there. */
+const dialEngine = [
+  "sh",
+  "-c",
+  'engine=$(command -v docker || command -v podman) && exec "$engine" system dial-stdio',
+] as const;
 
 /** Containers declared with `on`. One driver serves all machines; an engine is connected when its machine is ready. */
 export class CarriedDriver implements Driver {
@@ -106,8 +110,8 @@ export class CarriedDriver implements Driver {
         code: "no-carried-engine",
         phase: "create",
         node: title,
-        seen: `no docker engine answers on ${carrier.title}: ${messageOf(cause)}`,
-        hint: "its image needs docker.io, enabled; see its journal in the evidence",
+        seen: `no engine answers on ${carrier.title}: ${messageOf(cause)}`,
+        hint: "its image needs docker.io, or podman with its podman.socket enabled; see its journal in the evidence",
         cause,
       });
     });

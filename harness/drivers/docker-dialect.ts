@@ -72,14 +72,14 @@ export function statusNamed(word: string): ContainerState["status"] {
 }
 
 /**
- * What is to be created, in words that the engine understands: podman 4.3 writes `host-gateway` into /etc/hosts as it is, and gives who
- * shares another's network a host name of its own, which docker refuses to.
+ * What is to be created, in words that the engine understands: podman 4.3 writes `host-gateway` into /etc/hosts as it is, gives who
+ * shares another's network a host name of its own, which docker refuses to, and cannot take a bind from another where the image has a volume.
  */
 export async function translated(
   docker: Docker,
   wanted: Docker.ContainerCreateOptions,
 ): Promise<Docker.ContainerCreateOptions> {
-  const options = await withWholeWords(docker, wanted);
+  const options = await withEachVolume(docker, await withWholeWords(docker, wanted));
   const { ExtraHosts, NetworkMode = "bridge" }: Docker.HostConfig = options.HostConfig ?? {};
   const [, owner] = /^container:(.+)$/.exec(NetworkMode) ?? [];
   if (owner !== undefined) {
@@ -107,6 +107,37 @@ async function withWholeWords(
   if (kind !== "CMD" || !words.some((word) => /\s/.test(word)) || (await spokenBy(docker)).name === "docker")
     return options;
   return { ...options, Healthcheck: { ...options.Healthcheck, Test: ["CMD-SHELL", words.map(quoteWord).join(" ")] } };
+}
+
+/** Podman 4.3 refuses ("duplicate mount destination") what `VolumesFrom` brings of binds where the image declares a volume: each is named. */
+async function withEachVolume(
+  docker: Docker,
+  options: Docker.ContainerCreateOptions,
+): Promise<Docker.ContainerCreateOptions> {
+  const { VolumesFrom = [], ...host }: Docker.HostConfig = options.HostConfig ?? {};
+  if (VolumesFrom.length === 0 || (await spokenBy(docker)).name === "docker") return options;
+  const { Mounts = [], Binds = [], Tmpfs = {} } = host;
+  const own = new Set([...Mounts.map(({ Target }) => Target), ...Binds.map(targetOf), ...Object.keys(Tmpfs)]);
+  const taken = new Map<string, string>();
+  for (const from of VolumesFrom) {
+    const [owner = "", rights] = from.split(":");
+    for (const mount of (await docker.getContainer(owner).inspect()).Mounts)
+      if (mount.Type !== "tmpfs") taken.set(mount.Destination, bindOf(mount, rights === "ro"));
+  }
+  const binds = [...taken].flatMap(([target, bind]) => (own.has(target) ? [] : [bind]));
+  return { ...options, HostConfig: { ...host, Binds: [...Binds, ...binds] } };
+}
+
+const targetOf = (bind: string) => bind.split(":")[1] ?? "";
+
+/** Not labelled anew, as neither engine does for who takes a mount from another. */
+function bindOf(
+  { Type, Name, Source, Destination, RW, Propagation }: Docker.ContainerInspectInfo["Mounts"][number],
+  readOnly: boolean,
+): string {
+  const rights = readOnly || !RW ? "ro" : "rw";
+  if (Type === "volume") return `${Name}:${Destination}:${rights}`;
+  return `${Source}:${Destination}:${[rights, ...(Propagation === "" ? [] : [Propagation])].join(",")}`;
 }
 
 async function gatewayOf(docker: Docker, network: string): Promise<string | undefined> {

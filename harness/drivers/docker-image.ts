@@ -138,7 +138,7 @@ export async function registryLogin(
 }
 
 /** What `docker login` left for the registry of a reference, credential helpers included. */
-async function credentials(reference: string): Promise<Docker.AuthConfig | undefined> {
+export async function credentials(reference: string): Promise<Docker.AuthConfig | undefined> {
   const { ImageName } = await import("testcontainers");
   const { getAuthConfig } = await import("testcontainers/build/container-runtime/auth/get-auth-config.js");
   const { registry = "https://index.docker.io/v1/" } = ImageName.fromString(reference);
@@ -293,7 +293,7 @@ interface Progress {
 }
 
 /** Reads an engine's progress stream to its end; an error told in it rejects. */
-function followed(docker: Docker, stream: Readable, node: string, phase: "build"): Promise<Progress[]> {
+export function followed(docker: Docker, stream: Readable, node: string, phase: "build"): Promise<Progress[]> {
   return new Promise((resolve, reject) => {
     docker.modem.followProgress(stream, (error: Error | null, said: Progress[] | null) => {
       const told = said?.find((line) => line.error !== undefined)?.error;

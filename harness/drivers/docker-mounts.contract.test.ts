@@ -4,12 +4,22 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { box } from "../../fixtures/studio-box/recipe.ts";
 import { soe } from "../../fixtures/vfx-studio-soe/recipe.ts";
 import { bind, container, scratch, tmpfs, volume } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import type { ContainerNode } from "../model/node.ts";
+import { fromRecipe, recipe } from "../model/recipe.ts";
 import { onEachEngine } from "../vitest/each-engine.ts";
 import { openStage, type Stage, type Staged } from "../vitest/stage.ts";
+
+const keeper = recipe("volume-keeper", {
+  version: "0.1.0",
+  from: fromRecipe(box),
+  steps: [],
+  image: { volumes: ["/data"] },
+  context: import.meta.dirname,
+});
 
 const source = mkdtempSync(join(tmpdir(), "assay-mounts-"));
 writeFileSync(join(source, "file"), "from the host\n");
@@ -175,6 +185,34 @@ onEachEngine((engine) => {
       await nodes.heir.succeed(["touch", "/fresh/written"]);
       await refused(nodes.heir, "/shared/x");
       await refused(nodes.heir, "/locked/x");
+    });
+
+    test("where the images declare a volume at the same path, too", async () => {
+      const image = keeper;
+      const { nodes: live, takeDown } = await stage.standUp(
+        defineEnvironment("image-volumes", {
+          nodes: {
+            bound: container({ image, idle: true, mounts: { "/data": scratch() } }),
+            own: container({ image, idle: true }),
+            heir: container({ image, idle: true, volumesFrom: ["bound"] }),
+            reader: container({ image, idle: true, volumesFrom: [{ node: "own", readOnly: true }] }),
+          },
+        }),
+      );
+      try {
+        for (const [from, to] of [
+          [live.bound, live.heir],
+          [live.own, live.reader],
+        ] as const) {
+          await from.succeed(["touch", "/data/seen"]);
+          await to.succeed(["test", "-e", "/data/seen"]);
+          expect(to.mountSource("/data")).toBe(from.mountSource("/data"));
+        }
+        await live.heir.succeed(["touch", "/data/written"]);
+        await refused(live.reader, "/data/x");
+      } finally {
+        await takeDown();
+      }
     });
   });
 

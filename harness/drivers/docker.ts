@@ -22,6 +22,7 @@ import { readLog } from "./docker-logs.ts";
 import { containersOn, networkResource, planOf, scratchPath } from "./docker-names.ts";
 import { addressesFor, inspectNode, netOwner } from "./docker-namespace.ts";
 import { DockerNode } from "./docker-node.ts";
+import { type Offer, offered } from "./docker-offer.ts";
 import { createOptions, imageReference, laterNetworks, onPlatform } from "./docker-options.ts";
 import { reachEngine } from "./docker-reach.ts";
 import { removeContainer } from "./docker-remove.ts";
@@ -116,6 +117,11 @@ export class DockerDriver implements Driver {
   /** What the engine has under a tag or id; `undefined` when it has nothing. Pulls nothing. */
   imageOf(reference: string): Promise<ImageFacts | undefined> {
     return imageFacts(this.#docker, reference);
+  }
+
+  /** Whether an image can be had; a registry has so long to answer. */
+  offered(reference: string, withinMs: number): Promise<Offer> {
+    return offered(this.#docker, reference, withinMs);
   }
 
   /** Pushes an image the engine has to a registry. */

@@ -19,6 +19,16 @@ export interface ToldError {
   readonly stack?: string | undefined;
 }
 
+/** What became of the wish to have a product's own image in the place of a recipe's. */
+export interface Preference {
+  readonly recipe: string;
+  /** As it is declared: `mongo:7`. */
+  readonly reference: string;
+  /** Of the image that is used; absent where the recipe's is. */
+  readonly imageId?: string;
+  readonly why: string;
+}
+
 /** A kind of thing that is created and must be gone at the end. */
 export type ResourceKind = "container" | "network" | "volume" | "directory" | "domain" | "process" | "partition";
 
@@ -80,6 +90,8 @@ export type RunEvent =
       readonly file?: string;
       readonly layout: Layout;
     }
+  /** It was decided whether a preferred image is taken in the place of a recipe's. */
+  | ({ readonly event: "preference"; readonly at: Instant } & Preference)
   /** A node, or its environment where `node` is absent, went through a phase; `ms` when it ended. */
   | {
       readonly event: "phase";

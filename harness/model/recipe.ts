@@ -102,6 +102,8 @@ export interface Recipe {
   readonly from: Base;
   readonly steps: readonly Step[];
   readonly image: RecipeImage;
+  /** The image that is taken in its place where a registry gives it, see `prefer`. */
+  readonly prefers?: string;
   /** The recipe gives a bootable disk for virtual machines, and no image for containers. */
   readonly disk: RecipeDisk | undefined;
   /** Absolute directory that the steps' paths are relative to. */
@@ -349,6 +351,17 @@ export function recipe(name: string, options: RecipeOptions): Recipe {
   }
   const read = readOptions(`recipe ${name}`, recipeOptions, options);
   return { kind: "recipe", name, ...read, disk: read.disk, at };
+}
+
+/**
+ * A recipe as it is, for a container that another image is preferred for: the product's own, where the engine has it or a registry answers
+ * within 5 s, asked once a run. Else the recipe's is built. The report says which it was, by digest, and why (`preferences`); so it does
+ * under `assay run --no-prefer`, which asks nobody. Not for containers `on` a machine, whose engine reaches no registry.
+ *
+ * @example container({ image: prefer("mongo:7", mongodb) })
+ */
+export function prefer(reference: string, recipe: Recipe): Recipe {
+  return { ...recipe, prefers: fromImage(reference).reference };
 }
 
 /** Absolute path of something in a context; a path that leaves the context is refused. */

@@ -43,6 +43,17 @@ export function inputsIn(events: readonly RunEvent[]): Pick<Report, "inputs"> {
   return { inputs: [...all.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)) };
 }
 
+/** What was decided of preferred images; nothing where none was. */
+export function preferencesIn(events: readonly RunEvent[]): Pick<Report, "preferences"> {
+  const preferences = events.flatMap((event) => {
+    if (event.event !== "preference") return [];
+    const { recipe, reference, imageId, why } = event;
+    const used = imageId === undefined ? {} : { imageId: told(imageId) };
+    return [{ recipe: told(recipe), reference: told(reference), ...used, why: told(why) }];
+  });
+  return preferences.length === 0 ? {} : { preferences };
+}
+
 /** Each resource once, by kind and name, with the last that was said of it. */
 export function resourcesIn(events: readonly RunEvent[]): Resource[] {
   const resources = new Map<string, Resource>();

@@ -67,6 +67,7 @@ export function mergeReports(given: readonly ReportAt[], run: string): Report {
     troubles,
     ...inputs(reports),
     images: images(reports),
+    ...preferences(reports),
     // Scopes are of one run: two machines may give one name to different things.
     environments: reports.flatMap((each) => each.environments.map((one) => scoped(each, one))),
     evidence: reports.flatMap((each) =>
@@ -184,6 +185,13 @@ function images(reports: readonly Report[]): Report["images"] {
     if (!(all.get(key)?.built ?? false)) all.set(key, image);
   }
   return [...all.values()];
+}
+
+function preferences(reports: readonly Report[]): Pick<Report, "preferences"> {
+  const all = new Map(
+    reports.flatMap((each) => each.preferences ?? []).map((each) => [JSON.stringify(each), each] as const),
+  );
+  return all.size === 0 ? {} : { preferences: [...all.values()] };
 }
 
 function scoped<One extends { scope?: string | undefined }>({ run }: Report, one: One): One {

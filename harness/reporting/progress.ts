@@ -1,11 +1,13 @@
 // Decides what a person sees while a run goes on: a live tree where a terminal can draw one, else plain lines that only
 // ever get longer. The events are the truth; nothing here is remembered by anybody else.
+
 import { styleText } from "node:util";
 import type { createLogUpdate } from "log-update";
 import { sayMs } from "../model/duration.ts";
 import type { Instant, RunEvent } from "../model/event.ts";
 import { countOutcomes, type Outcome } from "../model/outcome.ts";
 import { oneLine } from "./escape.ts";
+import { sayPreference } from "./preference.ts";
 import { type FileState, ProgressTree, type UnderWay } from "./progress-tree.ts";
 
 type Style = Parameters<typeof styleText>[0];
@@ -110,6 +112,8 @@ export class Progress {
           `${paint("green", "✓")} image ${oneLine(event.tag)} ${how}  ${paint("dim", oneLine(event.recipeDigest).slice(0, 19))}`,
         ];
       }
+      case "preference":
+        return [`  ${oneLine(sayPreference(event))}`];
       case "phase":
         return this.#phase(event, live);
       case "resource":

@@ -7,7 +7,7 @@ import { countOutcomes } from "../model/outcome.ts";
 import { conclude, exitCodes, type Verdict, verdicts } from "./conclusion.ts";
 import { told } from "./escape.ts";
 import { health, healthIn, overhead, overheadIn } from "./health.ts";
-import { imagesIn, inputsIn, resourcesIn, teardownOf } from "./inventory.ts";
+import { imagesIn, inputsIn, preferencesIn, resourcesIn, teardownOf } from "./inventory.ts";
 import { evidenceIn, standUpsIn } from "./stand-ups.ts";
 import { errorOf, testsIn } from "./tests.ts";
 
@@ -137,6 +137,15 @@ const image = z
   })
   .meta({ id: "Image" });
 
+const preference = z
+  .strictObject({
+    recipe: z.string(),
+    reference: z.string().describe("the image that is preferred to the recipe's"),
+    imageId: digest.optional().describe("of that image, where it was used; absent: the recipe's was"),
+    why: z.string(),
+  })
+  .meta({ id: "Preference" });
+
 const resource = z
   .strictObject({
     environment: z.string(),
@@ -242,6 +251,10 @@ export const reportSchema = z
         "files that the run was made of, as they were when they were read: specs, what these import, what recipes read",
       ),
     images: z.array(image),
+    preferences: z
+      .array(preference)
+      .optional()
+      .describe("which images were preferred to those of recipes, and whether they were used; absent where none was"),
     environments: z.array(standUp),
     evidence: z.array(
       z.strictObject({
@@ -322,6 +335,7 @@ export function reportOf(events: readonly RunEvent[]): Report {
     troubles,
     ...inputsIn(events),
     images: imagesIn(events),
+    ...preferencesIn(events),
     environments: standUpsIn(events, endedAt),
     evidence: evidenceIn(events),
     teardown,

@@ -1,8 +1,10 @@
 // Decides how a report reads on the page of a CI job: verdict first, then only what somebody must look at.
+
 import { sayMs } from "../model/duration.ts";
 import { type Account, accountsOf, sayFlaky, troubleOf } from "./account.ts";
 import { codeSpan, markdown } from "./escape.ts";
 import { sayHealth } from "./health.ts";
+import { sayPreference } from "./preference.ts";
 import { remarksOf } from "./remarks.ts";
 import type { Report, TestReport } from "./report.ts";
 import { sayPart, sayVerdict } from "./verdict.ts";
@@ -53,6 +55,10 @@ export function summaryOf(report: Report): string {
       skipped.map((test) => `- ${markdown(test.file)} › ${markdown(test.name)}: ${markdown(test.reason ?? "")}`),
     ),
     ...imagesOf(report),
+    ...section(
+      "Preferred images",
+      (report.preferences ?? []).map((each) => `- ${markdown(sayPreference(each))}`),
+    ),
     "",
     "## Teardown",
     "",

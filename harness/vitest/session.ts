@@ -44,6 +44,8 @@ export interface RunSettings {
   readonly fault?: string | undefined;
   /** The specs are proved: see `prove.ts`. */
   readonly prove?: ProveSettings | undefined;
+  /** Nobody is asked for preferred images: see `preference.ts`. */
+  readonly noPrefer?: boolean | undefined;
   /** What stands in for what, by name: see `substitute.ts`. */
   readonly substitutes: Substitutes;
 }

@@ -12,6 +12,7 @@ import { redact } from "../model/secret.ts";
 import { pathsOf } from "../store/recipe-paths.ts";
 import { buildingIn, missingCapability } from "./capabilities.ts";
 import { tellInputs } from "./inputs.ts";
+import { withPreferred } from "./preference.ts";
 import { recording } from "./prove-record.ts";
 import { readPaths } from "./reads.ts";
 import { scratchOf, session } from "./session.ts";
@@ -278,7 +279,12 @@ async function stand(environment: Environment): Promise<WatchedEnvironment> {
 async function standing(environment: Environment): Promise<StandingUp> {
   const { settings, engines, ledger, store, events, scope, said } = session();
   const name = scope();
-  const stood = await substituted(environment, settings.substitutes);
+  const stood = await withPreferred(await substituted(environment, settings.substitutes), {
+    directory: join(settings.scratch, "preferred"),
+    never: settings.noPrefer === true,
+    offered: async (...asked) => (await engines.docker()).offered(...asked),
+    say: (decided) => events.say({ event: "preference", at: Date.now(), ...decided }),
+  });
   const file = fileOf(said);
   return {
     environment: stood,

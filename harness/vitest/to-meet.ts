@@ -2,17 +2,24 @@
 // so that `.not` cannot turn it into an answer.
 import { expect } from "vitest";
 import type { Check } from "../model/check.ts";
-import { type Duration, durationMs, sayMs } from "../model/duration.ts";
-import { HarnessError, messageOf } from "../model/errors.ts";
-import type { Death, Node } from "../model/node.ts";
+import { type Duration, durationMs } from "../model/duration.ts";
+import { messageOf } from "../model/errors.ts";
+import type { ContainerNode, Node } from "../model/node.ts";
 import type { Judgement, Outcome } from "../model/outcome.ts";
 import { redact } from "../model/secret.ts";
 import { recording, SkippedAgain } from "./prove-record.ts";
 import { session } from "./session.ts";
+import { lastOf, sayFailure, type Tried, tryToMeet } from "./tried.ts";
 
 export interface MeetOptions {
   /** Asks again until met, at most this long. Without it, asks once. */
   readonly within?: Duration;
+  /**
+   * The container whose work it is that the check is met, where that is another than the node asked: the last lines of its log are in the
+   * message, and where it dies nobody waits on.
+   * @example await expect(broker).toMeet(amqp(user).queue("celery").exists(), { within: "20s", madeBy: worker });
+   */
+  readonly madeBy?: ContainerNode;
 }
 
 declare module "vitest" {
@@ -24,14 +31,6 @@ declare module "vitest" {
      */
     toMeet(check: T extends Node ? Check<T> : never, options?: MeetOptions): Promise<void>;
   }
-}
-
-interface Tried {
-  readonly judgement: Judgement;
-  readonly seen: unknown;
-  readonly tries: number;
-  readonly ms: number;
-  readonly death: Death | undefined;
 }
 
 type Asked = Check<Node>;
@@ -51,7 +50,7 @@ expect.extend({
     };
     let tried: Tried;
     try {
-      tried = await tryToMeet(node, check, !negated, withinMs);
+      tried = await tryToMeet(node, check, { wanted: !negated, withinMs, maker: options.madeBy });
     } catch (error) {
       if (proving?.repeating !== true)
         tell(check, where, { outcome: "errored", reason: messageOf(error), tries: 1, ms: performance.now() - began });
@@ -68,41 +67,16 @@ expect.extend({
       (this as { task?: { context: { skip(reason: string): never } } }).task?.context.skip(judgement.skipped);
       throw new Error(judgement.skipped);
     }
+    const log = judgement.met === negated ? await lastOf(options.madeBy) : undefined;
     return {
       pass: judgement.met,
-      message: () => redact(sayFailure(node, check, judgement, negated, tried)),
+      message: () => sayFailure(node, check, judgement, { negated, tried, log }),
       actual: judgement.seen,
       expected: negated ? `not ${judgement.expected}` : judgement.expected,
       meta: { tries, ms },
     };
   },
 });
-
-async function tryToMeet(node: Node, check: Asked, wanted: boolean, withinMs: number): Promise<Tried> {
-  const began = performance.now();
-  const elapsed = () => performance.now() - began;
-  let death: Death | undefined;
-  // A watch is only worth its cost where there is something to wait for.
-  const died = withinMs === 0 ? undefined : untilGone(node).then((seen) => (death = seen));
-  for (let tries = 1, pause = 10; ; tries += 1, pause = Math.min(pause * 1.5, 250)) {
-    const last = death !== undefined || elapsed() + pause > withinMs;
-    try {
-      const seen = await check.observe(node);
-      const judgement = check.judge(seen);
-      if (last || "skipped" in judgement || judgement.met === wanted)
-        return { judgement, seen, tries, ms: elapsed(), death };
-    } catch (error) {
-      if (last || !(error instanceof HarnessError)) throw error;
-    }
-    await Promise.race([died, new Promise((resolve) => setTimeout(resolve, pause))]);
-  }
-}
-
-/** The death that is the last: who is started again may yet meet it. */
-async function untilGone(node: Node): Promise<Death> {
-  const death = await node.died;
-  return death.startsAgain === true ? new Promise<never>(() => undefined) : death;
-}
 
 type Where = { readonly file: string; readonly test: string; readonly node: string; readonly negated: boolean };
 type Told = {
@@ -147,27 +121,6 @@ function outcomeOf(judgement: Judgement, negated: boolean): Pick<Told, "outcome"
     expected: judgement.expected,
     seen: judgement.seen,
   };
-}
-
-function sayFailure(
-  node: Node,
-  check: Asked,
-  judgement: Extract<Judgement, { met: boolean }>,
-  negated: boolean,
-  { tries, ms, death }: Tried,
-): string {
-  const lines = [
-    `${node.title}: ${check.title}${negated ? " — expected not to" : ""}`,
-    `  expected  ${negated ? "not " : ""}${judgement.expected}`,
-    `  seen      ${judgement.seen}`,
-    `  by        ${check.command}`,
-    `  tried     ${tries === 1 ? "once" : `${tries} times in ${sayMs(ms)}`}`,
-  ];
-  if (death !== undefined)
-    lines.push(
-      `  the node died with status ${death.status ?? "unknown"}; its last lines: ${death.lastLines.slice(-5).join(" | ")}`,
-    );
-  return lines.join("\n");
 }
 
 export { expect };

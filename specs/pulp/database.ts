@@ -23,9 +23,12 @@ const everything = asked(
 const pulp = mongodb().database("pulp_database");
 const collection = (name: string) => mongodb().collection("pulp_database", name);
 
-/** Writes until it was refused and has then been heard again for a hundred documents; says which of the acknowledged ones are not there. */
+/**
+ * Writes until it was refused and has then been heard again for a hundred documents; says which of the acknowledged ones are not there.
+ * In the journal: what MongoDB acknowledges before, a killed process may lose.
+ */
 const write = `import json, time, pymongo
-client = pymongo.MongoClient("database", serverSelectionTimeoutMS=300, connectTimeoutMS=300, socketTimeoutMS=1000, retryWrites=False)
+client = pymongo.MongoClient("database", serverSelectionTimeoutMS=300, connectTimeoutMS=300, socketTimeoutMS=1000, retryWrites=False, journal=True)
 writes = client["pulp_database"]["writes"]
 acknowledged, refused, number, since = [], 0, 0, 0
 end = time.monotonic() + 40

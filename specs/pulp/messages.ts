@@ -102,6 +102,20 @@ export function messages(test: PulpTests): void {
     );
   });
 
+  test("syslog that is restarted is found again by everybody", async ({ host, web, syslog }) => {
+    await syslog.restart();
+    const reel = publishes(webOf(web), "logged", "to the new socket\n");
+    await expect(host).toMeet(reel.asked);
+    await expect(host).toMeet(reel.served, { within: "10s" });
+    await expect(syslog).toMeet(
+      all(
+        logs().contain(/pulp: pulp\.api:INFO: task [\w-]+: reels\/logged is to be published/),
+        logs().contain(/pulp: pulp\.tasks:INFO: task [\w-]+: reels\/logged is published/),
+      ),
+      { within: "10s" },
+    );
+  });
+
   test("without a database the web server says so; what was on its way then is done when it is back", async ({
     host,
     web,

@@ -64,13 +64,19 @@ export function queuesOfRoles(test: PulpTests): void {
     expect((await beat.stop()).status).toBe(0);
     await expect(broker).toMeet(queues().areOnly(["celery", "resource_manager"]), soon);
     await beat.start();
-    await expect(broker).toMeet(heard.exists(), soon);
+    await expect(broker).toMeet(heard.exists(), { ...soon, madeBy: beat });
     await expect(broker).toMeet(not(queue(`${manager}.dq`).exists()));
     await managing.start();
-    await expect(broker).toMeet(all(queue(`${manager}.dq`).exists(), queue(`${manager}.celery.pidbox`).exists()), soon);
+    await expect(broker).toMeet(all(queue(`${manager}.dq`).exists(), queue(`${manager}.celery.pidbox`).exists()), {
+      ...soon,
+      madeBy: managing,
+    });
     await expect(broker).toMeet(not(queue(`${worker}.dq`).exists()));
     await working.start();
-    await expect(broker).toMeet(all(queue(`${worker}.dq`).exists(), queue(`${worker}.celery.pidbox`).exists()), soon);
+    await expect(broker).toMeet(all(queue(`${worker}.dq`).exists(), queue(`${worker}.celery.pidbox`).exists()), {
+      ...soon,
+      madeBy: working,
+    });
   });
 
   test("a broker that is restarted has kept what nobody has done yet, and everybody comes back to it", async ({

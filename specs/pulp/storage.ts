@@ -1,10 +1,22 @@
 // Storage of the stack: what the content image ships is in the volumes, which worker and web server share; what is configured is in server.conf.
 import { brokerUser, serverName } from "../../environments/pulp.ts";
 import { apache, dataDirectories } from "../../fixtures/pulp/recipe.ts";
-import { all, command, expect, file, image, logs, mount, not, process } from "../../harness/index.ts";
+import {
+  all,
+  type ContainerNode,
+  command,
+  expect,
+  file,
+  image,
+  logs,
+  mount,
+  not,
+  process,
+} from "../../harness/index.ts";
 import type { PulpTests } from "./nodes.ts";
 
-export function storage(test: PulpTests): void {
+/** What roles are told of where a node is: by default, what it is called. */
+export function storage(test: PulpTests, at: (node: ContainerNode) => string = ({ name }) => name): void {
   test("fresh volumes have what the image ships there, and whose it is", async ({ content, worker, web }) => {
     await expect(content).toMeet(all(image().hasVolume("/var/lib/pulp"), image().hasVolume("/var/www")));
     for (const node of [content, worker, web])
@@ -39,6 +51,8 @@ export function storage(test: PulpTests): void {
     manager,
     worker,
     web,
+    database,
+    broker,
   }) => {
     const conf = file("/etc/pulp/server.conf");
     const { user, password } = brokerUser;
@@ -46,9 +60,9 @@ export function storage(test: PulpTests): void {
       await expect(node).toMeet(
         all(
           conf.ini("server.server_name").is(serverName),
-          conf.ini("database.seeds").is("database:27017"),
-          conf.ini("messaging.url").is("tcp://broker:5672"),
-          conf.ini("tasks.broker_url").is(`amqp://${user}:${password.reveal()}@broker:5672//`),
+          conf.ini("database.seeds").is(`${at(database)}:27017`),
+          conf.ini("messaging.url").is(`tcp://${at(broker)}:5672`),
+          conf.ini("tasks.broker_url").is(`amqp://${user}:${password.reveal()}@${at(broker)}:5672//`),
           conf.hasMode(0o640),
           conf.ownedBy("root", "apache"),
           logs().contain(`/etc/pulp/server.conf is for ${serverName}`),
