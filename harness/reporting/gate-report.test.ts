@@ -139,7 +139,7 @@ describe("a report", () => {
     const policy = goodPolicy({ ...unsigned, required: { [spec]: "every" } });
     expect(decide(policy, told(reportWith([...goodBashrc, ...plain(2)])), soon)).toMatchObject({
       accepted: true,
-      notes: [{ code: "no-checks", about: `${spec} > ${release}` }],
+      notes: [{ code: "plain-assertions", about: `${spec} > ${release}` }],
     });
     expect(codes(told(reportWith([...goodBashrc, ...plain(0)])), policy)).toEqual(["no-checks"]);
   });

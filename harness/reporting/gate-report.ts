@@ -115,7 +115,7 @@ function judgeTest(test: TestReport, findings: Findings): void {
       findings.no("no-checks", "it passed without a single check or assertion: it cannot fail", about);
     else if (checks.length === 0)
       findings.note(
-        "no-checks",
+        "plain-assertions",
         `it passed by ${assertions} assertions of its own, and no check: the report does not say what was seen`,
         about,
       );

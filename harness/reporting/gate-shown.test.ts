@@ -113,6 +113,11 @@ describe("who vouches for it", () => {
       "a statement with tests that nobody made",
       saying({ predicate: { ...predicate, passedTests: ["specs/other.spec.ts > it is"] } }),
     ],
+    [
+      "inconsistent",
+      "a statement with skipped tests that nobody planned",
+      saying({ predicate: { ...predicate, warnedTests: ["specs/other.spec.ts > it is"] } }),
+    ],
     ["inconsistent", "a statement that says FAILED", saying({ predicate: { ...predicate, result: "FAILED" } })],
     [
       "duplicate-test",
