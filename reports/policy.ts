@@ -82,7 +82,7 @@ export const policy = definePolicy({
   images: ["vfx-studio-soe", "studio-web"],
   maxAge: "24h",
   budgets: {
-    images: { "vfx-studio-soe": { size: "400m" }, "studio-web": { size: "400m" } },
+    images: { "vfx-studio-soe": { size: "250m" }, "studio-web": { size: "250m" } },
     ready: { "docker-soe/soe": "30s", "docker-web/web": "30s" },
   },
 });

@@ -3,10 +3,12 @@
 import { statSync } from "node:fs";
 import type { Config } from "../config.ts";
 import { openDockerDriver } from "../drivers/by-kind.ts";
-import type { BuiltImage } from "../model/image.ts";
+import { ProvisionError } from "../model/errors.ts";
+import type { BuiltDisk, BuiltImage } from "../model/image.ts";
 import type { Recipe } from "../model/recipe.ts";
 import type { ImageNow } from "../reporting/gate-evidence.ts";
 import { Store } from "../store/store.ts";
+import { verifyDisk } from "../store/verify-disk.ts";
 import { recipesNamed, startsFromImage } from "./recipes.ts";
 import { engineFacts } from "./surroundings.ts";
 
@@ -29,11 +31,13 @@ export async function imagesNow(config: Config, names: readonly string[]): Promi
         const recipeDigest = await store.digest(recipe, { source });
         const stored = await store.find(recipe, { source });
         const imageId = (await onEngine(recipe)) ?? stored?.imageId;
+        const disk = stored?.disk === undefined ? undefined : await verified(stored.disk);
         const bytes = stored === undefined ? undefined : sizeOf(stored);
         return {
           recipe: recipe.name,
           recipeDigest,
           ...(imageId === undefined ? {} : { imageId }),
+          ...(disk === undefined ? {} : { disk }),
           ...(bytes === undefined ? {} : { bytes }),
         };
       }),
@@ -46,6 +50,17 @@ export async function imagesNow(config: Config, names: readonly string[]): Promi
   async function onEngine(recipe: Recipe): Promise<string | undefined> {
     if (recipe.disk !== undefined) return undefined;
     return (await driver?.imageOf(`${recipe.name}:${recipe.version}`))?.id;
+  }
+}
+
+/** A disk's digest, as long as its file is what was built: whoever writes to it leaves a trace in the file's times. */
+async function verified(disk: BuiltDisk): Promise<string | undefined> {
+  try {
+    await verifyDisk(disk);
+    return disk.digest;
+  } catch (error) {
+    if (error instanceof ProvisionError) return undefined;
+    throw error;
   }
 }
 

@@ -64,6 +64,8 @@ export interface ImageNow {
   readonly recipe: string;
   /** `sha256:…` of the image configuration; absent where there is no such image any more. */
   readonly imageId?: string;
+  /** `sha256:…` of the whole file, of an image that is a disk; absent where the file is gone, or is not what was built. */
+  readonly disk?: string;
   /** Of what would go in today; absent where it could not be found out, which is no yes. */
   readonly recipeDigest?: string;
   /** Of the image as its engine or a disk file has it. */

@@ -57,6 +57,12 @@ export function judgeImages(
       findings.no("image-gone", `${tested.imageId} was tested, and there is no such image any more`, recipe);
     else if (image.imageId !== tested.imageId)
       findings.no("another-digest", `${tested.imageId} was tested, and ${tested.tag} is ${image.imageId} now`, recipe);
+    else if (image.disk !== tested.disk)
+      findings.no(
+        "another-digest",
+        `its disk was ${tested.disk ?? "none"}, and is ${image.disk ?? "gone or another one"} now`,
+        recipe,
+      );
     else if (image.recipeDigest === undefined)
       findings.no("recipe-unknown", "what would go into it today is not known", recipe);
     else if (image.recipeDigest !== tested.recipeDigest)

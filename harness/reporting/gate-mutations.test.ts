@@ -8,7 +8,7 @@ import { goodEvidence, goodPolicy, goodReport, soon } from "./gate-sample.ts";
 
 /** Fields of a report that no policy asks about: words for people, and times that no budget is about. */
 const inert = [
-  /^(run|version|command|host)\b/,
+  /^(run|version|command|host|overhead)\b/,
   /^tests\.\d+\.(ms|checks\.\d+\.(expected|seen|command|tries|at|ms))$/,
   /^images\.\d+\.(tag|treeDigest|built|ms)$/,
   /^environments\.\d+\.(scope|file)$/,

@@ -40,6 +40,17 @@ describe("a report", () => {
     ],
     ["bad-counts", "whose counts do not add up", changed((report) => (report.counts.checks.passed = 5))],
     ["bad-counts", "of which a resource is not accounted for", changed((report) => (report.teardown.destroyed = 4))],
+    ["health-unknown", "of nodes that nobody watched", changed((report) => delete report.health)],
+    [
+      "unhealthy",
+      "of a node on which something went wrong, and no test failed for it",
+      changed((report) =>
+        report.health?.findings.push({
+          ...{ environment: "docker-soe", node: "soe", at: report.startedAt, file: spec, test: bashrc },
+          ...{ kind: "oom-kill", lines: ["Out of memory: Killed process 7"] },
+        }),
+      ),
+    ],
     ["no-inventory", "of a run without an end", changed((report) => (report.teardown.inventoried = false))],
     ["leaked", "of a run that leaked", changed((report) => report.teardown.leaked.push("container x"))],
     ["cancelled", "of a cancelled run", changed((report) => Object.assign(report, { cancelled: "SIGINT" }))],
@@ -128,7 +139,7 @@ describe("a report", () => {
     const policy = goodPolicy({ ...unsigned, required: { [spec]: "every" } });
     expect(decide(policy, told(reportWith([...goodBashrc, ...plain(2)])), soon)).toMatchObject({
       accepted: true,
-      notes: [{ code: "no-checks", about: `${spec} > ${release}` }],
+      notes: [{ code: "plain-assertions", about: `${spec} > ${release}` }],
     });
     expect(codes(told(reportWith([...goodBashrc, ...plain(0)])), policy)).toEqual(["no-checks"]);
   });

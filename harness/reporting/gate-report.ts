@@ -30,6 +30,7 @@ export function judgeWholeness(report: Report, findings: Findings): void {
   judgeArithmetic(report, findings);
   for (const test of report.tests) if (!isHook(test)) judgeTest(test, findings);
   judgePlaces(report, findings);
+  judgeHealth(report, findings);
   judgeDoubles(report, findings);
   if (findings.refusals.length === before)
     findings.yes("whole", "the run ended, left nothing behind, and its report does not contradict itself");
@@ -114,7 +115,7 @@ function judgeTest(test: TestReport, findings: Findings): void {
       findings.no("no-checks", "it passed without a single check or assertion: it cannot fail", about);
     else if (checks.length === 0)
       findings.note(
-        "no-checks",
+        "plain-assertions",
         `it passed by ${assertions} assertions of its own, and no check: the report does not say what was seen`,
         about,
       );
@@ -124,6 +125,16 @@ function judgeTest(test: TestReport, findings: Findings): void {
   }
   if (outcome === "failed" && errors.length + having("failed") === 0)
     findings.no("inconsistent", "it is said to have failed, and nothing in it did", about);
+}
+
+/** What was found of nodes without being asked for fails the test it was found in; what no test failed for is told here. */
+function judgeHealth({ health, tests }: Report, findings: Findings): void {
+  if (health === undefined) findings.no("health-unknown", "it does not say what nodes were watched for");
+  for (const { environment, node, kind, file, test, allowed } of health?.findings ?? []) {
+    const failed = tests.some((each) => each.file === file && each.name === test && each.outcome !== "passed");
+    if (allowed === undefined && !failed)
+      findings.no("unhealthy", `${kind} was found, and no test failed for it`, `${environment}/${node}`);
+  }
 }
 
 function judgeDoubles(report: Report, findings: Findings): void {

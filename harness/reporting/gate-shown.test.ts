@@ -66,6 +66,22 @@ describe("what it was on", () => {
     expect(codes({ ...unread, checkout: others })).toEqual(["input-missing"]);
   });
 
+  test("a disk that is the one that was tested, one that was written to, and one that was built anew", () => {
+    const [disk, another] = ["f", "e"].map((letter) => `sha256:${letter.repeat(64)}`);
+    const onDisk = changed((report) => Object.assign(report.images[0] ?? {}, { disk }));
+    const as = (more: object) => codes({ ...onDisk, images: [{ ...now, recipe: "vfx-studio-soe", ...more }] });
+    expect(as({ disk })).toEqual([]);
+    expect(as({})).toEqual(["another-digest"]);
+    expect(as({ disk: another })).toEqual(["another-digest"]);
+    const subject = {
+      ...(evidence.statements[0] as VerifiedStatement),
+      subjects: [{ name: "disk", digest: { sha256: "f".repeat(64) } }],
+    };
+    expect(
+      codes({ ...onDisk, images: [{ ...now, recipe: "vfx-studio-soe", disk }] as never, statements: [subject] }),
+    ).toEqual([]);
+  });
+
   test("a node that was ready too late, and one that was not stood up", () => {
     const slow = goodPolicy({ budgets: { ready: { "docker-soe/soe": "500ms", "docker-soe/other": "5s" } } });
     expect(codes(evidence, slow)).toEqual(["too-slow", "ready-unknown"]);
@@ -112,6 +128,11 @@ describe("who vouches for it", () => {
       "inconsistent",
       "a statement with tests that nobody made",
       saying({ predicate: { ...predicate, passedTests: ["specs/other.spec.ts > it is"] } }),
+    ],
+    [
+      "inconsistent",
+      "a statement with skipped tests that nobody planned",
+      saying({ predicate: { ...predicate, warnedTests: ["specs/other.spec.ts > it is"] } }),
     ],
     ["inconsistent", "a statement that says FAILED", saying({ predicate: { ...predicate, result: "FAILED" } })],
     [

@@ -138,7 +138,11 @@ function judgeResult(
 
 /** What an image of a recipe may be known by: its configuration's digest or its disk's; hexadecimal. */
 function digestsOf({ images }: Report, recipe: string): ReadonlySet<string> {
-  return new Set(images.filter((image) => image.recipe === recipe).flatMap((image) => hexOf(image.imageId)));
+  return new Set(
+    images
+      .filter((image) => image.recipe === recipe)
+      .flatMap((image) => [...hexOf(image.imageId), ...hexOf(image.disk ?? "")]),
+  );
 }
 
 function digestsOfNodes({ environments }: Report): readonly string[] {
