@@ -52,6 +52,7 @@ export function htmlOf(report: Report, { excerpts = () => [], compared }: PageOp
     ["tests", "Tests"],
     ...(pictures === undefined ? [] : [["pictures", "What was stood up"] as const]),
     ["environments", "Time line"],
+    ["health", "Health"],
     ["images", "Images"],
     ["evidence", "Evidence"],
     ["teardown", "Teardown"],

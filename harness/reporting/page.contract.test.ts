@@ -148,6 +148,7 @@ describe.skipIf(whyNoBrowser !== undefined)(
         );
         expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual([]);
         expect(passes.map(({ id }) => id)).toContain("color-contrast");
+        if (colorScheme === "dark") return;
         // It finds what is there to find.
         await page.locator("h1").evaluate((heading) => heading.setAttribute("role", "nonsense"));
         const again = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
