@@ -56,7 +56,9 @@ export class EnvironmentWatch implements NodeWatch {
     const record = before?.record ?? new NodeRecord({ name: node.name, title: node.title, tolerates });
     this.#nodes.set(
       node.name,
-      live.kind === "vm" ? new MachineWatch(record, live, listen) : new ContainerWatch(record, live, listen),
+      live.kind === "vm"
+        ? new MachineWatch(record, live, listen, declared?.kind === "vm" && declared.carrier)
+        : new ContainerWatch(record, live, listen),
     );
   }
 

@@ -40,10 +40,14 @@ export class MachineWatch {
   /** Where the kernel has none, nobody is asked again. */
   #selinux = true;
   #asked = false;
+  readonly #units: boolean;
 
-  constructor(record: NodeRecord, node: VmNode, listen: (heard: HeardSign) => void) {
+  /** `carrier`: as it is declared: it boots with what it does not need left out, which may fail units that nobody asserts anything of. */
+  constructor(record: NodeRecord, node: VmNode, listen: (heard: HeardSign) => void, carrier = false) {
     this.record = record;
     this.#node = node;
+    this.#units = !carrier;
+    if (carrier) record.notWatched(["unit-failed"], "it only carries others, as it is declared");
     listen((sign) => this.#hear(sign));
   }
 
@@ -80,7 +84,7 @@ export class MachineWatch {
     const node = this.#node;
     const [kernel, manager, audit, cores] = await Promise.allSettled([
       node.observe(kernelTrouble, "log"),
-      node.observe(managerFacts, "system"),
+      this.#units ? node.observe(managerFacts, "system") : undefined,
       this.#selinux ? node.observe(auditLog, undefined) : undefined,
       node.observe(coresKept, "all"),
     ]);
@@ -94,13 +98,14 @@ export class MachineWatch {
       this.#watch([...ofKernel, "core-dump"]);
       for (const line of lines) this.#kernelLine(line, at);
     } else this.#missed([...ofKernel, "core-dump"], messageOf(kernel.reason));
-    if (manager.status === "fulfilled") {
+    if (manager.status === "rejected") this.#missed(["unit-failed"], messageOf(manager.reason));
+    else if (manager.value !== undefined) {
       this.#watch(["unit-failed"]);
       const failed = new Set(manager.value.failed);
       const fresh = [...failed].filter((unit) => !this.#known.failed.has(unit));
       this.#known = { ...this.#known, failed };
       for (const unit of fresh) this.record.found("unit-failed", at, await this.#saidOf(unit));
-    } else this.#missed(["unit-failed"], messageOf(manager.reason));
+    }
     if (audit.status === "fulfilled" && audit.value !== undefined) {
       if ("without" in audit.value) {
         this.#selinux = false;
