@@ -111,7 +111,7 @@ describe("what is not seen", () => {
   test("a directory beside an archive: what the archive alone tells neither came nor went", async () => {
     const path = join(room, "beside");
     mkdirSync(join(path, "usr"), { recursive: true });
-    writeFileSync(join(path, "usr/ping"), "ping", { mode: 0o755 });
+    writeFileSync(join(path, "usr/ping"), "PING", { mode: 0o755 });
     const directory = await openStill({ still: "rootfs", path, image: undefined, at: undefined });
     const world: World = new Map([
       [
@@ -144,7 +144,8 @@ describe("what is not seen", () => {
     const archive = await openWorld(room, world);
     const diff = await diffOf({ name: "a", contents: directory }, { name: "b", contents: archive });
     await archive.close();
-    expect(diff).toMatchObject({ verdict: "unknown", changes: [] });
+    expect(diff.changes).toMatchObject([{ topic: "file", subject: "/usr/ping", details: [{ of: "contents" }] }]);
+    expect(diff.unknown.map(({ topics }) => topics)).toEqual([["capability", "file"]]);
   });
 
   test("a database of rpm is there and not read; one side has no configuration", async () => {

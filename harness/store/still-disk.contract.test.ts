@@ -101,6 +101,11 @@ describe.skipIf(missing.length > 0)(
       ext3: () => fileSystem("ext3", "-t", "ext3", "-b", "1024"),
       ext2: () => fileSystem("ext2", "-t", "ext2"),
       "ext4 without 64 bits": () => fileSystem("narrow", "-t", "ext4", "-O", "^64bit,^metadata_csum"),
+      "ext4 with blocks that are promised and not written": () => {
+        const path = fileSystem("promised", "-t", "ext4");
+        tool('exec debugfs -w -R "fallocate /srv/holes 1 100" "$1" >&2', path);
+        return path;
+      },
       "a partition of a GPT": () => partitioned(fileSystem("in-gpt", "-t", "ext4"), "gpt"),
       "a partition of an old table": () => partitioned(fileSystem("in-dos", "-t", "ext4"), "dos"),
       qcow2: () => converted(fileSystem("for-qcow2", "-t", "ext4"), "plain.qcow2"),
@@ -211,6 +216,31 @@ describe.skipIf(missing.length > 0)(
       expect(outcomes.refused).toBeGreaterThan(50);
       expect(outcomes.answered).toBeGreaterThan(50);
     }, 120_000);
+
+    test("a directory that lies in two, an inode that is none, an attribute that ends beyond its block: refused", async () => {
+      const looped = fileSystem("looped", "-t", "ext4");
+      tool('exec debugfs -w -R "ln / /etc/loop" "$1" >&2', looped);
+      await expect(open(looped)).rejects.toThrow(/a directory lies in two/);
+
+      const far = fileSystem("far", "-t", "ext4");
+      tool('exec debugfs -w -R "ln /usr/bin/tool /etc/far-away" "$1" >&2', far);
+      const bytes = readFileSync(far);
+      const name = bytes.indexOf("far-away");
+      bytes.writeUInt32LE(0x7fff_ffff, name - 8);
+      writeFileSync(far, bytes);
+      await expect(open(far)).rejects.toThrow(/names inode 2147483647/);
+
+      const long = fileSystem("long", "-t", "ext4");
+      writeFileSync(join(room, "value"), "a".repeat(600));
+      tool('exec debugfs -w -R "ea_set -f $2 /etc/passwd user.long" "$1" >&2', long, join(room, "value"));
+      const held = readFileSync(long);
+      const value = held.indexOf("a".repeat(600));
+      const block = value - (value % 1024);
+      held.writeUInt32LE(60_000, block + 32 + 8);
+      expect(held.readUInt32LE(block)).toBe(0xea020000);
+      writeFileSync(long, held);
+      await expect(open(long)).rejects.toThrow(/attributes that are damaged/);
+    });
 
     test("what is no root, what was not unmounted, and what names another file is refused", async () => {
       const empty = join(room, "empty.raw");

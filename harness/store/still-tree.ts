@@ -1,6 +1,6 @@
 // Decides how a tree of layers is asked: metadata from memory, contents where they lie. What is asked in one tick of a compressed
 // layer is answered by one passage over it.
-import { createHash, type Hash } from "node:crypto";
+import { createHash, type Hash, hash } from "node:crypto";
 import { ObservationError } from "../model/errors.ts";
 import type { FileTree, NothingToRead, TreeEntry } from "../model/tree.ts";
 import { badArchive, sayName } from "./bad-archive.ts";
@@ -14,6 +14,8 @@ const early = /^(\.?\/)?(etc\/|var\/lib\/dpkg\/status)/;
 const mostEarly = { file: 8 * 1024 ** 2, all: 32 * 1024 ** 2 };
 /** What sources lend without making a buffer for it. */
 const pieceBytes = 64 * 1024;
+/** The same in every encoding here: nothing is made of it. */
+const ascii = /^[ -~]*$/;
 const none: ReadonlyMap<string, Buffer> = new Map();
 
 type Answer = Buffer | string | NothingToRead | Error;
@@ -249,18 +251,26 @@ async function passOver(layer: StillLayer, wanted: readonly Wanted[]): Promise<v
 /** All who ask about one file: its bytes pass once. */
 async function answerHere(source: ByteSource, layer: StillLayer, asking: readonly Wanted[]): Promise<void> {
   const size = asking[0]?.inode.size ?? 0;
-  const hash: Hash | undefined = asking.some(({ most }) => most === "hash") ? createHash("sha256") : undefined;
+  if (size <= pieceBytes && asking.every((each) => each.most === "hash")) {
+    const piece = await source.take(size);
+    if (piece.length < size) throw badArchive(layer.where, "it is shorter than it was");
+    // Most files are small, and an object for each would wait for the collector with memory that this does not know of.
+    const sum = hash("sha256", piece, "hex");
+    for (const each of asking) give(each, sum);
+    return;
+  }
+  const whole: Hash | undefined = asking.some(({ most }) => most === "hash") ? createHash("sha256") : undefined;
   const most = Math.max(0, ...asking.map((each) => (each.most === "hash" ? 0 : each.most)));
-  const end = hash === undefined ? most : size;
+  const end = whole === undefined ? most : size;
   const held: Buffer[] = [];
   for (let done = 0; done < end; ) {
     const piece = await source.take(Math.min(pieceBytes, end - done));
     if (piece.length === 0) throw badArchive(layer.where, "it is shorter than it was");
-    hash?.update(piece);
+    whole?.update(piece);
     if (done < most) held.push(Buffer.from(piece.subarray(0, most - done)));
     done += piece.length;
   }
-  const digest = hash?.digest("hex") ?? "";
+  const digest = whole?.digest("hex") ?? "";
   const bytes = Buffer.concat(held);
   for (const each of asking) give(each, each.most === "hash" ? digest : bytes.subarray(0, each.most));
 }
@@ -270,6 +280,7 @@ function entryOf({ mode, uid, gid, size, target, attributes = none }: Inode): Tr
 }
 
 function utf8(latin1: string): string {
+  if (ascii.test(latin1)) return latin1;
   return Buffer.from(latin1, "latin1").toString("utf8");
 }
 

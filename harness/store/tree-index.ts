@@ -21,6 +21,8 @@ export interface Inode {
 }
 
 const mostLinks = 40;
+/** The same in both encodings: most names. */
+const ascii = /^[ -~]*$/;
 const directory = 0o040000;
 const isDirectory = (inode: Inode) => inode.children !== undefined;
 const isLink = (inode: Inode) => inode.mode >> 12 === 0o12;
@@ -92,7 +94,7 @@ export class TreeIndex {
 
   /** What lies at an absolute path (UTF-16, as callers have it); `loop` where links lead round and round. */
   find(path: string, follow: boolean): Inode | undefined | "loop" {
-    const bytes = Buffer.from(path, "utf8").toString("latin1");
+    const bytes = ascii.test(path) ? path : Buffer.from(path, "utf8").toString("latin1");
     const through = /\/\.?$/.test(bytes);
     const found = this.#at(bytes.split("/"), follow || through);
     return through && typeof found === "object" && !isDirectory(found) ? undefined : found;
