@@ -23,7 +23,8 @@ const archiveBytes = capsuleLimits.totalBytes + capsuleLimits.manifestBytes + ca
 
 /**
  * Reads a capsule whole. A `DeclarationError`: `no-capsule` where there is no file, `bad-capsule` for what is damaged or not what its
- * manifest says, `capsule-escapes` for names and links that lead elsewhere, `capsule-too-big` beyond `capsuleLimits`, `capsule-version`.
+ * manifest says, `capsule-escapes` for names and links that lead elsewhere, `capsule-too-big` beyond `capsuleLimits`, `capsule-version`. `mostBytes`: that it
+ * may unpack to, headers and all.
  */
 export async function readCapsule(file: string, mostBytes: number = archiveBytes): Promise<Capsule> {
   const where = basename(file);
