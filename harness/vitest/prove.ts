@@ -203,6 +203,11 @@ class Prover {
   async #each(mutations: readonly Mutation[], first: Clone, left: Mutation[], careful: boolean): Promise<Clone> {
     let clone = first;
     for (const mutation of mutations) {
+      const looking = this.#tests.filter((each) => looksAt(each, mutation));
+      if (looking.length > 0 && !looking.some((each) => this.#repeatable.has(each))) {
+        left.push(mutation);
+        continue;
+      }
       for (let again = 0; again < 2; again += 1) {
         const began = performance.now();
         const outcome = await this.#inPlace(mutation, clone, careful);
@@ -237,8 +242,16 @@ class Prover {
   > {
     const made = await clone.change(mutation);
     if ("refused" in made) return { refused: made.refused, spoilt: made.spoilt };
-    const noticed = await clone.noticed(this.#ordered(mutation, [...this.#repeatable]));
-    const held = noticed !== undefined || (await clone.holds());
+    const asked = this.#ordered(mutation, [...this.#repeatable]);
+    const looking = asked.filter((each) => looksAt(each, mutation));
+    let noticed = await clone.noticed(looking);
+    // What those who look at it bring back themselves, nobody else need be asked about.
+    let held = noticed !== undefined || (await clone.holds());
+    if (held && noticed?.outcome !== "found") {
+      const others = await clone.noticed(asked.filter((each) => !looking.includes(each)));
+      if (others?.outcome === "found" || noticed === undefined) noticed = others;
+      held = noticed !== undefined || (await clone.holds());
+    }
     if (held) await clone.judge(mutation, this.#unsettled(mutation, noticed));
     const back = await clone.undo();
     if (!held) return { refused: undone, spoilt: !back };
@@ -248,10 +261,9 @@ class Prover {
   }
 
   /** Who asked what this is about comes first; then those who asked the node for something else. */
-  #ordered({ from, node }: Mutation, tests: readonly TestRecord[]): readonly TestRecord[] {
-    const looks = (each: TestRecord) => from.some((key) => each.keys.has(key));
-    const first = tests.filter(looks);
-    return [...first, ...tests.filter((each) => !looks(each) && each.nodes.has(node))];
+  #ordered(mutation: Mutation, tests: readonly TestRecord[]): readonly TestRecord[] {
+    const first = tests.filter((each) => looksAt(each, mutation));
+    return [...first, ...tests.filter((each) => !first.includes(each) && each.nodes.has(mutation.node))];
   }
 
   /** Checks of which it is not known yet that they can fail; all, where nobody noticed, to tell who came nearest. */
@@ -353,6 +365,10 @@ class Prover {
       changed: seen !== asked.seen,
     };
   }
+}
+
+function looksAt({ keys }: TestRecord, { from }: Mutation): boolean {
+  return from.some((key) => keys.has(key));
 }
 
 interface Round {
