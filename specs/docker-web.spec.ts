@@ -50,6 +50,7 @@ test("its files belong to the user it runs as", async ({ web }) => {
   await expect(web).toMeet(
     all(
       file("/srv/studio/site").ownedBy("studio", "studio"),
+      file("/srv/studio/site").hasMode(0o2755),
       file("/usr/local/bin/studio-web").ownedBy("root", "root"),
       file("/usr/local/bin/studio-web").hasMode(0o755),
     ),

@@ -206,6 +206,7 @@ export function ofImage(seen: Observation): readonly Made[] {
       kind: "image",
       change: {
         way: "image",
+        facet: place.join("/"),
         change: (facts) => put(facts as unknown as Record<string, unknown>, place, other) as unknown as typeof facts,
       },
     },
@@ -217,8 +218,12 @@ export function ofImage(seen: Observation): readonly Made[] {
     const [, member = "", name = ""] = /^config\/(\w+)(?:\/(.+))?$/.exec(facet) ?? [];
     if (name !== "")
       return made(`have another ${member} ${name}`, ["config", member, name], () => "another-value-0910");
-    if (["cmd", "entrypoint", "expose", "volumes"].includes(member))
-      return made(`have another ${member}`, ["config", member], words);
+    // That a port is among those that are exposed, one more does not make untrue.
+    if (["expose", "volumes"].includes(member))
+      return made(`have another ${member}`, ["config", member], (old) =>
+        (old as readonly string[]).length === 0 ? ["assay-prove"] : [],
+      );
+    if (["cmd", "entrypoint"].includes(member)) return made(`have another ${member}`, ["config", member], words);
     if (["user", "workdir", "stopSignal"].includes(member))
       return made(`have another ${member}`, ["config", member], () => "/assay-prove");
     return [];

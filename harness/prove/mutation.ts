@@ -29,7 +29,7 @@ export type Change =
   /** By another declaration, of which a fresh environment is stood up. */
   | { readonly way: "declaration"; readonly change: (environment: Environment) => Environment }
   /** By another answer of the engine about the image: its record cannot be changed for one container alone. */
-  | { readonly way: "image"; readonly change: (facts: ImageFacts) => ImageFacts };
+  | { readonly way: "image"; readonly facet: string; readonly change: (facts: ImageFacts) => ImageFacts };
 
 export interface Script {
   /**

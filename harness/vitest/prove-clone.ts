@@ -158,7 +158,11 @@ export class Clone {
           const judgement = each.check.judge(answer);
           if (!("met" in judgement)) return;
           // Where a mount is cut or a name not given, what looks for nothing is right to find it.
-          if (change.way !== "declaration" && digestOf(answer) !== each.answered) each.judged += 1;
+          const about =
+            change.way === "image"
+              ? each.facets.has(change.facet)
+              : change.way === "script" && digestOf(answer) !== each.answered;
+          if (about) each.judged += 1;
           if (judgement.met === each.negated) each.canFail = true;
           const seen = seenUnder.get(each) ?? new Map<string, string>();
           seenUnder.set(each, seen.set(id, judgement.seen));

@@ -19,6 +19,8 @@ export interface Asked {
   readonly negated: boolean;
   /** Observations that it makes. */
   readonly keys: Set<string>;
+  /** Members of the answer that it reads. */
+  readonly facets: Set<string>;
   /** What it saw where nothing was changed, in its words; and what it was answered, as a digest. */
   readonly seen: string;
   readonly answered: string;
@@ -115,6 +117,7 @@ export class Recording {
         check: part,
         negated,
         keys: new Set(),
+        facets: new Set(),
         seen: "",
         answered: "",
         canFail: false,
@@ -122,7 +125,7 @@ export class Recording {
       };
       try {
         const seen = await this.#scopes.run({ ...scope, leaf }, () => part.observe(node));
-        const facets = new Set<string>();
+        const { facets } = leaf;
         const judgement = part.judge(tracked(seen, facets));
         for (const key of leaf.keys) for (const facet of facets) this.#seen.get(key)?.facets.add(facet);
         if ("met" in judgement)
