@@ -34,6 +34,11 @@ describe("a bundle by an allowed key", () => {
     });
   });
 
+  test("has no key id in its envelope, for which cosign's library would pass over the signature", () => {
+    expect(JSON.parse(good).dsseEnvelope.signatures[0].keyid ?? "").toBe("");
+    expect(JSON.parse(good).verificationMaterial.publicKey.hint).toBe(key.signing.id);
+  });
+
   test("names its key by the digest of the public half, which is not that of another", () => {
     const spki = Buffer.from(key.signing.publicPem.replace(/-----[A-Z ]+-----|\s/g, ""), "base64");
     expect(key.signing.id).toBe(`SHA256:${createHash("sha256").update(spki).digest("base64")}`);
