@@ -7,6 +7,7 @@ import { type Config, readConfig } from "../config.ts";
 import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
 import { redact } from "../model/secret.ts";
 import { signStatement } from "../reporting/attest-bundle.ts";
+import type { SigningKey } from "../reporting/attest-key.ts";
 import { type ReadReport, type Tested, testedIn, testResultOf } from "../reporting/attest-statement.ts";
 import { oneLine } from "../reporting/escape.ts";
 import { reportSchema } from "../reporting/report.ts";
@@ -61,10 +62,14 @@ export async function attestCommand(word: string | undefined, options: AttestOpt
   return ExitCode.met;
 }
 
-/** As the command, and what came of it. */
-export async function attest(word: string | undefined, options: AttestOptions): Promise<readonly Attested[]> {
+/** As the command, and what came of it. `held`: the key, where somebody has read it already. */
+export async function attest(
+  word: string | undefined,
+  options: AttestOptions,
+  held?: SigningKey,
+): Promise<readonly Attested[]> {
   const config = readConfig();
-  if ((options.key === undefined) === (options.keyless !== true))
+  if (held === undefined && (options.key === undefined) === (options.keyless !== true))
     throw new DeclarationError({
       code: "no-key",
       seen: options.key === undefined ? "nothing says what to sign with" : "--key and --keyless are both given",
@@ -87,7 +92,7 @@ export async function attest(word: string | undefined, options: AttestOptions): 
         hint: "it was built again since, or is another image: run the specs on it (--with), then attest that run",
       });
   const out = resolve(options.out ?? join(at, "..", "attestations"));
-  const key = options.key === undefined ? undefined : signingKey(options.key);
+  const key = held ?? (options.key === undefined ? undefined : signingKey(options.key));
   const by = key === undefined ? { keyless: { fulcioUrl: options.fulcioUrl, rekorUrl: options.rekorUrl } } : { key };
   return Promise.all(
     statements.map(async ({ tested, statement }): Promise<Attested> => {

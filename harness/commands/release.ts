@@ -77,7 +77,9 @@ export async function releaseCommand(
   const { run } = report;
 
   step("attest what was tested");
-  const [tested] = await attest(run, { key, image: [tag], ...urlOf(options) });
+  // Not before: the tests have ended. Once: a program that says it may ask for a word.
+  const signing = signingKey(key);
+  const [tested] = await attest(run, { image: [tag], ...urlOf(options) }, signing);
   const id = tested?.subjects.find(({ name: subject }) => subject === "config")?.digest.sha256;
   if (tested === undefined || id === undefined) throw notTested(tag);
 
@@ -106,7 +108,7 @@ export async function releaseCommand(
 
     step("attest what was pushed");
     const place = { name: manifest.name, at: `${manifest.name}@${pushed.digest}` };
-    const [final] = await attest(run, { key, image: [tag], pushed: [place.at], ...urlOf(options) });
+    const [final] = await attest(run, { image: [tag], pushed: [place.at], ...urlOf(options) }, signing);
     if (final === undefined) throw notTested(tag);
     const statement = readFileSync(final.bundle, "utf8");
     await attach(target, manifest, statement, final.bundle);
@@ -114,7 +116,7 @@ export async function releaseCommand(
       const out = join(dirname(final.bundle), `${manifest.sha256}.verification-summary.sigstore.json`);
       const text = await signDecision({
         ...{ decision, policy: policyFile, project: config.project, inputs: shown.digests, out },
-        ...{ subjects: final.subjects, verifier: options.verifier, resource: resourceOf(to), key: signingKey(key) },
+        ...{ subjects: final.subjects, verifier: options.verifier, resource: resourceOf(to), key: signing },
       });
       await attach(target, manifest, text, out);
     }
