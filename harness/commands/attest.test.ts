@@ -139,6 +139,22 @@ describe("assay attest", () => {
     expect(() => readdirSync(at("changed"))).toThrow(/ENOENT/);
   });
 
+  test("of a recipe's disk: it is found in the store and hashed again; written to, or gone, it is refused", async () => {
+    const events = JSON.parse(JSON.stringify(attestedRun()).replaceAll(diskDigest, diskSha)) as ReturnType<
+      typeof attestedRun
+    >;
+    await writeReport(join(runs, "recipe"), reportOf(events));
+    const place = join(at("state"), "disks", "a".repeat(64), "disk.qcow2");
+    mkdirSync(join(place, ".."), { recursive: true });
+    const words = ["attest", "recipe", "--key", "release.pem", "--image", "desk:1"];
+    writeFileSync(place, disk);
+    expect(await assay(words)).toMatchObject({ status: 0, out: expect.stringContaining(`desk:1 sha256:${diskSha}`) });
+    writeFileSync(place, `${disk}!`);
+    expect(await assay(words)).toMatchObject({ status: 3, err: expect.stringContaining("was tested, and") });
+    rmSync(place);
+    expect(await assay(words)).toMatchObject({ status: 3, err: expect.stringContaining("cannot be read") });
+  });
+
   test("of a report that somebody changed, half of one, and of none: refused", async () => {
     const report = readFileSync(join(runs, "k3f9x2", "report.json"), "utf8");
     const mended = JSON.parse(report);
