@@ -93,65 +93,14 @@ test("two hundred runs are kept, and no name of those that are gone", () => {
   database.close();
 });
 
-test("a run of two thousand checks is written in less than 200 ms", () => {
+test("a run of two thousand checks is remembered whole", () => {
   const many = Array.from({ length: 2_000 }, (_, nth) => ({
     test: it,
     check: `file /${nth} exists`,
     outcome: "passed" as const,
     madeOf: "m",
   }));
-  remember(finished("r0", 0, "passed"));
-  const times = [1, 2, 3].map((nth) => {
-    const from = performance.now();
-    remember({ run: `r${nth}`, at: nth, command: "assay run", outcomes: many });
-    return performance.now() - from;
-  });
-  console.log(`written in ${times.map((ms) => ms.toFixed(1)).join(", ")} ms`);
-  expect(Math.min(...times)).toBeLessThan(200);
-});
-
-test("two open it at once, and both are remembered", () => {
-  using one = History.open(file);
-  using other = History.open(file);
-  one.remember(finished("r1", 1, "passed"));
-  other.remember(finished("r2", 2, "passed"));
-  expect(one.of("is there").map(({ run }) => run)).toEqual(["r2", "r1"]);
-});
-
-describe("a file that is no history", () => {
-  test.each<[code: string, what: string, make: () => void]>([
-    ["history-unusable", "a directory in its place", () => mkdirSync(file, { recursive: true })],
-    [
-      "history-unusable",
-      "something else in it",
-      () => writeFileSync(file, "not a database, but long enough to be read as one"),
-    ],
-    [
-      "history-foreign",
-      "a database of somebody else",
-      () => {
-        const database = new DatabaseSync(file);
-        database.exec("CREATE TABLE films (name TEXT)");
-        database.close();
-      },
-    ],
-    [
-      "history-newer",
-      "one of a newer Assay",
-      () => {
-        remember(finished("r1", 1, "passed"));
-        const database = new DatabaseSync(file);
-        database.exec("PRAGMA user_version = 9");
-        database.close();
-      },
-    ],
-  ])("%s: %s, left as it is", (code, _, make) => {
-    mkdirSync(join(directory, "state"));
-    make();
-    const before = statSync(file).isFile() ? readFileSync(file) : undefined;
-    expect(() => remember(finished("r1", 1, "passed"))).toThrow(
-      expect.objectContaining({ code, name: "ProvisionError" }),
-    );
-    if (before !== undefined) expect(readFileSync(file).equals(before)).toBe(true);
-  });
+  remember({ run: "r1", at: 1, command: "assay run", outcomes: many });
+  using history = History.open(file);
+  expect(new Set(history.of("").map(({ check }) => check)).size).toBe(2_000);
 });
