@@ -104,3 +104,49 @@ test("a run of two thousand checks is remembered whole", () => {
   using history = History.open(file);
   expect(new Set(history.of("").map(({ check }) => check)).size).toBe(2_000);
 });
+
+test("two open it at once, and both are remembered", () => {
+  using one = History.open(file);
+  using other = History.open(file);
+  one.remember(finished("r1", 1, "passed"));
+  other.remember(finished("r2", 2, "passed"));
+  expect(one.of("is there").map(({ run }) => run)).toEqual(["r2", "r1"]);
+});
+
+describe("a file that is no history", () => {
+  test.each<[code: string, what: string, make: () => void]>([
+    ["history-unusable", "a directory in its place", () => mkdirSync(file, { recursive: true })],
+    [
+      "history-unusable",
+      "something else in it",
+      () => writeFileSync(file, "not a database, but long enough to be read as one"),
+    ],
+    [
+      "history-foreign",
+      "a database of somebody else",
+      () => {
+        const database = new DatabaseSync(file);
+        database.exec("CREATE TABLE films (name TEXT)");
+        database.close();
+      },
+    ],
+    [
+      "history-newer",
+      "one of a newer Assay",
+      () => {
+        remember(finished("r1", 1, "passed"));
+        const database = new DatabaseSync(file);
+        database.exec("PRAGMA user_version = 9");
+        database.close();
+      },
+    ],
+  ])("%s: %s, left as it is", (code, _, make) => {
+    mkdirSync(join(directory, "state"));
+    make();
+    const before = statSync(file).isFile() ? readFileSync(file) : undefined;
+    expect(() => remember(finished("r1", 1, "passed"))).toThrow(
+      expect.objectContaining({ code, name: "ProvisionError" }),
+    );
+    if (before !== undefined) expect(readFileSync(file).equals(before)).toBe(true);
+  });
+});
