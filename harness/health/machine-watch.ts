@@ -167,7 +167,8 @@ export class MachineWatch {
 
   async #saidOf(unit: string): Promise<readonly string[]> {
     const seen = await this.#node.observe(journalLines, { unit }).catch(() => undefined);
-    return [`${unit} failed`, ...(seen?.lines.slice(-unitLines).map(({ message }) => `${unit}: ${message}`) ?? [])];
+    const said = (message: string) => (message.startsWith(unit) ? message : `${unit}: ${message}`);
+    return [`${unit} failed`, ...(seen?.lines.slice(-unitLines).map(({ message }) => said(message)) ?? [])];
   }
 
   #watch(kinds: readonly FindingKind[]): void {
