@@ -15,6 +15,8 @@ import type { NodeRecord } from "./node-record.ts";
 const ofKernel: readonly FindingKind[] = ["kernel-panic", "kernel-oops", "oom-kill", "segfault", "filesystem-error"];
 /** A guest that does not answer in this time is not waited for. */
 const patienceMs = 30_000;
+/** Two looks this close to each other see the same. */
+const soonMs = 1000;
 /** So many starts by itself within so long are a loop. */
 const loop = { starts: 3, withinMs: 600_000 };
 /** Lines of a failed unit's journal that are told. */
@@ -39,7 +41,7 @@ export class MachineWatch {
   #newest = { boot: "", to: 0 };
   /** Where the kernel has none, nobody is asked again. */
   #selinux = true;
-  #asked = false;
+  #askedAt = Number.NEGATIVE_INFINITY;
   readonly #units: boolean;
 
   /** `carrier`: as it is declared: it boots with what it does not need left out, which may fail units that nobody asserts anything of. */
@@ -72,12 +74,13 @@ export class MachineWatch {
     } finally {
       over.abort();
     }
-    if (!this.#asked) this.#atReady = this.#known;
-    this.#asked = true;
+    if (this.#askedAt === Number.NEGATIVE_INFINITY) this.#atReady = this.#known;
+    this.#askedAt = performance.now();
   }
 
-  last(): Promise<void> {
-    return this.gather();
+  /** Right behind the last test's end nothing has happened that its look did not see. */
+  async last(): Promise<void> {
+    if (performance.now() - this.#askedAt > soonMs) await this.gather();
   }
 
   async #gather(): Promise<void> {
@@ -167,7 +170,8 @@ export class MachineWatch {
 
   async #saidOf(unit: string): Promise<readonly string[]> {
     const seen = await this.#node.observe(journalLines, { unit }).catch(() => undefined);
-    return [`${unit} failed`, ...(seen?.lines.slice(-unitLines).map(({ message }) => `${unit}: ${message}`) ?? [])];
+    const said = (message: string) => (message.startsWith(unit) ? message : `${unit}: ${message}`);
+    return [`${unit} failed`, ...(seen?.lines.slice(-unitLines).map(({ message }) => said(message)) ?? [])];
   }
 
   #watch(kinds: readonly FindingKind[]): void {
