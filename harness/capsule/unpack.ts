@@ -148,7 +148,12 @@ function refused(where: string, seen: string, code: Code = "bad-capsule", cause?
 function asRefusal(where: string, error: unknown): unknown {
   if (error instanceof DeclarationError) return error;
   if (error instanceof ProvisionError)
-    return refused(where, error.seen, error.code === "archive-too-big" ? "capsule-too-big" : "bad-capsule", error);
+    return refused(
+      where,
+      error.seen.replace(`${where}: `, ""),
+      error.code === "archive-too-big" ? "capsule-too-big" : "bad-capsule",
+      error,
+    );
   const { code } = error as NodeJS.ErrnoException;
   if (/^Z_|^ERR_STREAM/.test(code ?? ""))
     return refused(where, `it is no whole gzip: ${messageOf(error)}`, "bad-capsule", error);

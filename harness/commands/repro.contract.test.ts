@@ -79,7 +79,7 @@ beforeAll(async () => {
     });
     test("says what it knows", async ({ box }) => {
       const { stdout } = await box.exec(["sh", "-c", "echo $TOKEN; echo $ALSO"]);
-      expect("could not go on with " + stdout + Buffer.from(stdout.split("\\n")[0]).toString("base64")).toBe("another");
+      expect.fail("could not go on with " + stdout + Buffer.from(stdout.split("\\n")[0]).toString("base64"));
     });`),
   );
   const counter = JSON.stringify(join(here, "counter"));
@@ -235,7 +235,7 @@ describe("assay run --capsule, assay repro", () => {
       });
     expect((await ended)[0], said).toBe(1);
     expect(said).toMatch(/entered {3}\w+\/\w+\/box; when this shell ends/);
-    expect(said).toContain("\n/tmp/trace\r\n");
+    expect(said).toMatch(/\n\/tmp\/trace\r*\n/);
     const [, ran = ""] = /entered {3}(\w+)\//.exec(said) ?? [];
     expect(said).toContain(`run ${ran}: `);
     expect(await driver.find(ran)).toEqual([]);
@@ -248,9 +248,10 @@ describe("assay run --capsule, assay repro", () => {
     // As where a base had moved meanwhile: what is built here is another image.
     const moved = join(here, "moved.tar.gz");
     const { members, capsuleVersion: _, ...facts } = capsule.manifest;
-    const contents = members.map(({ path }) => ({
+    const contents = members.map(({ path, executable }) => ({
       path,
       bytes: path.endsWith("/motd") ? Buffer.from("moved\n") : (capsule.contents.get(path) ?? Buffer.alloc(0)),
+      executable: executable === true,
     }));
     await writeCapsule(moved, facts, contents);
     const check = await begun(state, ["repro", moved, "--check"]).ended;
