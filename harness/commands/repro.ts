@@ -82,7 +82,7 @@ export async function reproCommand(file: string, words: Readonly<Record<string, 
         exitCode,
         ...(enter === undefined ? {} : { enter }),
       });
-    else if (enter !== undefined) await entered(enter, report.run, { config, place, say, signals });
+    else if (enter !== undefined) await entered(enter, report.run, { place, say, signals });
     return exitCode;
   } finally {
     signals.stop();
@@ -91,14 +91,13 @@ export async function reproCommand(file: string, words: Readonly<Record<string, 
 }
 
 interface Entering {
-  readonly config: Config;
   readonly place: Workplace;
   readonly say: (line: string) => void;
   readonly signals: ReturnType<typeof listenForSignals>;
 }
 
 /** A shell where it stopped; all goes when that ends. Without a terminal it stands under its lease. */
-async function entered(enter: string, run: string, { say, signals }: Entering): Promise<void> {
+async function entered(enter: string, run: string, { place, say, signals }: Entering): Promise<void> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     say(`standing  assay shell ${enter} goes in; assay down ${run} ends it`);
     return;
@@ -111,7 +110,7 @@ async function entered(enter: string, run: string, { say, signals }: Entering): 
     await shellCommand(enter, [], {});
   } finally {
     await downCommand([run], {});
-    sweepWorkplaces(readConfig());
+    place.ended();
   }
 }
 

@@ -26,6 +26,8 @@ export interface Workplace {
   share(pid: number): void;
   /** It stays until the run has ended, whoever ends it. */
   stayFor(run: string): void;
+  /** That run was ended by this process: `close` removes it after all. */
+  ended(): void;
   /** Removes it, unless it is to stay. Idempotent. */
   close(): void;
 }
@@ -42,6 +44,9 @@ export function openWorkplace(config: Pick<Config, "state">, what: string): Work
     stayFor(run) {
       writeFileSync(join(directory, runFile), run);
       stays = true;
+    },
+    ended() {
+      stays = false;
     },
     close() {
       if (!stays) rmSync(directory, { recursive: true, force: true });
