@@ -1,9 +1,10 @@
 // Decides what a run leaves in the history of its machine, and what the history says of it: which of its tests passed that failed before,
 // on the same inputs and images. A history that cannot be written is told, and changes no verdict.
 import { createHash } from "node:crypto";
-import { type FinishedRun, History, type PastOutcome } from "../lifecycle/history.ts";
+import { type FinishedRun, History } from "../lifecycle/history.ts";
 import { messageOf } from "../model/errors.ts";
 import type { RunEvent } from "../model/event.ts";
+import type { PastOutcome } from "../model/past-outcome.ts";
 import { redact } from "../model/secret.ts";
 import { testName } from "../reporting/gate-evidence.ts";
 import { checkName } from "../reporting/gate-tests.ts";

@@ -3,13 +3,35 @@ import { sayMs } from "../model/duration.ts";
 import type { Edge } from "../model/edge.ts";
 import { ProvisionError } from "../model/errors.ts";
 import type { Death, Node } from "../model/node.ts";
+import { redact } from "../model/secret.ts";
 import { untilMet } from "../model/until-met.ts";
+
+interface Waiting {
+  /** Those that are ready, by name. */
+  readonly nodes: ReadonlyMap<string, Node>;
+  /** `environment/node` of who waits; for the words. */
+  readonly waiter: string;
+  readonly say: (why: string) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Resolves when every edge is true. Who stood before this stand-up began was asked when somebody waited for it first. */
+export async function untilAllTrue(edges: readonly Edge[], { nodes, waiter, say, signal }: Waiting): Promise<void> {
+  await Promise.all(
+    edges.map(async (edge) => {
+      const other = nodes.get(edge.node);
+      if (other === undefined) return;
+      say(`waiting until ${edge.node}: ${redact(edge.check.title)}`);
+      await untilTrue(edge, other, waiter, signal);
+    }),
+  );
+}
 
 /**
  * Resolves when `node`, which is ready, meets the edge's check. Rejects with `not-ready` at its deadline, saying what was seen last, with
- * `died` at once when the node has ended, and with the reason of `signal`. `waiter`: `environment/node` of who waits; for the words.
+ * `died` at once when the node has ended, and with the reason of `signal`.
  */
-export async function untilTrue(edge: Edge, node: Node, waiter: string, signal?: AbortSignal): Promise<void> {
+async function untilTrue(edge: Edge, node: Node, waiter: string, signal: AbortSignal | undefined): Promise<void> {
   const { check, within } = edge;
   const over = new AbortController();
   const last: { last?: string | undefined } = {};

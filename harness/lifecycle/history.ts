@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, ProvisionError } from "../model/errors.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { PastOutcome } from "../model/past-outcome.ts";
 
 /** "Assh" in ASCII. */
 const applicationId = 0x41737368;
@@ -28,22 +29,6 @@ const schema = `
   CREATE INDEX outcomes_of_run ON outcomes (run);
   CREATE INDEX outcomes_of_test ON outcomes (test, "check", made_of);
 `;
-
-/** What became of a test in a run, or of one of its checks. */
-export interface PastOutcome {
-  readonly run: string;
-  /** When the run began, milliseconds since the epoch. */
-  readonly at: number;
-  /** As `testName` says it. */
-  readonly test: string;
-  /** Absent: of the test itself. */
-  readonly check?: string;
-  readonly outcome: Outcome;
-  /** The same for two runs on the same inputs and images; absent where that is not known. */
-  readonly madeOf?: string;
-  /** Why it could not be asked, or was skipped, in few words. */
-  readonly why?: string;
-}
 
 /** A run to be remembered. */
 export interface FinishedRun {

@@ -10,7 +10,7 @@ import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
 import { inOrder } from "./create-order.ts";
-import { untilTrue } from "./edges.ts";
+import { untilAllTrue } from "./edges.ts";
 import { keepAll } from "./evidence.ts";
 import { Faults } from "./faults.ts";
 import { keptNode } from "./kept-node.ts";
@@ -301,17 +301,14 @@ class Stand {
     else if ("facts" in live) this.#tell(live.name, (live as StillNode | ContainerNode).facts);
   }
 
-  /** What `after` asks of others beyond that they are ready. */
-  async #edges(name: string): Promise<void> {
+  #edges(name: string): Promise<void> {
     const { environment, signal } = this.#wanted;
-    await Promise.all(
-      (environment.nodes[name]?.awaits ?? []).map(async (edge) => {
-        const other = this.#nodes.get(edge.node);
-        if (other === undefined) return; // it stood before, and was asked when somebody waited for it first
-        this.#say("create", "started", name, `waiting until ${edge.node}: ${redact(edge.check.title)}`);
-        await untilTrue(edge, other, `${environment.name}/${name}`, signal);
-      }),
-    );
+    return untilAllTrue(environment.nodes[name]?.awaits ?? [], {
+      nodes: this.#nodes,
+      waiter: `${environment.name}/${name}`,
+      say: (why) => this.#say("create", "started", name, why),
+      signal,
+    });
   }
 
   /** Watched from the moment at which it is ready. */

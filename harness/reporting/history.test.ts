@@ -1,9 +1,10 @@
 // Decides that infrastructure faults count against nobody, and that a flake rate is one of failures that the same thing did not repeat.
 import { expect, test } from "vitest";
-import { historyLines, historyOf, type Past } from "./history.ts";
+import type { PastOutcome } from "../model/past-outcome.ts";
+import { historyLines, historyOf } from "./history.ts";
 
 const name = "specs/a.spec.ts > it is there";
-const past = (run: string, at: number, outcome: Past["outcome"], madeOf?: string): Past => ({
+const past = (run: string, at: number, outcome: PastOutcome["outcome"], madeOf?: string): PastOutcome => ({
   run,
   at,
   test: name,

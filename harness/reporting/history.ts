@@ -1,19 +1,8 @@
 // Decides what past outcomes amount to: a line a run, how often a test or check failed, and how flaky it is. What could not be asked is an
 // infrastructure fault and counts against nobody. Pure.
 import type { Outcome } from "../model/outcome.ts";
+import type { PastOutcome } from "../model/past-outcome.ts";
 import { oneLine } from "./escape.ts";
-
-/** What became of a test or check in one run; see `lifecycle/history.ts`. */
-export interface Past {
-  readonly run: string;
-  /** Milliseconds since the epoch. */
-  readonly at: number;
-  readonly test: string;
-  readonly check?: string;
-  readonly outcome: Outcome;
-  readonly madeOf?: string;
-  readonly why?: string;
-}
 
 /** A test, or one check of it, over all runs that are remembered. */
 export interface HistoryOf {
@@ -26,12 +15,12 @@ export interface HistoryOf {
    */
   readonly flakeRate: number;
   /** The newest first. */
-  readonly runs: readonly Pick<Past, "run" | "at" | "outcome" | "madeOf" | "why">[];
+  readonly runs: readonly Pick<PastOutcome, "run" | "at" | "outcome" | "madeOf" | "why">[];
 }
 
 /** By test and check, the flakiest first, then those with most failures, then by name. */
-export function historyOf(past: readonly Past[]): readonly HistoryOf[] {
-  const all = new Map<string, Past[]>();
+export function historyOf(past: readonly PastOutcome[]): readonly HistoryOf[] {
+  const all = new Map<string, PastOutcome[]>();
   for (const each of past) {
     const key = `${each.test}\0${each.check ?? ""}`;
     const known = all.get(key);
@@ -40,7 +29,7 @@ export function historyOf(past: readonly Past[]): readonly HistoryOf[] {
   }
   return [...all.values()]
     .map((outcomes): HistoryOf => {
-      const [{ test, check }] = outcomes as [Past];
+      const [{ test, check }] = outcomes as [PastOutcome];
       return {
         test,
         ...(check === undefined ? {} : { check }),
@@ -52,13 +41,13 @@ export function historyOf(past: readonly Past[]): readonly HistoryOf[] {
     .sort((a, b) => b.flakeRate - a.flakeRate || b.counts.failed - a.counts.failed || (nameOf(a) < nameOf(b) ? -1 : 1));
 }
 
-function countsOf(outcomes: readonly Past[]): Record<Outcome, number> {
+function countsOf(outcomes: readonly PastOutcome[]): Record<Outcome, number> {
   const counts = { passed: 0, failed: 0, errored: 0, skipped: 0 };
   for (const { outcome } of outcomes) counts[outcome] += 1;
   return counts;
 }
 
-function flakeRate(outcomes: readonly Past[]): number {
+function flakeRate(outcomes: readonly PastOutcome[]): number {
   const judged = outcomes.filter(({ outcome }) => outcome === "passed" || outcome === "failed");
   const passed = new Set(judged.filter(({ outcome }) => outcome === "passed").flatMap(({ madeOf }) => madeOf ?? []));
   const flakes = judged.filter(
