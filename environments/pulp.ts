@@ -56,76 +56,55 @@ export const roleNode = {
     // A container that is late is seen to be so within seconds. The broker is the slowest of all to start, and they begin beside it.
     DB_TEST_POLLRATE: "1",
     MSG_TEST_POLLRATE: "0.5",
-    MSG_TEST_TRIES: "2400",
+    MSG_TEST_TRIES: "240",
   },
 } as const;
 
 /** The beat has done so before it starts. */
-const migrated = mongodb().collection("pulp_database", "migration_trackers").contains({ version: 3 });
+const migrated = when("database", mongodb().collection("pulp_database", "migration_trackers").contains({ version: 3 }));
 
 /** Whom the web server hands tasks to has its queue. */
-const hasQueue = amqp(brokerUser).queue("resource_manager").exists();
+const hasQueue = when("broker", amqp(brokerUser).queue("resource_manager").exists());
 
 /** A worker says so when it takes work. */
 const takesWork = { log: /: [\w-]+@[\w.]+ ready\.$/ } as const;
 
 /**
  * The beat migrates the database; who needs that waits for it, and not for the beat. Roles wait for the broker by themselves, so that what
- * they do before that goes on beside its start. The web server is last, so that there is a queue for what it sends. `on`: the machine whose
- * engine has them, where it is not this host's.
+ * they do before that goes on beside its start. The web server is last, so that there is a queue for what it sends.
  */
-export const pulpNodes = <Which extends BrokerName>(which: Which, on?: string) => {
-  // A machine may be emulated, and its engine as slow as that.
-  const soon = { within: on === undefined ? "60s" : "20m" } as const;
-  const where = on === undefined ? {} : { on };
-  const role = { ...roleNode, ...where };
-  const onceMigrated = when("database", migrated, soon);
-  const { ready: listens, ...broker } = brokerNode(which);
-  return {
-    syslog: container({ ...syslogNode, ...where, ready: { ...syslogNode.ready, ...soon } }),
-    database: container({
-      ...databaseNode,
-      ...where,
-      networks: { pulp: {} },
-      ready: { ...databaseNode.ready, ...soon },
-    }),
-    broker: container({ ...broker, ...where, networks: { pulp: {} }, ready: { ...listens, ...soon } }),
-    content: container({ ...where, image: pulpContent, ready: { log: /holding the volumes/, ...soon } }),
-    beat: container({
-      ...role,
-      image: pulpBeat,
-      after: ["syslog", "database"],
-      ready: { log: /beat: Starting/, ...soon },
-    }),
-    manager: container({
-      ...role,
-      image: pulpResourceManager,
-      after: ["syslog", onceMigrated],
-      ready: { ...takesWork, ...soon },
-    }),
-    worker: container({
-      ...role,
-      image: pulpWorker,
-      volumesFrom: ["content"],
-      after: ["syslog", onceMigrated, "content"],
-      ready: { ...takesWork, ...soon },
-    }),
-    web: container({
-      ...role,
-      image: pulpApache,
-      volumesFrom: ["content"],
-      ports: [80],
-      after: ["syslog", onceMigrated, when("broker", hasQueue, soon), "content"],
-      ready: { port: 80, ...soon },
-    }),
-  };
-};
-
 export const pulp = <Which extends BrokerName>(which: Which) =>
   defineEnvironment(`pulp-${which}`, {
     networks: { pulp: {} },
     volumes: { "log-socket": {} },
-    nodes: pulpNodes(which),
+    nodes: {
+      syslog: container(syslogNode),
+      database: container({ ...databaseNode, networks: { pulp: {} } }),
+      broker: container({ ...brokerNode(which), networks: { pulp: {} } }),
+      content: container({ image: pulpContent, ready: { log: /holding the volumes/ } }),
+      beat: container({
+        ...roleNode,
+        image: pulpBeat,
+        after: ["syslog", "database"],
+        ready: { log: /beat: Starting/ },
+      }),
+      manager: container({ ...roleNode, image: pulpResourceManager, after: ["syslog", migrated], ready: takesWork }),
+      worker: container({
+        ...roleNode,
+        image: pulpWorker,
+        volumesFrom: ["content"],
+        after: ["syslog", migrated, "content"],
+        ready: takesWork,
+      }),
+      web: container({
+        ...roleNode,
+        image: pulpApache,
+        volumesFrom: ["content"],
+        ports: [80],
+        after: ["syslog", migrated, hasQueue, "content"],
+        ready: { port: 80 },
+      }),
+    },
   });
 
 export const pulpQpid = pulp("qpid");

@@ -14,8 +14,7 @@ export async function measureStack({ config, say, rounds, warmUp }: Measuring): 
   const host = hostNode();
   try {
     const settings = { answer: join(room, "answer.json"), warmUp, rounds };
-    const running = { config, host, say, settings };
-    return stackRows(await toldBy(running, "/stack.bench"), await toldBy(running, "/stack-reset.bench"));
+    return stackRows(await toldBy({ config, host, say, settings }, "/stack.bench"));
   } finally {
     await host.close();
     rmSync(room, { recursive: true, force: true });

@@ -1,9 +1,9 @@
 // Decides which numbers of a stack become which row of the table, and what is asked of each. Pure.
 import type { Row } from "./table.ts";
-import { howOf, loadOf, side, type Told } from "./told.ts";
+import { loadOf, side, type Told } from "./told.ts";
 
-/** Rows of what `stack.bench` and `stack-reset.bench` took. */
-export function stackRows(told: Told, reset: Told): Row[] {
+/** Rows of what `stack.bench` took. */
+export function stackRows(told: Told): Row[] {
   const up = {
     work: "stack of 8 services up and ready, images warm",
     ours: side(told, "up: ours", "standUp, readiness by events"),
@@ -31,13 +31,6 @@ export function stackRows(told: Told, reset: Told): Row[] {
       ),
       target: 1 / 10,
       ...loadOf(told, "checks: load"),
-    },
-    {
-      work: `stack of 8 services clean again for the next test, to answers; the stack is on a machine, ${howOf(reset)}`,
-      ours: side(reset, "reset: ours", "isolation by test: the machine is brought back, memory and disk"),
-      peer: side(reset, "reset: down and up", "the same stack on this machine's engine, taken down and stood up"),
-      target: 0.35,
-      ...loadOf(reset, "reset: load"),
     },
     {
       work: "memory of the stack",
