@@ -39,6 +39,8 @@ export default defineConfig({
     runner: ownModule("vitest/runner"),
     pool: settings === undefined ? "forks" : earlyForks,
     retry: 0,
+    // A message that is cut may end in a piece of a secret, which nobody would find there: it is cut when secrets are out of it.
+    chaiConfig: { truncateThreshold: 0 },
     execArgv: [...roomToStart],
     maxConcurrency: 3,
     provide: { assay: settings },

@@ -334,10 +334,18 @@ function notStarted(environment: Environment): never {
   });
 }
 
+const longestMessage = 4_000;
+
+function shortened(text: string): string {
+  return text.length <= longestMessage
+    ? text
+    : `${text.slice(0, longestMessage)}… (${text.length - longestMessage} more characters)`;
+}
+
 /** What leaves this process about a failure has no secret in it. */
 function hideSecrets(errors: ErrorTexts[] | undefined): void {
   for (const error of errors ?? []) {
-    if (typeof error.message === "string") error.message = redact(error.message);
+    if (typeof error.message === "string") error.message = shortened(redact(error.message));
     if (typeof error.stack === "string") error.stack = redact(error.stack);
     if (typeof error.diff === "string") error.diff = redact(error.diff);
     if (error.cause !== undefined) error.cause = redact(messageOf(error.cause));
