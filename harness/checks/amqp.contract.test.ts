@@ -24,7 +24,7 @@ const environment = defineEnvironment("amqp-contract", {
     worker: container({
       image: box,
       entrypoint: ["sh", "-c"],
-      command: ['echo "connecting as zoo:$PASSWORD"; echo "no broker at nowhere:5672" >&2; exec sleep 600'],
+      command: ['echo "connecting as zoo:$PASSWORD"; echo "no broker at nowhere:5672"; exec sleep 600'],
       env: { PASSWORD: password },
       ready: { log: /no broker/ },
     }),
