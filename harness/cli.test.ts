@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { commandLine, verdictOn } from "./cli.ts";
+import { commandLine } from "./cli.ts";
+import { verdictOn } from "./commands/ending.ts";
 import { commandTable } from "./commands/table.ts";
 import { DeclarationError, ProvisionError, TeardownError } from "./model/errors.ts";
 
@@ -85,8 +86,8 @@ describe("what an error becomes", () => {
   test.each(["setImmediate(() => { throw new Error('no space'); })", "void Promise.reject(new Error('no space'))"])(
     "thrown where nobody waits for it: 3, and not 1, which blames the image: %s",
     (thrown) => {
-      const cli = JSON.stringify(join(import.meta.dirname, "cli.ts"));
-      const code = `const { endOnFaults } = await import(${cli}); endOnFaults(false); ${thrown}; setTimeout(() => {}, 60_000);`;
+      const ending = JSON.stringify(join(import.meta.dirname, "commands/ending.ts"));
+      const code = `const { endOnFaults } = await import(${ending}); endOnFaults(false); ${thrown}; setTimeout(() => {}, 60_000);`;
       const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", code], {
         encoding: "utf8",
       });

@@ -1,9 +1,10 @@
-// Decides how a command line is read, and which exit code and which words an error becomes. Refuses to know what commands do.
+// Decides how a command line is read. Refuses to know what commands do.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
+import { endOnFaults, verdictOn } from "./commands/ending.ts";
 import { type CommandEntry, commandTable, exitMeanings } from "./commands/table.ts";
-import { DeclarationError, ExitCode, HarnessError, messageOf, TeardownError } from "./model/errors.ts";
+import { ExitCode } from "./model/errors.ts";
 import { home } from "./place.ts";
 
 /** The `assay` command line; `ended` is told the exit code of the command that was run. */
@@ -50,31 +51,6 @@ function exitLines(exits: CommandEntry["exits"]): string {
 function version(): string {
   const { version } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
   return String(version);
-}
-
-/** The exit code for what a command threw, and the words for it; commander's own errors have been printed by it. */
-export function verdictOn(thrown: unknown, debug: boolean): { readonly code: number; readonly words?: string } {
-  if (thrown instanceof CommanderError)
-    return { code: /^commander\.(helpDisplayed|version)$/.test(thrown.code) ? ExitCode.met : ExitCode.usage };
-  const stack = thrown instanceof Error ? thrown.stack : undefined;
-  // An error that is none of ours is a fault of Assay: its stack is what a report of it needs.
-  const plain = thrown instanceof HarnessError && !debug;
-  return { code: codeOf(thrown), words: `assay: ${plain ? messageOf(thrown) : (stack ?? messageOf(thrown))}` };
-}
-
-function codeOf(thrown: unknown): number {
-  if (thrown instanceof DeclarationError) return ExitCode.usage;
-  // Where nobody could be asked it is not known whether anything is left.
-  return thrown instanceof TeardownError && thrown.code !== "no-inventory" ? ExitCode.leak : ExitCode.couldNotAsk;
-}
-
-/** For what is thrown where nobody waits for it: Node would end with 1, and that blames the image. What stands is the reaper's. */
-export function endOnFaults(debug: boolean): void {
-  process.on("uncaughtException", (thrown) => {
-    const { code, words } = verdictOn(thrown, debug);
-    console.error(words);
-    process.exit(code);
-  });
 }
 
 async function main(): Promise<never> {

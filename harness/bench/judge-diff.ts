@@ -1,6 +1,6 @@
 // Decides how a difference is taken where that is measured: the command itself, in a process of its own, as a person starts it. Prints what it took
 // behind what the command printed.
-import { commandLine } from "../cli.ts";
+import { diffCommand } from "../commands/diff.ts";
 
 /** The last line that is printed. */
 export interface DiffTaken {
@@ -10,8 +10,6 @@ export interface DiffTaken {
   readonly memory: number;
 }
 
-await commandLine((code) => {
-  process.exitCode = code;
-}).parseAsync([process.execPath, "assay", "diff", ...process.argv.slice(2), "--json"]);
+process.exitCode = await diffCommand(process.argv.slice(2), { json: true });
 const taken: DiffTaken = { ms: performance.now(), memory: process.resourceUsage().maxRSS };
 console.log(JSON.stringify(taken));

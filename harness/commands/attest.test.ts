@@ -5,10 +5,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { commandLine, verdictOn } from "../cli.ts";
+import { commandLine } from "../cli.ts";
 import { reportOf } from "../reporting/report.ts";
 import { attestedRun, diskDigest, soeDigest, testKey } from "../reporting/testing/attested.ts";
 import { writeReport } from "../reporting/write.ts";
+import { verdictOn } from "./ending.ts";
 
 const room = mkdtempSync(join(tmpdir(), "assay-attest-"));
 afterAll(() => {

@@ -2,9 +2,9 @@
 // by the channel to its parent. When that closes, it is cancelled and takes down what stands.
 import { imageDifference } from "../capsule/differences.ts";
 import type { CapsuleImage } from "../capsule/manifest.ts";
-import { endOnFaults, verdictOn } from "../cli.ts";
 import { oneLine } from "../reporting/escape.ts";
 import type { Report } from "../reporting/report.ts";
+import { endOnFaults, verdictOn } from "./ending.ts";
 import { type RunOptions, runCommand } from "./run.ts";
 
 /** What is run. */
