@@ -1,9 +1,9 @@
 // Decides how `assay attest` makes statements of a run that has ended: which report, which of its images, that its disks are still what
 // they were, and where the bundles lie. The key is read last, by a process that runs no test. Refuses what the report cannot carry.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { type Config, readConfig } from "../config.ts";
+import { readConfig } from "../config.ts";
 import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
 import { redact } from "../model/secret.ts";
 import { signStatement } from "../reporting/attest-bundle.ts";
@@ -12,6 +12,7 @@ import { type ReadReport, type Tested, testedIn, testResultOf } from "../reporti
 import { oneLine } from "../reporting/escape.ts";
 import { reportSchema } from "../reporting/report.ts";
 import { type PushedManifest, pushedManifest, readReference } from "./attach-registry.ts";
+import { reportFile } from "./report-file.ts";
 import { signingKey } from "./signing-key.ts";
 import { hashTestedDisk } from "./tested-disk.ts";
 
@@ -113,29 +114,6 @@ export async function attest(
 
 function manifestOf({ kind, sha256 }: Tested, manifests: readonly PushedManifest[]): PushedManifest | undefined {
   return kind === "config" ? manifests.find(({ config }) => config === sha256) : undefined;
-}
-
-/** A run by its name, its directory, or the report itself; the newest with a report without a word. */
-export function reportFile(config: Pick<Config, "runs">, word: string | undefined): string {
-  const none = (seen: string) =>
-    new DeclarationError({ code: "no-report", seen, hint: "assay run makes one, in reports/runs/<run>/report.json" });
-  if (word === undefined) {
-    const all = existsSync(config.runs) ? readdirSync(config.runs) : [];
-    const [newest] = all
-      .map((run) => join(config.runs, run, "report.json"))
-      .filter((file) => existsSync(file))
-      .map((file) => ({ file, at: statSync(file).mtimeMs }))
-      .sort((a, b) => b.at - a.at);
-    if (newest === undefined) throw none(`there is no report in ${config.runs}`);
-    return newest.file;
-  }
-  const places = [/^[\w-]{1,64}$/.test(word) ? join(config.runs, word) : undefined, resolve(word)];
-  for (const place of places) {
-    if (place === undefined || !existsSync(place)) continue;
-    const file = statSync(place).isDirectory() ? join(place, "report.json") : place;
-    if (existsSync(file)) return file;
-  }
-  throw none(`there is no report of ${oneLine(word)}`);
 }
 
 export function readReport(at: string): ReadReport {

@@ -1,7 +1,7 @@
 // Decides how `assay gate` gets a policy and evidence together and tells what the gate answers. All reading is done here; the answer is
 // `decide`'s alone. What cannot be read as a report is refused as evidence, not as a command line.
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { type Config, readConfig } from "../config.ts";
 import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
@@ -15,6 +15,7 @@ import { changesSince, readSince } from "./diff-since.ts";
 import { decidedSubjects, shownBundles, signDecision, withBundles } from "./gate-bundles.ts";
 import { imagesNow } from "./gate-images.ts";
 import { readPolicy } from "./policy-file.ts";
+import { reportFile } from "./report-file.ts";
 import { allowedKeys, signingKey } from "./signing-key.ts";
 
 /** Assay itself is no part of a run's inputs: its version is. */
@@ -89,34 +90,6 @@ function signingOptions({ sign, verifier, resource, out }: GateOptions) {
     code: "bad-option",
     seen: "a decision is signed with --sign, --verifier, --resource and --out, and some of them are missing",
     hint: "give all four, or none",
-  });
-}
-
-/** A run by its name, a directory with a report, or a report; without a word the newest run. */
-function reportFile({ runs }: Config, wanted: string | undefined): string {
-  if (wanted === undefined) {
-    const [newest] = (existsSync(runs) ? readdirSync(runs) : [])
-      .map((name) => join(runs, name, "report.json"))
-      .flatMap((file) => {
-        const at = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
-        return at === undefined ? [] : [{ file, at }];
-      })
-      .sort((a, b) => b.at - a.at);
-    if (newest !== undefined) return newest.file;
-    throw new DeclarationError({
-      code: "no-report",
-      seen: `there is no report below ${runs}`,
-      hint: "assay run makes one",
-    });
-  }
-  const found = [join(runs, wanted, "report.json"), join(resolve(wanted), "report.json"), resolve(wanted)].find(
-    (file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true,
-  );
-  if (found !== undefined) return found;
-  throw new DeclarationError({
-    code: "no-report",
-    seen: `"${wanted}" is no run, no report and no directory with one`,
-    hint: "name a run of reports/runs, or a report.json",
   });
 }
 
