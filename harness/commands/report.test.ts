@@ -7,6 +7,7 @@ import { ExitCode } from "../model/errors.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { reportOf } from "../reporting/report.ts";
 import { ranTest, runEnded, runStarted, sampleRun } from "../reporting/sample.ts";
+import { differing } from "../reporting/testing/differing.ts";
 import { linesForCi } from "./ci.ts";
 import { reportCommand } from "./report.ts";
 
@@ -69,6 +70,21 @@ describe("assay report", () => {
     expect(readFileSync(page, "utf8")).toContain("Compared with run k3aaaa");
   });
 
+  test("puts differences of images into the page, printed or written, and a comparison beside them", async () => {
+    const diff = join(runs, "diff.json");
+    writeFileSync(diff, JSON.stringify(differing()));
+    await printed(["k3aaaa"], { diff: [diff], against: "k3bbbb" });
+    const page = readFileSync(join(runs, "k3aaaa", "index.html"), "utf8");
+    expect(page).toContain("old.tar → new.tar");
+    expect(page).toContain("Compared with run k3bbbb");
+    expect(
+      (await printed(["k3aaaa"], { as: "html", diff: [diff, diff] })).out.match(/class="image-diff"/g),
+    ).toHaveLength(2);
+    writeFileSync(diff, "{");
+    await expect(printed(["k3aaaa"], { diff: [diff] })).rejects.toThrow(/diff\.json is no diff: it ends in the middle/);
+    expect(readFileSync(join(runs, "k3aaaa", "index.html"), "utf8")).toBe(page);
+  });
+
   test.each([
     ["junit", /^<\?xml/],
     ["ctrf", /"reportFormat": "CTRF"/],
@@ -92,6 +108,8 @@ describe("assay report", () => {
     [["k3aaaa"], { as: "toString" }, /there is no format "toString"; say html, junit/],
     [["k3aaaa"], { serve: "x" }, /"x" is no port/],
     [["diff", "k3aaaa"], {}, /takes two runs/],
+    [["k3aaaa"], { json: true, diff: ["x"] }, /shown by the page alone/],
+    [["k3aaaa"], { as: "junit", against: "k3bbbb" }, /shown by the page alone/],
   ])("%j %j is refused with what to do", async (words, options, said) => {
     await expect(printed(words, options)).rejects.toThrow(said);
   });

@@ -11,20 +11,20 @@ import { annotationLines } from "../reporting/annotations.ts";
 import { compareReports } from "../reporting/compare.ts";
 import { compareLines, isWorse } from "../reporting/compare-lines.ts";
 import { ctrfOf } from "../reporting/ctrf.ts";
-import { excerptsIn } from "../reporting/excerpt.ts";
-import { htmlOf } from "../reporting/html.ts";
 import { junitOf } from "../reporting/junit.ts";
-import { readReport } from "../reporting/read.ts";
+import { readDiff, readReport } from "../reporting/read.ts";
 import type { Report } from "../reporting/report.ts";
 import { sarifOf } from "../reporting/sarif.ts";
 import { summaryOf } from "../reporting/summary.ts";
 import { tapOf } from "../reporting/tap.ts";
 import { verdictLines } from "../reporting/verdict.ts";
-import { writePage, writeReport } from "../reporting/write.ts";
+import { type Beside, pageOf, writePage, writeReport } from "../reporting/write.ts";
 
 export interface ReportOptions {
   /** An earlier run, to compare with. */
   readonly against?: string;
+  /** Files with what `assay diff --json` printed. */
+  readonly diff?: readonly string[];
   /** A port on loopback, or `true` for any. */
   readonly serve?: string | true;
   readonly open?: boolean;
@@ -33,8 +33,8 @@ export interface ReportOptions {
   readonly json?: boolean;
 }
 
-const formats: Readonly<Record<string, (report: Report, directory: string) => string>> = {
-  html: (report, directory) => htmlOf(report, { excerpts: excerptsIn(report, directory) }),
+const formats: Readonly<Record<string, (report: Report, directory: string, beside: Beside) => string>> = {
+  html: (report, directory, beside) => pageOf(directory, report, beside),
   junit: junitOf,
   ctrf: ctrfOf,
   tap: tapOf,
@@ -50,17 +50,24 @@ const formats: Readonly<Record<string, (report: Report, directory: string) => st
 export async function reportCommand(words: readonly string[], options: ReportOptions): Promise<number> {
   const config = readConfig();
   const [first, ...rest] = words;
-  if (first === "diff") return diff(config, rest, options);
+  if (first === "diff") return difference(config, rest, options);
   if (rest.length > 0) throw usage(`assay report takes one run, and not also "${rest[0]}"`);
   const { directory, report } = found(config, first);
+  const { against, diff: diffs = [] } = options;
+  if ((against !== undefined || diffs.length > 0) && (options.json === true || (options.as ?? "html") !== "html"))
+    throw usage("--against and --diff are shown by the page alone", "leave --json and --as out, or say --as html");
+  const beside: Beside = {
+    ...(against === undefined ? {} : { compared: compareReports(found(config, against).report, report) }),
+    ...(diffs.length === 0 ? {} : { diffs: diffs.map(readDiff) }),
+  };
   if (options.json === true) return printed(`${JSON.stringify(report, null, 2)}\n`);
   if (options.as !== undefined) {
     const format = Object.hasOwn(formats, options.as) ? formats[options.as] : undefined;
     if (format === undefined)
       throw usage(`there is no format "${options.as}"`, `say ${Object.keys(formats).join(", ")}`);
-    return printed(format(report, directory));
+    return printed(format(report, directory, beside));
   }
-  const page = await pageOf(config, { directory, report }, options.against);
+  const page = await pageIn({ directory, report }, beside);
   const where = relative(process.cwd(), page);
   process.stdout.write(`${verdictLines(report, { color: config.color, where, page }).join("\n")}\n`);
   if (options.open === true) await open(page);
@@ -73,14 +80,14 @@ interface Found {
   readonly report: Report;
 }
 
-async function pageOf(config: Config, { directory, report }: Found, against: string | undefined): Promise<string> {
+async function pageIn({ directory, report }: Found, beside: Beside): Promise<string> {
   const page = join(directory, "index.html");
-  if (against !== undefined) return writePage(directory, report, compareReports(found(config, against).report, report));
+  if (Object.keys(beside).length > 0) return writePage(directory, report, beside);
   // What CI kept is often the report alone.
   return existsSync(page) ? page : (await writeReport(directory, report)).html;
 }
 
-function diff(config: Config, words: readonly string[], { json }: ReportOptions): number {
+function difference(config: Config, words: readonly string[], { json }: ReportOptions): number {
   const [before, after, ...rest] = words;
   if (before === undefined || after === undefined || rest.length > 0)
     throw usage("assay report diff takes two runs, the earlier one first");

@@ -14,7 +14,8 @@ export const diffTable: readonly CommandEntry[] = [
       "What is no news is left out and counted by its reason; --all shows it. --fail-on takes rules, parted by commas:\n" +
       "setuid-added, capability-added, writable-added, user-added, user-changed, group-changed, unit-enabled, unit-disabled, package-added,\n" +
       "package-removed, package-older, port-added, kernel-changed, boot-changed, metadata-changed, config-changed, any; and the budgets\n" +
-      "packages-added=<n>, bytes-added=<size>. What could not be seen breaks the rules that are about it.",
+      "packages-added=<n>, bytes-added=<size>. What could not be seen breaks the rules that are about it.\n" +
+      "assay report <run> --diff <file> shows what --json printed in the run's page.",
     examples: [
       ["assay diff soe-0.1.0.tar vfx-studio-soe", "the last release beside what the recipe gives now"],
       ["assay diff old.tar new.tar --fail-on setuid-added,package-removed,packages-added=3", "for a release's script"],

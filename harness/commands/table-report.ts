@@ -30,11 +30,13 @@ export const reportCommands: readonly CommandEntry[] = [
       ["assay report", "the newest: its verdict, and where its page is"],
       ["assay report k3f9x2 --serve", "on loopback, for a browser that opens no files"],
       ["assay report b --against a", "the page of b with what differs from a"],
+      ["assay report b --diff diff.json", "and what differs between its image and an older one: assay diff … --json"],
       ["assay report b --as sarif >b.sarif", "also html, junit, ctrf, tap, markdown, github (annotations)"],
       ["assay report diff a b --json", "the comparison, for programs"],
     ],
     options: [
       ["--against <run>", "write the page anew, with a comparison with this earlier run"],
+      ["--diff <file...>", "write the page anew, with what assay diff --json printed"],
       ["--serve [port]", "serve the page and its evidence on 127.0.0.1 until Ctrl-C"],
       ["--open", "open the page by xdg-open"],
       ["--as <format>", "print it as html, junit, ctrf, tap, sarif, markdown or github"],

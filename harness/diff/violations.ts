@@ -93,6 +93,9 @@ export type DiffViolation = Readonly<z.infer<typeof violation>>;
 /** What `assay diff --json` prints; `reports/diff.schema.json` is made of it. */
 export const diffDocumentSchema = imageDiffSchema.extend({ violations: z.array(violation) });
 
+/** A difference, with what of it was not allowed. */
+export type DiffDocument = Readonly<z.infer<typeof diffDocumentSchema>>;
+
 /**
  * What of a difference the rules do not let pass, in the rules' order; nothing where all is allowed. Changes that were left out as noise
  * are no violation. What is not known is one of each rule that is about it.

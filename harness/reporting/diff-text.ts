@@ -51,11 +51,11 @@ export function diffLines(diff: ImageDiff, { all = false, violations = [] }: Dif
     `old  ${sayDiffSide(old)}`,
     `new  ${sayDiffSide(now)}`,
     ...groups,
-    ...part("Size by package", sizeLines(diff.sizes.packages)),
-    ...part("Size by directory", sizeLines(diff.sizes.directories)),
+    ...part("Size by package", indented(sayDiffSizes(diff.sizes.packages))),
+    ...part("Size by directory", indented(sayDiffSizes(diff.sizes.directories))),
     ...part(
       "Left out (--all shows it)",
-      diff.filtered.map(({ why, count, of = [] }) => `  ${why}: ${count}${sayCounts(of)}`),
+      diff.filtered.map(({ why, count, of = [] }) => `  ${oneLine(why)}: ${count}${sayCounts(of)}`),
     ),
     ...part(
       "Not compared",
@@ -142,12 +142,13 @@ export function sayDiffChange({ kind, subject, details, package: owner, filter, 
   const why = filter === undefined ? "" : ` [${filter}]`;
   const which = direction === undefined ? "" : `, ${direction}`;
   return oneLine(
-    `${marks[kind]} ${subject}${of}: ${details.map((each) => sayDetail(each, kind)).join(", ")}${which}${why}`,
+    `${marks[kind]} ${subject}${of}: ${details.map((each) => sayDiffDetail(each, kind)).join(", ")}${which}${why}`,
     500,
   );
 }
 
-function sayDetail({ of, old, new: now }: DiffDetail, kind: DiffChange["kind"]): string {
+/** `mode 0755 → 4755`; foreign text is in it. */
+export function sayDiffDetail({ of, old, new: now }: DiffDetail, kind: DiffChange["kind"]): string {
   const short = (text: string) => text.replace(/(sha256:[0-9a-f]{12})[0-9a-f]{52}/, "$1…");
   const word = of === "file" || of === "value" ? "" : `${of} `;
   // What came whole has no other side.
@@ -155,15 +156,20 @@ function sayDetail({ of, old, new: now }: DiffDetail, kind: DiffChange["kind"]):
   return `${word}${short(old ?? "none")} → ${short(now ?? "none")}`;
 }
 
-function sizeLines(sizes: readonly DiffSize[]): string[] {
+/** A line of each of the first ten, and how many more there are. @example sayDiffSizes(diff.sizes.packages)[0] // "+2.0 KiB  foo (0 B → 2.0 KiB)" */
+export function sayDiffSizes(sizes: readonly DiffSize[]): string[] {
   const shown = sizes.slice(0, 10);
   return [
     ...shown.map(
       ({ name, old, new: now }) =>
-        `  ${now > old ? "+" : "-"}${saySize(Math.abs(now - old))}  ${oneLine(name)} (${saySize(old)} → ${saySize(now)})`,
+        `${now > old ? "+" : "-"}${saySize(Math.abs(now - old))}  ${oneLine(name)} (${saySize(old)} → ${saySize(now)})`,
     ),
-    ...(sizes.length > shown.length ? [`  and ${sizes.length - shown.length} more`] : []),
+    ...(sizes.length > shown.length ? [`and ${sizes.length - shown.length} more`] : []),
   ];
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
 }
 
 /** A change of few bytes is none of 0.0 KiB. */

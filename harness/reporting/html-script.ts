@@ -1,6 +1,8 @@
 // Decides what the page does beside being read: search, filters, keys, opening what a link leads to. Nothing of a report is in it, it makes
 // no markup, keeps nothing and asks nobody; without it the page is whole. Old enough words that no browser of ten years refuses it.
 
+import { diffScript } from "./html-diff-script.ts";
+
 /** Runs in the page. It must hold no `</`. */
 export const script = `"use strict";
 (function () {
@@ -56,6 +58,7 @@ export const script = `"use strict";
   }
   if (filters !== null) {
     filters.hidden = false;
+    filters.addEventListener("submit", function (event) { event.preventDefault(); });
     search.addEventListener("input", apply);
     file.addEventListener("change", apply);
     buttons.forEach(function (button) {
@@ -89,4 +92,4 @@ export const script = `"use strict";
   follow();
   document.documentElement.setAttribute("data-ready", String(Math.round(performance.now())));
 })();
-`;
+${diffScript}`;

@@ -1,7 +1,7 @@
 // Decides how the page looks: light and dark, on paper and on a telephone. Plain CSS, nothing fetched.
 
 const light = `--page: #f6f7f9; --card: #fff; --ink: #1b1f26; --soft: #5b6472; --line: #dfe3e9; --edge: #8a93a1; --code: #f0f2f5; --link: #1a56b8;
-  --passed: #1a7f42; --failed: #c3262e; --errored: #9a5b00; --skipped: #6b7280;
+  --passed: #16763c; --failed: #c3262e; --errored: #9a5b00; --skipped: #6b7280;
   --passed-tint: #e7f5ec; --failed-tint: #fdecec; --errored-tint: #fdf3e0; --skipped-tint: #eef0f3;
   --setup: #8b93a1; --build: #8a5cd1; --create: #3f7fdb; --start: #1f9bc0; --connect: #169a90; --ready: #2f9e52;
   --destroy: #6d7787; --use: #cfe9d8;`;
@@ -83,6 +83,8 @@ pre.block { background: var(--code); border-radius: 4px; padding: .5rem .75rem; 
 table.checks { font-size: .92rem; table-layout: fixed; }
 table.checks th:nth-child(1) { width: 36%; } table.checks th:nth-child(2) { width: 14%; } table.checks th:nth-child(4) { width: 11rem; }
 table.checks code.soft { font-size: 12px; }
+table.diff { font-size: .92rem; table-layout: fixed; } table.diff th:nth-child(1) { width: 7rem; } table.diff th:nth-child(2) { width: 40%; }
+.image-diff { margin-bottom: 1.5rem; } .image-diff details.card { margin-top: .5rem; }
 .line { display: grid; grid-template-columns: minmax(8rem, 15rem) 1fr; align-items: center; column-gap: .75rem; padding: 0 1.6rem 0 .8rem; min-height: 1.7rem; }
 .line > span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: .9rem; }
 .line.env { border-top: 1px solid var(--line); margin-top: .3rem; padding-top: .3rem; font-weight: 600; }
@@ -96,12 +98,12 @@ table.checks code.soft { font-size: 12px; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: .6rem .8rem; border-top: 1px solid var(--line); font-size: .85rem; color: var(--soft); }
 .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; background: var(--tone); margin-right: .4em; }
 ul.plain { list-style: none; margin: 0; padding: .4rem .8rem; }
-#filters { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: 0 0 .75rem; position: sticky; top: 0; z-index: 2; background: var(--page); padding: .5rem 0; }
-#filters[hidden] { display: none; }
-#filters input, #filters select, #filters button { font: inherit; color: var(--ink); background: var(--card); border: 1px solid var(--edge); border-radius: 6px; padding: .3rem .6rem; }
-#filters input { flex: 1 1 20rem; min-width: 12rem; } #filters select { max-width: 16rem; }
-#filters button { cursor: pointer; } #filters button[aria-pressed="false"] { text-decoration: line-through; color: var(--soft); background: none; border-style: dashed; }
-#shown { color: var(--soft); font-size: .85rem; } #keys { flex: 1 0 100%; font-size: .85rem; } #keys summary { padding: 0; color: var(--soft); } #keys p { margin: .2rem 0 0; }
+.filters { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: 0 0 .75rem; position: sticky; top: 0; z-index: 2; background: var(--page); padding: .5rem 0; }
+.filters[hidden] { display: none; }
+.filters input, .filters select, .filters button { font: inherit; color: var(--ink); background: var(--card); border: 1px solid var(--edge); border-radius: 6px; padding: .3rem .6rem; }
+.filters input { flex: 1 1 20rem; min-width: 12rem; } .filters select { max-width: 16rem; }
+.filters button { cursor: pointer; } .filters button[aria-pressed="false"] { text-decoration: line-through; color: var(--soft); background: none; border-style: dashed; }
+.filters output { color: var(--soft); font-size: .85rem; } #keys { flex: 1 0 100%; font-size: .85rem; } #keys summary { padding: 0; color: var(--soft); } #keys p { margin: .2rem 0 0; }
 kbd { font: 12px ui-monospace, Menlo, Consolas, monospace; border: 1px solid var(--edge); border-radius: 4px; padding: 0 .35em; background: var(--card); }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 1px; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -114,5 +116,5 @@ figure { margin: 0 0 1rem; padding: .6rem .8rem; } figcaption { font-weight: 600
 ul.nets { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin: .4rem 0 0; padding: 0; font-size: .85rem; } ul.nets i { display: inline-block; width: .9em; height: .9em; border-radius: 2px; background: var(--tone); margin-right: .4em; }
 footer { margin: 2.5rem 0 2rem; color: var(--soft); font-size: .85rem; }
 @media (max-width: 40rem) { .inside { padding-left: .8rem; } .line { grid-template-columns: 1fr; row-gap: .1rem; padding-bottom: .3rem; } main, header.top > div { padding: 0 .8rem; } dl.told div { grid-template-columns: 1fr; } }
-@media print { :root { color-scheme: light; ${light} } body { background: none; font-size: 11px; } .file { content-visibility: visible; break-inside: auto; } .account, .tile, figure { break-inside: avoid; } nav, #filters, #none, .skip { display: none; } .line.axis { position: static; } pre { max-height: none; } }
+@media print { :root { color-scheme: light; ${light} } body { background: none; font-size: 11px; } .file { content-visibility: visible; break-inside: auto; } .account, .tile, figure { break-inside: avoid; } nav, .filters, #none, #diff-none, .skip { display: none; } .line.axis { position: static; } pre { max-height: none; } }
 `;

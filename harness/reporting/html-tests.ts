@@ -33,7 +33,7 @@ ${entries.map(({ test, index }) => testDetails(test, index))}</div>
 
 /** Hidden until the script is there to make it work. */
 function filterBar({ counts }: Report, files: readonly string[]): Markup {
-  return markup`<form id="filters" role="search" aria-label="tests" hidden><label class="unseen" for="search">Search in tests</label><input id="search" type="search" placeholder="Search tests, checks, nodes, what was seen ( / )" autocomplete="off" spellcheck="false">
+  return markup`<form id="filters" class="filters" role="search" aria-label="tests" hidden><label class="unseen" for="search">Search in tests</label><input id="search" type="search" placeholder="Search tests, checks, nodes, what was seen ( / )" autocomplete="off" spellcheck="false">
 <span role="group" aria-label="outcomes">${outcomes.map(
     (outcome) =>
       markup`<button type="button" data-outcome="${outcome}" aria-pressed="true" class="tone-${outcome}">${mark(outcome)} ${counts.tests[outcome]} ${outcome}</button>`,

@@ -1,12 +1,14 @@
 // Decides the page a person opens: verdict first, then plan, tests, environments, images, evidence, teardown.
 // One file that fetches nothing, runs its own script alone, and can be mailed; foreign text enters by `markup` alone.
 import { createHash } from "node:crypto";
+import type { DiffDocument } from "../diff/violations.ts";
 import { sayMs } from "../model/duration.ts";
 import { sayFlaky } from "./account.ts";
 import type { Comparison } from "./compare.ts";
 import { Markup, markup, oneLine } from "./escape.ts";
 import type { ExcerptsOf } from "./excerpt.ts";
 import { compareSection } from "./html-compare.ts";
+import { diffsSection } from "./html-diff.ts";
 import { healthSection } from "./html-health.ts";
 import { mark, outcomes, said } from "./html-mark.ts";
 import { pictureSection } from "./html-picture.ts";
@@ -28,6 +30,8 @@ export interface PageOptions {
   readonly excerpts?: ExcerptsOf;
   /** With an earlier run. */
   readonly compared?: Comparison | undefined;
+  /** Differences of images, as `assay diff --json` tells them. */
+  readonly diffs?: readonly DiffDocument[];
 }
 
 const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
@@ -35,9 +39,10 @@ const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).di
 const policy = `default-src 'none'; style-src ${hashOf(style)}; script-src ${hashOf(script)}; base-uri 'none'; form-action 'none'`;
 
 /** `index.html` of a report. Links to evidence are relative to the run's directory. */
-export function htmlOf(report: Report, { excerpts = () => [], compared }: PageOptions = {}): string {
+export function htmlOf(report: Report, { excerpts = () => [], compared, diffs = [] }: PageOptions = {}): string {
   const wrong = wrongSection(report, excerpts);
   const comparison = compareSection(compared);
+  const differences = diffsSection(diffs, report);
   const pictures = pictureSection(report);
   const page = markup`<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -48,6 +53,7 @@ export function htmlOf(report: Report, { excerpts = () => [], compared }: PageOp
 <body><a class="skip" href="#main">To the verdict's reasons</a>${top(report, [
     ...(wrong === undefined ? [] : [["wrong", "What went wrong"] as const]),
     ...(comparison === undefined ? [] : [["compared", "Compared"] as const]),
+    ...(differences === undefined ? [] : [["differences", "Image differences"] as const]),
     ["plan", "Plan"],
     ["tests", "Tests"],
     ...(pictures === undefined ? [] : [["pictures", "What was stood up"] as const]),
@@ -61,6 +67,7 @@ export function htmlOf(report: Report, { excerpts = () => [], compared }: PageOp
 ${tiles(report)}
 ${wrong}
 ${comparison}
+${differences}
 ${planSection(report)}
 ${testsSection(report)}
 ${pictures}

@@ -16,6 +16,7 @@ import { htmlOf } from "./html.ts";
 import { reportOf } from "./report.ts";
 import { began, ranTest, runEnded, runStarted, sampleRun } from "./sample.ts";
 import { launch, opened, shownIn, whyNoBrowser } from "./testing/browser.ts";
+import { differing, diffSaying, fileChange } from "./testing/differing.ts";
 import { hostile, saying } from "./testing/hostile.ts";
 import { largeRun } from "./testing/large.ts";
 
@@ -27,6 +28,8 @@ function written(name: string, html: string): string {
   writeFileSync(path, html);
   return pathToFileURL(path).href;
 }
+
+const pageSaying = (text: string) => htmlOf(reportOf(saying(text)), { diffs: [diffSaying(text)] });
 
 /** What a person sees at once: tests that are not filtered out. */
 const seen = (page: Page) => page.locator("details.test:visible summary .name").allInnerTexts();
@@ -52,7 +55,11 @@ describe.skipIf(whyNoBrowser !== undefined)(
       ]);
       url = written(
         "sample",
-        htmlOf(sample, { excerpts: excerptsIn(sample, directory), compared: compareReports(earlier, sample) }),
+        htmlOf(sample, {
+          excerpts: excerptsIn(sample, directory),
+          compared: compareReports(earlier, sample),
+          diffs: [differing({ new: sample.images[0]?.imageId ?? "" })],
+        }),
       );
     });
     afterAll(async () => {
@@ -105,6 +112,47 @@ describe.skipIf(whyNoBrowser !== undefined)(
       await page.getByRole("button", { name: "open all" }).click();
       expect(await page.locator("details.test[open]").count()).toBe(5);
       expect(troubles).toEqual([]);
+    });
+
+    test("filters differences of images by kind, topic and words, apart from the tests", async () => {
+      const { page, troubles, requests } = await opened(browser, url);
+      const rows = () => page.locator("tr.diff:visible td:nth-child(2)").allInnerTexts();
+      const shown = () => shownIn(page.locator("#diff-shown"));
+      expect(await shownIn(page.locator("#differences .badge"))).toBe("this run was on the new one");
+      expect(await shownIn(page.locator("#differences .account"))).toMatch(
+        /Not allowed\s+setuid-added \/usr\/bin\/env/,
+      );
+      expect(await rows()).toHaveLength(8);
+      await page.getByRole("button", { name: "added", exact: false }).click();
+      expect(await rows()).toEqual(["adm", "bash", "/etc/a"]);
+      expect(await shown()).toBe("3 of 8 differences shown");
+      await page.getByLabel("Topic").selectOption("package");
+      expect(await rows()).toEqual(["bash"]);
+      await page.locator("#diff-reset").click();
+      await page.getByLabel("Search in differences").fill("OPT app/b");
+      expect(await rows()).toEqual(["/opt/app/b/c"]);
+      await page.keyboard.press("Enter");
+      expect(await page.locator("details.diff:visible").count()).toBe(1);
+      await page.getByLabel("Search in differences").fill("no such words");
+      expect(await page.locator("#diff-none").isVisible()).toBe(true);
+      await page.keyboard.press("Escape");
+      expect(await rows()).toHaveLength(8);
+      expect(await seen(page)).toHaveLength(5);
+      await page.getByLabel("Search in tests").press("Enter");
+      expect(requests).toEqual([url]);
+      expect(troubles).toEqual([]);
+    });
+
+    test("of two large differences shows what fits, and opens what a search finds", async () => {
+      const changes = Array.from({ length: 2_000 }, (_, each) =>
+        fileChange(`/srv/${each}`, "added", "file of 1 bytes"),
+      );
+      const large = { ...differing(), changes };
+      const { page } = await opened(browser, written("large-diff", htmlOf(sample, { diffs: [large, differing()] })));
+      expect(await page.locator("details.diff[open]").count()).toBe(5);
+      await page.getByLabel("Search in differences").fill("/srv/499");
+      expect(await page.locator("tr.diff:visible").count()).toBe(1);
+      expect(await shownIn(page.locator("#diff-shown"))).toBe("1 of 508 differences shown");
     });
 
     test("is used by keys alone, and a link to a test opens it", async () => {
@@ -160,7 +208,7 @@ describe.skipIf(whyNoBrowser !== undefined)(
       const { page } = await opened(browser, url, { colorScheme: "dark", viewport: { width: 375, height: 700 } });
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(375);
       await page.emulateMedia({ media: "print" });
-      expect(await page.locator("#filters").isVisible()).toBe(false);
+      expect(await page.locator(".filters:visible").count()).toBe(0);
       expect(await page.evaluate("getComputedStyle(document.body).color")).toBe("rgb(27, 31, 38)");
       expect((await page.pdf()).subarray(0, 5).toString()).toBe("%PDF-");
     });
@@ -170,6 +218,8 @@ describe.skipIf(whyNoBrowser !== undefined)(
       expect(await page.locator("#filters").isVisible()).toBe(false);
       expect(await page.locator("details.test").count()).toBe(5);
       expect(await page.locator("article.account").count()).toBe(2);
+      expect(await page.locator("#diff-filters").isVisible()).toBe(false);
+      expect(await page.locator("tr.diff").count()).toBe(8);
     });
 
     test("runs no other script and no other style, and that would be seen", async () => {
@@ -188,10 +238,10 @@ describe.skipIf(whyNoBrowser !== undefined)(
     test("shows hostile text as text and nothing else, whatever it is", async () => {
       const tagsIn = (page: Page) =>
         page.evaluate<string>('[...document.querySelectorAll("*")].map(({ tagName }) => tagName).join(" ")');
-      const harmless = await opened(browser, written("harmless", htmlOf(reportOf(saying("harmless")))));
+      const harmless = await opened(browser, written("harmless", pageSaying("harmless")));
       const tags = await tagsIn(harmless.page);
       for (const [name, text] of Object.entries(hostile).filter(([each]) => each !== "megabyte")) {
-        const { page, troubles, requests } = await opened(browser, written(name, htmlOf(reportOf(saying(text)))));
+        const { page, troubles, requests } = await opened(browser, written(name, pageSaying(text)));
         expect(await tagsIn(page), name).toBe(tags);
         expect(await page.evaluate<string>("document.documentElement.textContent"), name).not.toMatch(
           /[^\P{Cc}\t\n]|\p{Bidi_Control}/u,

@@ -5,17 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { DeclarationError } from "../model/errors.ts";
-import { readReport } from "./read.ts";
+import { readDiff, readReport } from "./read.ts";
 import { reportOf } from "./report.ts";
 import { sampleRun } from "./sample.ts";
+import { differing } from "./testing/differing.ts";
 
 const here = mkdtempSync(join(tmpdir(), "assay-read-"));
 afterAll(() => rmSync(here, { recursive: true, force: true }));
 const whole = `${JSON.stringify(reportOf(sampleRun()), null, 2)}\n`;
 
-function refusal(path: string): DeclarationError {
+function refusal(path: string, read: (path: string) => unknown = readReport): DeclarationError {
   try {
-    readReport(path);
+    read(path);
   } catch (error) {
     if (error instanceof DeclarationError) return error;
     throw error;
@@ -55,7 +56,12 @@ describe("a report", () => {
       /its schemaVersion is 2/,
     ],
     ["an unknown word", whole.replace('"verdict"', '"odd": 1, "verdict"'), "bad-report", /Unrecognized key: "odd"/],
-    ["a run that is a path", whole.replace('"k3f9x2"', '"../x"'), "bad-report", /has a run that no run is called/],
+    [
+      "a run that is a path",
+      whole.replace('"k3f9x2"', '"../x"'),
+      "bad-report",
+      /is no report: run: no run is called so/,
+    ],
     [
       "escapes in its words",
       whole.replace('"met"', '"x"').replace('"verdict": "', '"\\u001b[2J": "'),
@@ -69,7 +75,13 @@ describe("a report", () => {
       /more is wrong in it/,
     ],
     ["values without end", `[${"0,".repeat(1_000_001)}0]`, "too-large", /has more than 1000000 values/],
-    ["brackets without end", "[".repeat(900_000), "bad-report", /it ends in the middle/],
+    ["brackets without end", "[".repeat(900_000), "bad-report", /its values lie more than 64 deep/],
+    [
+      "a version of brackets",
+      `{"schemaVersion":${"[".repeat(60)}${"]".repeat(60)}}`,
+      "bad-report",
+      /its schemaVersion is no number/,
+    ],
   ])("that is %s is refused in words", (_, text, code, words) => {
     const error = refusal(file("odd.json", text));
     expect(error.code).toBe(code);
@@ -96,5 +108,33 @@ describe("a report", () => {
       "not-a-file",
       "no-report",
     ]);
+  });
+});
+
+describe("a difference of images", () => {
+  const text = JSON.stringify(differing());
+
+  test("is read as assay diff --json printed it", () => {
+    expect(readDiff(file("diff.json", text))).toEqual(differing());
+  });
+
+  test.each([
+    ["half of one", text.slice(0, 200), "bad-diff", /is no diff: it ends in the middle, after 200 characters/],
+    ["a report", whole, "bad-diff", /is no diff: .*: Invalid input/],
+    [
+      "one of another version",
+      text.replace('"schemaVersion":1', '"schemaVersion":2'),
+      "bad-diff",
+      /its schemaVersion is 2/,
+    ],
+    ["one of another topic", text.replace('"topic":"setuid"', '"topic":"x"'), "bad-diff", /changes\.0\.topic: Invalid/],
+  ])("that is %s is refused in words", (_, wrong, code, words) => {
+    const error = refusal(file("odd-diff.json", wrong), readDiff);
+    expect(error).toMatchObject({ code, hint: expect.stringContaining("assay diff <old> <new> --json") });
+    expect(error.message).toMatch(words);
+  });
+
+  test("that is not there is refused as that", () => {
+    expect(refusal(join(here, "none"), readDiff).code).toBe("no-diff");
   });
 });

@@ -3,16 +3,18 @@ import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, ReportError } from "../model/errors.ts";
 import { redact } from "../model/secret.ts";
-import type { Comparison } from "./compare.ts";
 import { ctrfOf } from "./ctrf.ts";
 import { redactMarkup } from "./escape.ts";
 import { excerptsIn } from "./excerpt.ts";
-import { htmlOf } from "./html.ts";
+import { htmlOf, type PageOptions } from "./html.ts";
 import { junitOf } from "./junit.ts";
 import { type Report, reportSchema } from "./report.ts";
 import { sarifOf } from "./sarif.ts";
 import { summaryOf } from "./summary.ts";
 import { tapOf } from "./tap.ts";
+
+/** What a page shows beside what lies in the run's directory. */
+export type Beside = Pick<PageOptions, "compared" | "diffs">;
 
 /** Absolute paths of what was written, when `directory` is absolute. */
 export interface ReportPaths {
@@ -72,14 +74,15 @@ export async function writeReport(directory: string, report: Report): Promise<Re
 }
 
 /** Writes `index.html` anew, of a report that is in `directory` already; answers its path. Rejects as `writeReport` does. */
-export async function writePage(directory: string, report: Report, compared: Comparison): Promise<string> {
+export async function writePage(directory: string, report: Report, beside: Beside): Promise<string> {
   const path = join(directory, "index.html");
-  await put(directory, [[path, pageOf(directory, report, compared)]]);
+  await put(directory, [[path, pageOf(directory, report, beside)]]);
   return path;
 }
 
-function pageOf(directory: string, report: Report, compared?: Comparison): string {
-  return redactMarkup(htmlOf(report, { excerpts: excerptsIn(report, directory), compared }));
+/** The text of `index.html` of a report whose evidence lies in `directory`. */
+export function pageOf(directory: string, report: Report, beside: Beside = {}): string {
+  return redactMarkup(htmlOf(report, { ...beside, excerpts: excerptsIn(report, directory) }));
 }
 
 async function put(directory: string, texts: readonly (readonly [path: string, text: string])[]): Promise<void> {
