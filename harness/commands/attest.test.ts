@@ -1,7 +1,7 @@
 // Decides what `assay attest` and `assay verify` do with a run's directory, from outside: which files there are, which exit code, and that
 // the key is in none of it. A disk is a file of its own here.
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -172,6 +172,14 @@ describe("assay attest", () => {
         status,
       ]);
     }
+    mkdirSync(join(runs, "huge"));
+    writeFileSync(join(runs, "huge", "report.json"), report);
+    truncateSync(join(runs, "huge", "report.json"), 100_000_000);
+    const huge = await assay(["attest", "huge", "--key", "release.pem"]);
+    expect(huge).toMatchObject({
+      status: 2,
+      err: expect.stringContaining("has 100000000 bytes, and no report has more"),
+    });
     expect((await assay(["attest", "no-such-run", "--key", "release.pem"])).status).toBe(2);
   });
 });

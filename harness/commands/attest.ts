@@ -1,16 +1,15 @@
 // Decides how `assay attest` makes statements of a run that has ended: which report, which of its images, that its disks are still what
 // they were, and where the bundles lie. The key is read last, by a process that runs no test. Refuses what the report cannot carry.
-import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { readConfig } from "../config.ts";
-import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
+import { DeclarationError, ExitCode } from "../model/errors.ts";
 import { redact } from "../model/secret.ts";
 import { signStatement } from "../reporting/attest-bundle.ts";
 import type { SigningKey } from "../reporting/attest-key.ts";
 import { type ReadReport, type Tested, testedIn, testResultOf } from "../reporting/attest-statement.ts";
 import { oneLine } from "../reporting/escape.ts";
-import { reportSchema } from "../reporting/report.ts";
+import { readDigested } from "../reporting/read.ts";
 import { type PushedManifest, pushedManifest, readReference } from "./attach-registry.ts";
 import { reportFile } from "./report-file.ts";
 import { signingKey } from "./signing-key.ts";
@@ -77,7 +76,7 @@ export async function attest(
       hint: "give --key file:<path>, env:<name> or exec:<program>; or --keyless where Fulcio and Rekor can be reached",
     });
   const at = reportFile(config, word);
-  const read = readReport(at);
+  const read = readDigested(at);
   const chosen = imagesMeant(read, options.image ?? []);
   for (const tested of chosen) if (tested.kind === "disk") await hashTestedDisk(tested, config, options.file ?? []);
   const manifests = await Promise.all((options.pushed ?? []).map((each) => pushedManifest(readReference(each))));
@@ -114,23 +113,6 @@ export async function attest(
 
 function manifestOf({ kind, sha256 }: Tested, manifests: readonly PushedManifest[]): PushedManifest | undefined {
   return kind === "config" ? manifests.find(({ config }) => config === sha256) : undefined;
-}
-
-export function readReport(at: string): ReadReport {
-  const bytes = readFileSync(at);
-  const refused = (seen: string) => new DeclarationError({ code: "bad-report", seen: `${at} is no report: ${seen}` });
-  let document: unknown;
-  try {
-    document = JSON.parse(bytes.toString("utf8"));
-  } catch (error) {
-    throw refused(messageOf(error));
-  }
-  const read = reportSchema.safeParse(document);
-  if (!read.success) {
-    const [issue] = read.error.issues;
-    throw refused(`${issue?.path.join(".") || "the document"}: ${issue?.message}`);
-  }
-  return { report: read.data, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
 function imagesMeant({ report }: ReadReport, names: readonly string[]): readonly Tested[] {

@@ -1,16 +1,16 @@
 // Decides which statements the gate is shown: those of bundles that an allowed key signed. A bundle that is refused is a reason against the
 // release, and not a bundle fewer. Signs what the gate decided, as a Verification Summary.
-import { readFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
-import { DeclarationError, messageOf } from "../model/errors.ts";
+import { DeclarationError } from "../model/errors.ts";
 import { signStatement } from "../reporting/attest-bundle.ts";
 import type { AllowedKey, SigningKey } from "../reporting/attest-key.ts";
 import { configSubject, testedIn } from "../reporting/attest-statement.ts";
 import { verificationSummary } from "../reporting/attest-summary.ts";
 import { bundleDigest, verifyBundle } from "../reporting/attest-verify.ts";
+import { type DocumentKind, readBytes } from "../reporting/document.ts";
 import type { Decision } from "../reporting/gate-decision.ts";
 import type { StatementSubject, VerifiedStatement } from "../reporting/gate-evidence.ts";
-import { reportSchema } from "../reporting/report.ts";
+import { reportIn } from "../reporting/shape.ts";
 import { writeWhole } from "./attest.ts";
 import { digestOfFile } from "./tested-disk.ts";
 
@@ -22,7 +22,7 @@ export interface ShownBundles {
   readonly digests: readonly string[];
 }
 
-/** Reads and verifies them. A `DeclarationError` (code `no-bundle`) for one that cannot be read. */
+/** Reads and verifies them. A `DeclarationError` as `readBundle`'s for one that cannot be read. */
 export function shownBundles(files: readonly string[], keys: readonly AllowedKey[]): ShownBundles {
   const texts = files.map((file) => ({ file, text: readBundle(file) }));
   const judged = texts.map(({ file, text }) => ({ file, ...verifyBundle(text, keys) }));
@@ -33,12 +33,11 @@ export function shownBundles(files: readonly string[], keys: readonly AllowedKey
   };
 }
 
+const bundle: DocumentKind = { noun: "bundle", hint: "assay attest writes them", mostBytes: 16 * 1024 ** 2 };
+
+/** The text of a bundle, of which nothing is believed. A `DeclarationError` (`no-bundle`, `unreadable`, `not-a-file`, `too-large`). */
 export function readBundle(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new DeclarationError({ code: "no-bundle", seen: `${file} cannot be read: ${messageOf(error)}` });
-  }
+  return readBytes(file, bundle).toString("utf8");
 }
 
 /** The same decision, with each refused bundle as a reason against it. */
@@ -55,8 +54,8 @@ export function withBundles(decision: Decision, { refused }: Pick<ShownBundles, 
 
 /** What a decision on a report is about: the images of these recipes, or all that it has, as the run had them. */
 export function decidedSubjects(document: unknown, recipes: readonly string[]): readonly StatementSubject[] {
-  const read = reportSchema.safeParse(document);
-  if (!read.success) return [];
+  const read = reportIn(document);
+  if (read.wrong !== undefined) return [];
   const tags = read.data.images.filter(({ recipe }) => recipes.includes(recipe)).map(({ tag }) => tag);
   const about = testedIn(read.data).filter(({ name }) => recipes.length === 0 || tags.includes(name));
   return about.map(({ name, kind, sha256 }, at) => ({

@@ -1,14 +1,15 @@
 // Decides how `assay gate` gets a policy and evidence together and tells what the gate answers. All reading is done here; the answer is
 // `decide`'s alone. What cannot be read as a report is refused as evidence, not as a command line.
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { type Config, readConfig } from "../config.ts";
-import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
+import { DeclarationError, ExitCode } from "../model/errors.ts";
 import type { Policy } from "../model/policy.ts";
 import { decide } from "../reporting/gate.ts";
 import type { GateEvidence } from "../reporting/gate-evidence.ts";
 import { decisionLines, explanationLines } from "../reporting/gate-words.ts";
+import { readReportDocument } from "../reporting/read.ts";
 import { importsOf } from "../store/imports.ts";
 import { filesBelow, inputNow } from "../store/inputs.ts";
 import { changesSince, readSince } from "./diff-since.ts";
@@ -20,8 +21,6 @@ import { allowedKeys, signingKey } from "./signing-key.ts";
 
 /** Assay itself is no part of a run's inputs: its version is. */
 const harness = `${dirname(import.meta.dirname)}/`;
-/** Bytes; one of 2,000 checks has about one million. */
-const largest = 64 * 1024 ** 2;
 
 export interface GateOptions {
   /** File that exports the policy; `reports/policy.ts` unless told otherwise. */
@@ -109,26 +108,25 @@ export async function evidenceOf(
   shown: Shown = {},
 ): Promise<GateEvidence> {
   const { image, statements = [], changes } = shown;
-  const { document, ...read } = readDocument(file);
+  const read = readShown(file);
   const names = [...new Set([...policy.images, ...(image === undefined ? [] : [image])])];
   return {
     ...read,
-    ...(document === undefined ? {} : { report: document }),
     statements,
-    checkout: checkoutOf(document, config.project),
+    checkout: checkoutOf(read.report, config.project),
     ...(names.length === 0 ? {} : { images: await imagesNow(config, names) }),
     ...(changes === undefined ? {} : { changes }),
   };
 }
 
-function readDocument(file: string): { document?: unknown; reportDigest?: string; unreadable?: string } {
-  const { size } = statSync(file);
-  if (size > largest) return { unreadable: `${file} has ${size} bytes: no report is that large` };
-  const bytes = readFileSync(file);
+/** What cannot be read is refused as evidence, by the gate. */
+function readShown(file: string): Pick<GateEvidence, "report" | "reportDigest" | "unreadable"> {
   try {
-    return { document: JSON.parse(bytes.toString("utf8")), reportDigest: digestOf(bytes) };
+    const { document, sha256 } = readReportDocument(file);
+    return { report: document, reportDigest: sha256 };
   } catch (error) {
-    return { unreadable: `${file} is no whole report: ${messageOf(error)}` };
+    if (error instanceof DeclarationError) return { unreadable: error.seen };
+    throw error;
   }
 }
 

@@ -62,7 +62,7 @@ describe("assay merge", () => {
     ["nowhere.json", undefined, /there is no .*nowhere\.json; name report\.json/],
     ["half.json", '{"schemaVersion": 1', /half\.json is no report: it ends in the middle, after 19 characters/],
     ["other.json", '{"schemaVersion": 2}', /other\.json is no report: its schemaVersion is 2, and this Assay reads 1/],
-    ["evil.json", undefined, /has a run that no run is called/],
+    ["evil.json", undefined, /run: no run is called so/],
   ])("%s is refused, and nothing is written", async (name, text, words) => {
     const file = join(here, name);
     if (text !== undefined) writeFileSync(file, text);

@@ -1,8 +1,7 @@
-// Decides whether a file holds a document of ours, before anything is believed of it. Its size, its number of values and its depth are
-// bounded, then it is parsed, then its version and shape are asked; what is refused is told in one line, with its place.
+// Decides whether a file holds a document at all, before anything is believed of it: its size, its number of values and its depth are
+// bounded, then it is parsed. What is refused is told in one line. What shape it has is asked in shape.ts.
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import type { z } from "zod";
 import { DeclarationError, messageOf } from "../model/errors.ts";
 import { oneLine } from "./escape.ts";
 
@@ -79,40 +78,6 @@ export function readBytes(path: string, kind: DocumentKind): Buffer {
   }
 }
 
-/** Why a document is not of the shape that is wanted. */
-export interface Misshapen {
-  readonly code: "unknown-version" | "bad-shape";
-  /** One line without a full stop: the place, and what is wrong there. Foreign text in it is harmless. */
-  readonly says: string;
-}
-
-/** A document by its schema, or why it is none; never throws. All schemas of ours have `schemaVersion` 1. */
-export function shapeOf<Schema extends z.ZodType>(
-  schema: Schema,
-  document: unknown,
-): { readonly data: z.output<Schema>; readonly wrong?: never } | { readonly wrong: Misshapen } {
-  const version = (document as { readonly schemaVersion?: unknown } | null | undefined)?.schemaVersion;
-  if (version !== undefined && version !== 1)
-    return {
-      wrong: { code: "unknown-version", says: `its schemaVersion is ${sayVersion(version)}, and this Assay reads 1` },
-    };
-  const bad = (says: string) => ({ wrong: { code: "bad-shape", says } }) as const;
-  try {
-    // One document a process: compiling the schema first would cost more than reading it.
-    const read = schema.safeParse(document, { jitless: true });
-    if (read.success) return { data: read.data };
-    const [issue, ...more] = read.error.issues;
-    const place = oneLine(issue?.path.map(String).join(".") || "the document", 200);
-    return bad(
-      `${place}: ${oneLine(issue?.message ?? "", 200)}${more.length === 0 ? "" : `, and ${more.length} more`}`,
-    );
-  } catch (error) {
-    // Lists of hundreds of thousands of wrong things are more than the stack holds, as zod joins them.
-    if (!(error instanceof RangeError)) throw error;
-    return bad("more is wrong in it than can be told");
-  }
-}
-
 /** The refusal of a file, as all readers of its kind word it. */
 export function badDocument(path: string, kind: DocumentKind, seen: string, cause?: unknown): DeclarationError {
   return new DeclarationError({
@@ -134,11 +99,6 @@ function parsed(path: string, text: string, kind: DocumentKind): unknown {
       : oneLine(messageOf(error), 200);
     throw badDocument(path, kind, seen, error);
   }
-}
-
-/** A value of any shape in few words. */
-function sayVersion(version: unknown): string {
-  return typeof version === "object" ? "no number" : oneLine(JSON.stringify(version) ?? "", 40);
 }
 
 /** Commas and opening brackets outside strings; more than there are values in what is no JSON, and then that is found next. */

@@ -27,6 +27,12 @@ describe("a report", () => {
     ["no-report", "of which half is there", { statements: [], unreadable: "report.json is no whole report" }],
     ["bad-report", "that is no document", { ...goodEvidence(), report: "report" as never }],
     ["unknown-version", "of another version", changed((report) => Object.assign(report, { schemaVersion: 2 }))],
+    [
+      "bad-report",
+      "of more wrong things than the stack holds",
+      { ...goodEvidence(), report: { schemaVersion: 1, tests: Array(500_000).fill(0) } },
+    ],
+    ["bad-report", "of a run that is a path", changed((report) => Object.assign(report, { run: "../../etc" }))],
     ["bad-report", "with an unknown field", changed((report) => Object.assign(report, { approved: true }))],
     [
       "inconsistent",
@@ -126,6 +132,22 @@ describe("a report", () => {
       changed((report) => Object.assign(report.tests[0]?.checks[0] ?? {}, { node: "other/soe" })),
     ],
   ])("%s: one %s", (code, _, evidence) => expect(codes(evidence, goodPolicy(unsigned))).toContain(code));
+
+  test("that is none is refused by one line with the place, and by nothing else", () => {
+    const said = (report: unknown) => decide(goodPolicy(), { ...goodEvidence(), report }, soon).refusals;
+    expect(said({ schemaVersion: 1, tests: Array(500_000).fill(0) })).toEqual([
+      { code: "bad-report", says: "what was shown is no report: more is wrong in it than can be told" },
+    ]);
+    expect(said({ ...goodEvidence().report, tests: [{}], verdict: "fine\u001b[2J" })).toEqual([
+      { code: "bad-report", says: expect.stringMatching(/^what was shown is no report: verdict: .*, and \d+ more$/) },
+    ]);
+    expect(said({ schemaVersion: [[["2"]]] })).toEqual([
+      {
+        code: "unknown-version",
+        says: "what was shown is no report: its schemaVersion is no number, and this Assay reads 1",
+      },
+    ]);
+  });
 
   test("from the future, and too old", () => {
     expect(codes(goodEvidence(), goodPolicy(), began - 10 * 60_000)).toContain("from-the-future");

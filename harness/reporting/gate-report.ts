@@ -4,22 +4,19 @@ import type { Policy } from "../model/policy.ts";
 import { conclude } from "./conclusion.ts";
 import { type Findings, repeated } from "./gate-decision.ts";
 import { type GateEvidence, testName } from "./gate-evidence.ts";
-import { countsOf, type Report, reportSchema, type TestReport } from "./report.ts";
+import { countsOf, type Report, type TestReport } from "./report.ts";
+import { reportIn } from "./shape.ts";
 
 /** The report, where there is one of this shape; else the refusal is told. */
-export function readReport({ report, unreadable }: GateEvidence, findings: Findings): Report | undefined {
+export function reportShown({ report, unreadable }: GateEvidence, findings: Findings): Report | undefined {
   if (report === undefined) {
     findings.no("no-report", unreadable ?? "there is no report, and nothing is known of a run");
     return undefined;
   }
-  // One report a process: compiling the schema first would cost more than reading it.
-  const read = reportSchema.safeParse(report, { jitless: true });
-  if (read.success) return read.data;
-  const version = (report as { schemaVersion?: unknown } | null)?.schemaVersion;
-  if (version !== 1)
-    findings.no("unknown-version", `the report's schema has the version ${word(version)}, and 1 is known`);
-  for (const { path, message } of read.error.issues.slice(0, 5))
-    findings.no("bad-report", `the report has another shape at ${path.join(".") || "its top"}: ${message}`);
+  const read = reportIn(report);
+  if (read.wrong === undefined) return read.data;
+  const { code, says } = read.wrong;
+  findings.no(code === "unknown-version" ? code : "bad-report", `what was shown is no report: ${says}`);
   return undefined;
 }
 
@@ -176,11 +173,6 @@ export function judgeTime(report: Report, policy: Policy, now: number, findings:
 
 function sayHours(ms: number): string {
   return ms % 3_600_000 === 0 ? `${ms / 3_600_000} h` : `${Math.round(ms / 60_000)} min`;
-}
-
-/** A value of any shape in few words. */
-function word(value: unknown): string {
-  return value === undefined ? "none" : typeof value === "object" ? "that is no number" : String(value).slice(0, 40);
 }
 
 /** Keys in one order, at each level: the order of a document is not its content. */

@@ -4,7 +4,7 @@ import type { Policy } from "../model/policy.ts";
 import { type Decision, Findings } from "./gate-decision.ts";
 import type { GateEvidence } from "./gate-evidence.ts";
 import { judgeBudgets, judgeImages, judgeInputs } from "./gate-images.ts";
-import { judgeTime, judgeWholeness, readReport } from "./gate-report.ts";
+import { judgeTime, judgeWholeness, reportShown } from "./gate-report.ts";
 import { judgeStatements } from "./gate-statements.ts";
 import { judgeTests } from "./gate-tests.ts";
 
@@ -20,7 +20,7 @@ export function decide(policy: Policy, evidence: GateEvidence, now: number): Dec
   const findings = new Findings();
   let run: string | undefined;
   try {
-    const report = readReport(evidence, findings);
+    const report = reportShown(evidence, findings);
     if (report !== undefined) {
       run = report.run;
       judgeWholeness(report, findings);

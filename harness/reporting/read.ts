@@ -1,11 +1,17 @@
 // Decides how reports, and differences of images, are read from files of whoever wrote them. Words in a report never become a path.
 import { type DiffDocument, diffDocumentSchema } from "../diff/violations.ts";
-import { badDocument, type DocumentKind, type Misshapen, readDocument, shapeOf } from "./document.ts";
-import { type Report, reportSchema } from "./report.ts";
+import { badDocument, type DocumentKind, type ReadDocument, readDocument } from "./document.ts";
+import type { Report } from "./report.ts";
+import { reportIn, shapeOf } from "./shape.ts";
 
 const report: DocumentKind = { noun: "report", hint: "name report.json of a run, or the directory it is in" };
 const diff: DocumentKind = { noun: "diff", hint: "assay diff <old> <new> --json writes one" };
 const otherVersion = "reports of another version of Assay may have another shape: see reports/report.schema.json";
+
+/** What a report's file holds, whatever its shape, and SHA-256 over its bytes. A `DeclarationError` as `readReport`'s. */
+export function readReportDocument(path: string): ReadDocument {
+  return readDocument(path, report);
+}
 
 /**
  * The report in a file. A `DeclarationError`: `no-report` where there is no file, `not-a-file`, `too-large` (nothing of it is read then),
@@ -13,20 +19,15 @@ const otherVersion = "reports of another version of Assay may have another shape
  * @example readReport("reports/runs/k3f9x2/report.json").verdict
  */
 export function readReport(path: string): Report {
-  const read = reportIn(readDocument(path, report).document);
-  if (read.wrong !== undefined) throw badDocument(path, { ...report, hint: otherVersion }, read.wrong.says);
-  return read.data;
+  return readDigested(path).report;
 }
 
-/** What was read as a report, or why it is none. The same answer for all who ask. */
-export function reportIn(
-  document: unknown,
-): { readonly data: Report; readonly wrong?: never } | { readonly wrong: Misshapen } {
-  const read = shapeOf(reportSchema, document);
-  // It names directories and is put into commands.
-  if (read.wrong === undefined && !/^[\w-]{1,64}$/.test(read.data.run))
-    return { wrong: { code: "bad-shape", says: "run: no run is called so" } };
-  return read;
+/** As `readReport`, with SHA-256 over the bytes it was read from, hexadecimal: what statements name it by. */
+export function readDigested(path: string): { readonly report: Report; readonly sha256: string } {
+  const { document, sha256 } = readDocument(path, report);
+  const read = reportIn(document);
+  if (read.wrong !== undefined) throw badDocument(path, { ...report, hint: otherVersion }, read.wrong.says);
+  return { report: read.data, sha256 };
 }
 
 /** What `assay diff --json` printed. A `DeclarationError` (`no-diff`, `not-a-file`, `too-large`, `bad-diff`). */
