@@ -4,12 +4,11 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { commandLine } from "../cli.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { reportOf } from "../reporting/report.ts";
 import { attestedRun, diskDigest, soeDigest, testKey } from "../reporting/testing/attested.ts";
 import { writeReport } from "../reporting/write.ts";
-import { verdictOn } from "./ending.ts";
+import { inThisProcess } from "./testing/in-this-process.ts";
 
 const room = mkdtempSync(join(tmpdir(), "assay-attest-"));
 afterAll(() => {
@@ -28,26 +27,11 @@ const key = testKey();
 const other = testKey();
 const said: string[] = [];
 
-/** The command line, in this process: a start of one costs a second. */
 async function assay(words: readonly string[], env: Readonly<Record<string, string>> = {}) {
   Object.assign(process.env, env);
-  const out: string[] = [];
-  const log = vi.spyOn(console, "log").mockImplementation((line: string) => void out.push(line));
-  let status: number | undefined;
-  let err = "";
-  try {
-    await commandLine((code) => {
-      status = code;
-    }).parseAsync([process.execPath, "assay", ...words]);
-  } catch (thrown) {
-    const verdict = verdictOn(thrown, true);
-    status = verdict.code;
-    err = verdict.words ?? "";
-  } finally {
-    log.mockRestore();
-  }
-  said.push(...out, err);
-  return { status, out: out.join("\n"), err };
+  const ended = await inThisProcess(words);
+  said.push(ended.out, ended.err);
+  return ended;
 }
 
 const disk = "a golden disk\n";

@@ -92,8 +92,9 @@ export function judgeBudgets(report: Report, policy: Policy, evidence: GateEvide
   }
   for (const [about, limit] of Object.entries(policy.readyMs)) {
     const times = readyTimes(report, about);
-    const slowest = Math.max(...times);
-    if (times.length === 0 || !Number.isFinite(slowest) || Math.min(...times) < 0)
+    // Not spread: a report may have more of them than the stack holds.
+    const slowest = times.reduce((most, time) => Math.max(most, time), 0);
+    if (times.length === 0 || !Number.isFinite(slowest) || times.some((time) => time < 0))
       findings.no("ready-unknown", "the time until it is ready has a budget, and is not known", about);
     else if (slowest > limit)
       findings.no("too-slow", `it was ready after ${sayMs(slowest)}, and may take ${sayMs(limit)}`, about);

@@ -38,6 +38,27 @@ export function attestedRun(...more: RunEvent[]): RunEvent[] {
   ];
 }
 
+/** A run of one test of one file on one container's image: good enough for a release. */
+export function releasable(about: {
+  readonly run: string;
+  readonly imageId: string;
+  readonly file: string;
+  /** Of that file. */
+  readonly sha256: string;
+}): RunEvent[] {
+  const { run, imageId, file, sha256 } = about;
+  const [image] = attestedRun().filter(({ event }) => event === "image");
+  if (image?.event !== "image") throw new TypeError("the run has no image");
+  return [
+    runStarted({ run }),
+    { event: "inputs", at: began, file, inputs: [{ path: file, sha256 }] },
+    { ...image, imageId: `sha256:${imageId}` },
+    ...on("docker-soe", "soe", { engine: "docker", image: `sha256:${imageId}` }),
+    ...ranTest(file, "the prompt is ours", "passed"),
+    runEnded(),
+  ];
+}
+
 /** A test that was not made, in the environment of the container's image. */
 export const skipped: RunEvent = testEnded("specs/soe.spec.ts", "SELinux label", "skipped", {
   reason: "the host has no SELinux",
