@@ -24,6 +24,7 @@ test("what is left out has its default, times are milliseconds, sizes bytes", ()
     required: least.required,
     others: "refused",
     images: [],
+    preferences: {},
     keys: [],
     maxAgeMs: 86_400_000,
     maxClockSkewMs: 120_000,
@@ -43,6 +44,8 @@ describe("refused, with file and line", () => {
   test.each<[what: string, options: object, words: string]>([
     ["an unknown field", { require: {} }, 'unknown option "require", did you mean "required"?'],
     ["an unknown field of a waiver", { waivers: [{ ...excuse, untill: "x" }] }, 'unknown option "waivers.0.untill"'],
+    ["a preferred image that is none", { preferences: { mongodb: "mongo 7" } }, 'this is "recipe", or the reference'],
+    ["a preference that is a yes", { preferences: { mongodb: true } }, "preferences.mongodb"],
     ["no age", { maxAge: undefined }, 'option "maxAge"'],
     ["an age that is none", { maxAge: "a day" }, '"a day" is not a duration'],
     ["nothing required", { required: {} }, "requires one test at least"],

@@ -32,6 +32,9 @@ const policyOptions = z.strictObject({
   required: z.record(text, ofFile),
   others: z.enum(["refused", "allowed"]).default("refused"),
   images: z.array(text).default([]),
+  preferences: z
+    .record(text, text.regex(/^\w[\w.\-/:@]*$/, 'this is "recipe", or the reference that prefer(…) has'))
+    .default({}),
   keys: z
     .array(z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, "a key's id is SHA256: and its digest in base64"))
     .default([]),
@@ -87,6 +90,11 @@ export interface PolicyOptions {
   readonly others?: "refused" | "allowed";
   /** Names of the recipes whose images are released: each is the one that was tested, now as well. */
   readonly images?: readonly string[];
+  /**
+   * By a recipe's name, which of `prefer(reference, recipe)` must have been tested: the reference, for the preferred image, or `"recipe"`.
+   * Nodes of the run must have been on it. What is not named may be either, and is told.
+   */
+  readonly preferences?: Readonly<Record<string, string>>;
   /** Ids of the keys that may vouch for a report; none: nobody has to. */
   readonly keys?: readonly string[];
   /** How long after its end a run may count. */
@@ -110,6 +118,7 @@ export interface Policy {
   readonly required: PolicyOptions["required"];
   readonly others: "refused" | "allowed";
   readonly images: readonly string[];
+  readonly preferences: Readonly<Record<string, string>>;
   readonly keys: readonly string[];
   readonly maxAgeMs: number;
   readonly maxClockSkewMs: number;
@@ -148,6 +157,7 @@ export function definePolicy(options: PolicyOptions): Policy {
     required: read.required,
     others: read.others,
     images: read.images,
+    preferences: read.preferences,
     keys: read.keys,
     maxAgeMs: durationMs(read.maxAge, at),
     maxClockSkewMs: durationMs(read.maxClockSkew, at),

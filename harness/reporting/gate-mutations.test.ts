@@ -10,10 +10,11 @@ import { goodEvidence, goodPolicy, goodReport, soon } from "./gate-sample.ts";
 const inert = [
   /^(run|version|command|host|overhead)\b/,
   /^tests\.\d+\.(ms|checks\.\d+\.(expected|seen|command|tries|at|ms))$/,
+  /^preferences\.\d+\.why$/,
   /^images\.\d+\.(tag|treeDigest|built|ms)$/,
   /^environments\.\d+\.(scope|file)$/,
   /^environments\.\d+\.phases\b/,
-  /^environments\.\d+\.nodes\.\d+\.facts\b/,
+  /^environments\.\d+\.nodes\.\d+\.facts(\.(accelerator|access))?$/,
   // Of the phases of a node with a budget: those that are not its creation and not its readiness; see below.
   /^environments\.\d+\.nodes\.\d+\.phases(\.\d+(\.(startedAt|ms|phase))?)?$/,
   /^resources\b/,

@@ -14,7 +14,10 @@ const image = (letter: string) => `sha256:${letter.repeat(64)}`;
 export const soon = began + 74_000;
 export const key = `SHA256:${"k".repeat(43)}=`;
 
-/** Of a run with two tests, four checks, one image, three inputs. */
+/** Of an image that was preferred to a recipe's. */
+export const preferred = image("9");
+
+/** Of a run with two tests, four checks, one image and one that was preferred, three inputs. */
 export function goodReport(): Report {
   return reportOf([
     runStarted(),
@@ -32,6 +35,22 @@ export function goodReport(): Report {
       ms: 100,
     },
     ...stoodUp(spec, "bash", 1600, 11_000),
+    {
+      event: "node",
+      at: began + 2800,
+      environment: "docker-soe",
+      scope: "bash",
+      node: "soe",
+      facts: { image: preferred },
+    },
+    {
+      event: "preference",
+      at: began + 700,
+      recipe: "mongodb",
+      reference: "mongo:7",
+      imageId: preferred,
+      why: "the registry has it",
+    },
     ...ranTest(spec, bashrc, "passed", {
       checks: [
         check(spec, bashrc, { title: "file /root/.bashrc is a file" }),
@@ -66,6 +85,7 @@ export function goodPolicy(more: Partial<PolicyOptions> = {}): Policy {
       },
     },
     images: ["vfx-studio-soe"],
+    preferences: { mongodb: "mongo:7" },
     keys: [key],
     maxAge: "24h",
     budgets: {
@@ -121,9 +141,9 @@ export function codes(evidence: GateEvidence, policy: Policy = goodPolicy(), now
 
 /** A report that follows from its events, of tests that are given. */
 export function reportWith(tests: Parameters<typeof reportOf>[0], more: Parameters<typeof reportOf>[0] = []): Report {
-  const { inputs, images } = goodReport();
+  const { inputs, images, preferences, environments } = goodReport();
   const report = reportOf([runStarted(), ...stoodUp(spec, "bash", 1600, 11_000), ...tests, ...more, runEnded()]);
-  return { ...report, inputs, images };
+  return { ...report, inputs, images, preferences, environments };
 }
 
 export const told = (report: Report): GateEvidence => ({ ...goodEvidence(report), statements: [] });

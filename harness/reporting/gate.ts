@@ -4,6 +4,7 @@ import type { Policy } from "../model/policy.ts";
 import { type Decision, Findings } from "./gate-decision.ts";
 import type { GateEvidence } from "./gate-evidence.ts";
 import { judgeBudgets, judgeImages, judgeInputs } from "./gate-images.ts";
+import { judgePreferences } from "./gate-preferences.ts";
 import { judgeTime, judgeWholeness, reportShown } from "./gate-report.ts";
 import { judgeStatements } from "./gate-statements.ts";
 import { judgeTests } from "./gate-tests.ts";
@@ -28,6 +29,7 @@ export function decide(policy: Policy, evidence: GateEvidence, now: number): Dec
       judgeTests(report, policy, now, findings);
       judgeInputs(report, evidence, findings);
       judgeImages(report, policy, evidence, findings);
+      judgePreferences(report, policy, findings);
       judgeBudgets(report, policy, evidence, findings);
       judgeStatements(report, policy, evidence, now, findings);
     }
