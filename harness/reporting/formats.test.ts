@@ -110,6 +110,22 @@ describe.each(runs)("a run %s", (_, report) => {
   });
 });
 
+test("a suite of JUnit names its spec file, and what is no file names none", () => {
+  const leaking = junitOf(
+    reportOf([runStarted(), ...ranTest("specs/a.spec.ts", "a", "passed"), trouble, runEnded({ leaked: ["volume v"] })]),
+  );
+  expect(
+    [...leaking.matchAll(/<testsuite name="([^"]*)"[^>]*?(?: file="([^"]*)")?>/g)].map(([, name, file]) => [
+      name,
+      file,
+    ]),
+  ).toEqual([
+    ["specs/a.spec.ts", "specs/a.spec.ts"],
+    ["(outside any spec file)", undefined],
+    ["teardown", undefined],
+  ]);
+});
+
 const perl = spawnSync("perl", ["-MTAP::Parser", "-e", "1"]).status === 0;
 
 /** What Perl's parser takes a text for: its own numbers, and whether it found it malformed. */

@@ -6,7 +6,8 @@ import type { CheckReport, Report, TestReport } from "./report.ts";
 type Trouble = Report["troubles"][number];
 
 /**
- * `junit.xml` of a report, valid by the schema of Jenkins' xUnit plugin (junit-10.xsd). Troubles outside any test are test cases of their own, so that a reader of JUnit alone does
+ * `junit.xml` of a report, valid by the schema of Jenkins' xUnit plugin (junit-10.xsd). That has `file` on suites, where annotating actions look for it
+ * as well, and refuses it on cases; there `classname` is the file. Troubles outside any test are test cases of their own, so that a reader of JUnit alone does
  * not take the run for a good one; so is a leak, and the verdict of a run that is not good although no test is wrong.
  */
 export function junitOf(report: Report): string {
@@ -53,14 +54,19 @@ function sum(suites: readonly Suite[]): Omit<Suite, "xml"> & { xml: Markup[] } {
 
 function suiteOf(report: Report, file: string, tests: readonly TestReport[], troubles: readonly Trouble[]): Suite {
   const count = (outcome: string) => [...tests, ...troubles].filter((each) => each.outcome === outcome).length;
-  return suite(report, file, {
-    tests: tests.length + troubles.length,
-    failures: count("failed"),
-    errors: count("errored"),
-    skipped: count("skipped"),
-    ms: tests.reduce((all, { ms }) => all + ms, 0),
-    cases: [...tests.map(caseOf), ...troubles.map((trouble) => troubleCase(file, trouble))],
-  });
+  return suite(
+    report,
+    file,
+    {
+      tests: tests.length + troubles.length,
+      failures: count("failed"),
+      errors: count("errored"),
+      skipped: count("skipped"),
+      ms: tests.reduce((all, { ms }) => all + ms, 0),
+      cases: [...tests.map(caseOf), ...troubles.map((trouble) => troubleCase(file, trouble))],
+    },
+    file === outside ? undefined : file,
+  );
 }
 
 function leakSuite(report: Report): Suite {
@@ -86,6 +92,7 @@ function suite(
   report: Report,
   name: string,
   { ms, cases, ...counts }: Omit<Suite, "xml"> & { readonly ms: number; readonly cases: readonly Markup[] },
+  file?: string,
 ): Suite {
   const { tests, failures, errors, skipped } = counts;
   const started = report.startedAt.slice(0, 19);
@@ -98,7 +105,7 @@ function suite(
       [`image.${tag}.tree`, treeDigest],
     ]),
   ].map(([key, value]) => markup`   <property name="${oneLine(key ?? "")}" value="${oneLine(value ?? "")}"/>\n`);
-  const xml = markup` <testsuite name="${oneLine(name)}" tests="${tests}" failures="${failures}" errors="${errors}" skipped="${skipped}" time="${seconds(ms)}" timestamp="${started}" hostname="${oneLine(report.host.hostname)}">
+  const xml = markup` <testsuite name="${oneLine(name)}" tests="${tests}" failures="${failures}" errors="${errors}" skipped="${skipped}" time="${seconds(ms)}" timestamp="${started}" hostname="${oneLine(report.host.hostname)}"${file !== undefined && markup` file="${oneLine(file)}"`}>
   <properties>
 ${properties}  </properties>
 ${cases} </testsuite>
