@@ -1,5 +1,5 @@
-// Decides what of a run's evidence is shown beside a check that was not met: the lines of its node's logs around its time, denials of
-// SELinux among them, else their last lines. Refuses what leads out of the run's directory, and reads a bounded part of a file.
+// Decides what of a run's evidence is shown beside a check that was not met: the lines of its node's logs around its time first, denials of
+// SELinux among them; of other logs their last lines. Refuses what leads out of the run's directory, and reads a bounded part of a file.
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { plain } from "./escape.ts";
@@ -29,6 +29,8 @@ const mostOfFile = 2 * 1024 ** 2;
 const mostOfAll = 48 * 1024 ** 2;
 const mostLines = 14;
 const before = 3000;
+/** Of a command over many lines, with which QEMU's log begins: no news. */
+const continued = /\\$/;
 const after = 1500;
 
 /** Reads below `directory`, where the report lies, when it is asked; a file that cannot be read has no excerpt. */
@@ -48,7 +50,13 @@ export function excerptsIn(report: Report, directory: string): ExcerptsOf {
     const files = evidenceOf(report, test, at).filter(
       (each) => /\.(log|txt)$/.test(each.path) && (node === undefined || node === `${each.environment}/${each.node}`),
     );
-    return files.flatMap((each) => excerptsOf(each, linesOf(each), at)).slice(0, 6);
+    const found = files.flatMap((each) => excerptsOf(each, linesOf(each), at));
+    const near = found.filter(({ about }) => about !== "last lines");
+    const last = found.filter(({ about }) => about === "last lines");
+    // A machine's console says again what its kernel's log says.
+    const seen = new Set<string>();
+    const told = last.filter(({ lines }) => seen.size !== seen.add(lines.join("\n")).size);
+    return [...near, ...told].slice(0, 6);
   };
 }
 
@@ -60,7 +68,7 @@ function excerptsOf(
   const about = { node: `${environment}/${node}`, title, path };
   const near = at === undefined ? [] : lines.filter((line) => line.at !== undefined && inside(line.at, at));
   const denied = near.filter(({ text }) => /\bavc:\s+denied\b/i.test(text));
-  const shown = near.length > 0 ? near : lines.filter(({ text }) => text.trim() !== "");
+  const shown = near.length > 0 ? near : lines.filter(({ text }) => text.trim() !== "" && !continued.test(text));
   const cut = (some: readonly Line[]) => some.slice(-mostLines).map(({ text }) => plain(text, 300));
   return [
     ...(denied.length === 0 ? [] : [{ ...about, about: "denied around that time" as const, lines: cut(denied) }]),
@@ -81,7 +89,11 @@ function inside(line: number, at: number): boolean {
 }
 
 /** Of the stand-ups of the test's file in that environment, the one that stood then. */
-function evidenceOf({ environments, evidence }: Report, test: TestReport, at: number | undefined): readonly Evidence[] {
+export function evidenceOf(
+  { environments, evidence }: Report,
+  test: TestReport,
+  at: number | undefined,
+): readonly Evidence[] {
   const own = environments.filter(({ environment, file }) => environment === test.environment && file === test.file);
   const then = own.filter((each) => at !== undefined && stood(each, at));
   const chosen = then.length > 0 ? then : own;
@@ -101,17 +113,20 @@ const stamp = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?(Z|[+-
 
 /** Lines with the instant that each begins with, where it does; without an offset it is taken for UTC. */
 export function timed(text: string): Line[] {
-  return text
-    .split("\n")
-    .filter((line, index, all) => line !== "" || index < all.length - 1)
-    .map((line) => {
-      const [, day, time, fraction = "0", offset = "Z"] = stamp.exec(line) ?? [];
-      const zone = /^[+-]\d{4}$/.test(offset) ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset;
-      // What has no day is not asked: Date.parse takes nearly any words for one.
-      if (day === undefined) return { at: undefined, text: line };
-      const at = Date.parse(`${day}T${time}.${fraction.slice(0, 3).padEnd(3, "0")}${zone}`);
-      return { at: Number.isNaN(at) ? undefined : at, text: line };
-    });
+  return (
+    text
+      // A serial console ends its lines as a typewriter does.
+      .split(/\r?\n/)
+      .filter((line, index, all) => line !== "" || index < all.length - 1)
+      .map((line) => {
+        const [, day, time, fraction = "0", offset = "Z"] = stamp.exec(line) ?? [];
+        const zone = /^[+-]\d{4}$/.test(offset) ? `${offset.slice(0, 3)}:${offset.slice(3)}` : offset;
+        // What has no day is not asked: Date.parse takes nearly any words for one.
+        if (day === undefined) return { at: undefined, text: line };
+        const at = Date.parse(`${day}T${time}.${fraction.slice(0, 3).padEnd(3, "0")}${zone}`);
+        return { at: Number.isNaN(at) ? undefined : at, text: line };
+      })
+  );
 }
 
 /** The last `most` bytes of a regular file that really lies below `evidence/`; nothing where it does not, or cannot be read. */

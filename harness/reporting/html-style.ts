@@ -76,6 +76,7 @@ summary .right { margin-left: auto; color: var(--soft); font-size: .85rem; white
 dl.told div { display: grid; grid-template-columns: 6.5rem 1fr; }
 dl.told dt { font-size: .85rem; } dl.told dd.expected pre { color: var(--passed); } dl.told dd.seen pre { color: var(--failed); }
 details.excerpt, details.again { margin-top: .35rem; font-size: .9rem; }
+p.kept { margin: .35rem 0; } p.kept a { margin-right: .6rem; }
 .account summary { padding: .15rem 0; color: var(--soft); }
 .again ul { margin: .2rem 0 0; padding-left: 2.3rem; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; max-height: 22rem; overflow-y: auto; }
