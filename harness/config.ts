@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type DockerContext, dockerContext } from "./host/docker-context.ts";
+import { durationMs } from "./model/duration.ts";
 import { DeclarationError } from "./model/errors.ts";
 import { home, projectOf } from "./place.ts";
 
@@ -59,6 +60,8 @@ export interface Config {
   readonly engineHosts: { readonly docker: string | undefined; readonly podman: string };
   /** `ASSAY_STORE_BUDGET`: how much disk the store may take, `20g`, `15%` or `none`; see `store/budget.ts`. */
   readonly storeBudget: string | undefined;
+  /** `ASSAY_PATIENCE`: for how long removing tries again what failed, `30s` where nobody says. */
+  readonly patienceMs: number | undefined;
   /** `ASSAY_FAULT`: whom to kill at which commit of whose ledger; see `lifecycle/fault.ts`. For tests of Assay itself. */
   readonly fault: string | undefined;
 }
@@ -107,6 +110,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     ssh: { config: env["ASSAY_SSH_CONFIG"] || undefined, agent: env["SSH_AUTH_SOCK"] || undefined },
     engineHosts,
     storeBudget: env["ASSAY_STORE_BUDGET"] || undefined,
+    patienceMs: patienceOf(env["ASSAY_PATIENCE"]),
     fault: env["ASSAY_FAULT"],
   };
 }
@@ -119,6 +123,10 @@ function dockerOf(env: NodeJS.ProcessEnv): DockerContext | undefined {
   if ((env["DOCKER_TLS_VERIFY"] ?? "") === "" || certificates === undefined) return { dockerHost };
   const file = (name: string) => join(certificates, `${name}.pem`);
   return { dockerHost, dockerTls: { ca: file("ca"), cert: file("cert"), key: file("key") } };
+}
+
+function patienceOf(wanted: string | undefined): number | undefined {
+  return wanted === undefined || wanted === "" ? undefined : durationMs(wanted, "ASSAY_PATIENCE");
 }
 
 function engineOf(wanted: string | undefined): "docker" | "podman" {

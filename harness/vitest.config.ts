@@ -1,4 +1,5 @@
 // Decides which tests are which project. Modules load natively (Node strips the types), so that lines in errors are true.
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { home, ownModule } from "./place.ts";
 import { roomToStart } from "./vitest/early-worker.ts";
@@ -53,6 +54,8 @@ export default defineConfig({
         exclude: ["harness/**/*.{contract,crash}.test.ts"],
         order: 0,
         testTimeout: 20_000,
+        // Vitest leaves a core alone by itself: on a machine with two that is half of it.
+        maxWorkers: availableParallelism(),
       }),
       // Most of their time is waiting: for an engine, for a guest that boots.
       project("contract", ["harness/**/*.contract.test.ts"], { order: 1, testTimeout: 300_000, maxWorkers: 2 }),

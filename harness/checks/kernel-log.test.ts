@@ -1,9 +1,10 @@
 // Decides which of a kernel's lines are findings, off a console and out of its buffer, and which are a busy host's or somebody else's.
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
+import { quoteWord } from "../model/check.ts";
 import { ObservationError } from "../model/errors.ts";
 import { probeContract } from "./contract.ts";
-import { kernelLineIn, kernelTrouble, readKernelLine, troubleIn } from "./kernel-log.ts";
+import { type KernelQuestion, kernelLineIn, kernelTrouble, readKernelLine, troubleIn } from "./kernel-log.ts";
 
 /** As Debian 12's and newer kernels wrote them. */
 const real = [
@@ -87,8 +88,13 @@ describe("the buffer", () => {
     const said = output(
       "<5>[    0.000000] Linux version 6.1.0\n<6>[   12.500000] perl[1]: segfault at 0 ip 0\n Call Trace:\n<6>[   90.000001] veth0: left\n",
     );
-    expect(kernelTrouble.parse(said, ["log"])).toEqual([
-      { from: 0, to: 90.000001, lines: [{ kind: "segfault", at: "12.500000", text: "perl[1]: segfault at 0 ip 0" }] },
+    expect(kernelTrouble.parse(said, [{}])).toEqual([
+      {
+        from: 0,
+        to: 90.000001,
+        newest: "<6>[   90.000001] veth0: left",
+        lines: [{ kind: "segfault", at: "12.500000", text: "perl[1]: segfault at 0 ip 0" }],
+      },
     ]);
   });
 
@@ -103,7 +109,7 @@ describe("the buffer", () => {
   ])("%s, it is no answer", (_, said, code) => {
     let error: unknown;
     try {
-      kernelTrouble.parse(said, ["log"]);
+      kernelTrouble.parse(said, [{}]);
     } catch (thrown) {
       error = thrown;
     }
@@ -111,23 +117,51 @@ describe("the buffer", () => {
     expect(error).toMatchObject({ code });
   });
 
+  const node = hostNode();
+  afterAll(() => node.close());
+  /** The probe, where the kernel's log is these lines. */
+  const asking = (log: readonly string[]) => ({
+    ...kernelTrouble,
+    script: (asked: readonly KernelQuestion[]) =>
+      `LINES_OF_IT=${quoteWord(log.join("\n"))}\n${kernelTrouble.script(asked).replace("$(dmesg -r)", '"$LINES_OF_IT"')}`,
+  });
+  const log = [
+    "<5>[0.500000] Linux version 6.1.0",
+    ...real.map(([, text], index) => `<6>[${index + 1}.000000] ${text}`),
+    '<6>[99.000000] veth0: it\'s "left" [*] $(exit 9) \\ alone',
+  ];
+
   test("what a guest's sed lets through is all that is looked for", async () => {
-    const lines = real.map(([, text], index) => `<6>[${index + 1}.000000] ${text}`);
-    const node = hostNode();
-    try {
-      const bare = {
-        ...kernelTrouble,
-        script: () => kernelTrouble.script(["log"]).replace("$(dmesg -r)", '"$LINES_OF_IT"'),
-      };
-      const log = ["<5>[0.500000] Linux version 6.1.0", ...lines, "<6>[99.000000] veth0: left"].join("\n");
-      const asked = { ...bare, script: () => `LINES_OF_IT='${log.replaceAll("'", "'\\''")}'\n${bare.script()}` };
-      const seen = await node.observe(asked, "log");
-      expect(seen.lines.map(({ kind, text }) => [kind, text])).toEqual(real.map(([kind, text]) => [kind, text]));
-      expect([seen.from, seen.to]).toEqual([0.5, 99]);
-    } finally {
-      await node.close();
-    }
+    const seen = await node.observe(asking(log), {});
+    if (seen === "unchanged") expect.unreachable();
+    expect(seen.lines.map(({ kind, text }) => [kind, text])).toEqual(real.map(([kind, text]) => [kind, text]));
+    expect([seen.from, seen.to, seen.newest]).toEqual([0.5, 99, log.at(-1)]);
+  });
+
+  test("nothing came behind a line that is known; or something did, and then it is told whole", async () => {
+    const behind = log.at(-1);
+    expect(await node.observe(asking(log), { behind })).toBe("unchanged");
+    const trap = "<6>[99.000001] perl[7]: segfault at 0 ip 0";
+    expect(await node.observe(asking([...log, trap]), { behind })).toMatchObject({ to: 99.000001, newest: trap });
+    // Of an earlier moment, and of another boot.
+    expect(await node.observe(asking(log.slice(0, -1)), { behind })).toMatchObject({ newest: log.at(-2) });
+    expect(await node.observe(asking([trap]), { behind })).toMatchObject({ from: 99.000001 });
+  });
+
+  test("a line that goes on from another may come twice, and is none to compare with", async () => {
+    expect(await node.observe(asking([...log, " Call Trace:"]), {})).toMatchObject({ to: 16, newest: undefined });
+  });
+
+  test("two that know different lines get everything", async () => {
+    const asked = asking(log);
+    const both = await Promise.all([node.observe(asked, { behind: log.at(-1) }), node.observe(asked, { behind: "x" })]);
+    expect(both).toEqual([expect.objectContaining({ to: 99 }), expect.objectContaining({ to: 99 })]);
+  });
+
+  test("a dmesg that says that it is unchanged is not believed", () => {
+    expect(() => kernelTrouble.parse(output("unchanged\n"), [{ behind: "x" }])).toThrow(ObservationError);
+    expect(() => kernelTrouble.parse(output("\0unchanged"), [{}])).toThrow(ObservationError);
   });
 });
 
-probeContract(hostNode, { probe: kernelTrouble, subject: "log", tools: ["dmesg"], elsewhere: "the log" });
+probeContract(hostNode, { probe: kernelTrouble, subject: {}, tools: ["dmesg"], elsewhere: "the log" });

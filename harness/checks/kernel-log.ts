@@ -1,6 +1,6 @@
 // Decides which lines of a kernel's log tell of something broken, and how they are read: from its buffer, or off a console. Whether one is
 // anybody's fault is not decided here. Lines about a busy host (soft lockups, stalls) are none: an emulated guest has those of its own accord.
-import type { Probe } from "../model/check.ts";
+import { type Probe, quoteWord } from "../model/check.ts";
 import type { FindingKind } from "../model/health.ts";
 import { denied, failedProbe, requireTool, unreadable } from "./unanswered.ts";
 
@@ -17,7 +17,14 @@ export interface KernelTrouble {
   readonly from: number;
   /** Of the newest one. */
   readonly to: number;
+  /** The newest one itself, raw, to ask what came behind it; `undefined` where it has no time of its own. */
+  readonly newest: string | undefined;
   readonly lines: readonly KernelLine[];
+}
+
+/** `behind`: the newest line of an earlier answer of the same boot. */
+export interface KernelQuestion {
+  readonly behind?: string | undefined;
 }
 
 /** What the kernel's sources print, by the beginning of a line. */
@@ -68,29 +75,53 @@ export function kernelLineIn(line: string): KernelLine | undefined {
   return read === undefined || kind === undefined ? undefined : { kind, ...read };
 }
 
-/** Subject: always `log`. Answer: the broken things that the kernel's buffer tells of. Of a container that may read it: its carrier's. */
-export const kernelTrouble: Probe<"log", KernelTrouble> = {
+/**
+ * Answer: the broken things that the kernel's buffer tells of, whole, or `unchanged` where nothing came behind a line that is known.
+ * Of a container that may read it: its carrier's.
+ */
+export const kernelTrouble: Probe<KernelQuestion, KernelTrouble | "unchanged"> = {
   name: "dmesg",
-  script: () => `export LC_ALL=C
+  // The shell compares by itself: a guest's sed takes as long as its dmesg.
+  script: (subjects) => `export LC_ALL=C
 command -v dmesg >/dev/null && command -v sed >/dev/null || exit 127
 log=$(dmesg -r) || exit
-printf '%s\\n' "$log" | sed -n -E -e '1{p;b' -e '}' -e '\${p;b' -e '}' -e '\\#${sieve}#p'`,
+${unchangedBehind(subjects)}printf '%s\\n' "$log" | sed -n -E -e '1{p;b' -e '}' -e '\${p;b' -e '}' -e '\\#${sieve}#p'`,
   parse(output, subjects) {
     requireTool(output, "dmesg", "the kernel's log");
     const said = output.stderr.trim();
     if (/not permitted|permission denied/i.test(said)) throw denied("cannot read the kernel's log", said);
     if (output.status !== 0) throw failedProbe("cannot read the kernel's log", said || `status ${output.status}`);
+    const text = output.stdout.toString("utf8");
+    if (text === `\0${unchanged}` && knownLine(subjects) !== undefined) return subjects.map(() => unchanged);
+    const raw = text.split("\n").filter(Boolean);
     // Lines that go on from one before have no time of their own.
-    const known = output.stdout
-      .toString("utf8")
-      .split("\n")
-      .flatMap((line) => readKernelLine(line) ?? []);
-    const [first, last] = [known[0], known.at(-1)];
+    const known = raw.flatMap((line) => readKernelLine(line) ?? []);
+    const [first, last, newest] = [known[0], known.at(-1), raw.at(-1) ?? ""];
     if (first === undefined || last === undefined) throw unreadable("dmesg -r", output);
     const lines = known.flatMap(({ at, text }) => {
       const kind = troubleIn(text);
       return kind === undefined ? [] : [{ kind, at, text }];
     });
-    return subjects.map(() => ({ from: Number(first.at), to: Number(last.at), lines }));
+    const answer: KernelTrouble = {
+      from: Number(first.at),
+      to: Number(last.at),
+      newest: readKernelLine(newest) === undefined ? undefined : newest,
+      lines,
+    };
+    return subjects.map(() => answer);
   },
 };
+
+/** Printed behind a NUL, which no log in a shell's variable has. */
+const unchanged = "unchanged";
+
+/** Where several ask, each about another line, all get everything. */
+function knownLine(subjects: readonly KernelQuestion[]): string | undefined {
+  return subjects.length === 1 ? subjects[0]?.behind : undefined;
+}
+
+function unchangedBehind(subjects: readonly KernelQuestion[]): string {
+  const line = knownLine(subjects);
+  if (line === undefined) return "";
+  return `known=${quoteWord(line)}\ncase $log in *"\n$known") printf '\\0${unchanged}'; exit 0 ;; esac\n`;
+}

@@ -17,6 +17,7 @@ import { authorizedKeys } from "./authorized-keys.ts";
 import { bootFacts, bootLoader } from "./boot-loader.ts";
 import { clock, nodeTime, synchronisation } from "./clock.ts";
 import { blockDevice, disk } from "./disk.ts";
+import { failedUnits } from "./failed-units.ts";
 import { filesystem } from "./filesystem.ts";
 import { checkState, fileSystemFacts } from "./filesystem-facts.ts";
 import { fstab, fstabFaults } from "./fstab.ts";
@@ -275,6 +276,7 @@ type AnyProbe = Probe<never, unknown>;
 const probes: readonly (readonly [AnyProbe, unknown])[] = [
   [unitFacts, "ssh.service"],
   [managerFacts, "system"],
+  [failedUnits, {}],
   [journalLines, {}],
   [moduleFacts, "ext4"],
   [blockDevice, "/dev/vda"],

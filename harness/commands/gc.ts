@@ -18,7 +18,9 @@ export async function gcCommand(options: { readonly json?: boolean; readonly kep
   const drivers = openDrivers(config);
   try {
     const usable = ledger instanceof Ledger ? ledger : undefined;
-    const collected = await gc({ ledger: usable, drivers, places: placesOf(config), leased: options.kept === true });
+    const { patienceMs } = config;
+    const leased = options.kept === true;
+    const collected = await gc({ ledger: usable, drivers, places: placesOf(config), patienceMs, leased });
     // What killed builds left, and images that newer ones have replaced.
     const { Store } = await import("../store/store.ts");
     const { sweepEngine } = await import("./store-contents.ts");

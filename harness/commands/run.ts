@@ -168,6 +168,7 @@ export async function runCommand(patterns: readonly string[], options: RunOption
       command: command.join(" "),
       ledger,
       drivers: async () => drivers(),
+      patienceMs: config.patienceMs,
       begun,
       child: {
         command: [

@@ -63,6 +63,7 @@ export async function standChild(config: Config, standing: Standing): Promise<St
     command: `assay up ${environment}`,
     ledger,
     drivers: async () => openDrivers(config),
+    patienceMs: config.patienceMs,
     child: {
       command: [process.execPath, ownModule("commands/stand-child")],
       env: { ...process.env, ASSAY_STAND: JSON.stringify(settings) },

@@ -2,11 +2,11 @@
 // the others are asked together, once when it is ready, at the end of each test, and at the end. What could not be asked is said.
 import { setTimeout as pause } from "node:timers/promises";
 import { coresKept } from "../checks/core-dumps.ts";
+import { failedUnits } from "../checks/failed-units.ts";
 import { journalLines } from "../checks/journal-lines.ts";
-import { type KernelLine, kernelLineIn, kernelTrouble } from "../checks/kernel-log.ts";
+import { type KernelLine, type KernelTrouble, kernelLineIn, kernelTrouble } from "../checks/kernel-log.ts";
 import { type AuditLog, auditLog, auditRecordOf, readAuditLog } from "../checks/selinux-audit.ts";
 import { sayDenial } from "../checks/selinux-avc.ts";
-import { managerFacts } from "../checks/systemd.ts";
 import { messageOf } from "../model/errors.ts";
 import type { FindingKind, HeardSign, Sign } from "../model/health.ts";
 import type { VmNode } from "../model/node.ts";
@@ -38,7 +38,12 @@ export class MachineWatch {
   readonly #starts: number[] = [];
   #known: Known = { kernel: new Set(), audit: new Set(), cores: new Set(), failed: new Set() };
   #atReady = this.#known;
-  #newest = { boot: "", to: 0 };
+  #newest: {
+    readonly boot: string;
+    readonly to: number;
+    readonly line?: string | undefined;
+    readonly moment?: string | undefined;
+  } = { boot: "", to: 0 };
   /** Where the kernel has none, nobody is asked again. */
   #selinux = true;
   #askedAt = Number.NEGATIVE_INFINITY;
@@ -80,31 +85,33 @@ export class MachineWatch {
 
   /** Right behind the last test's end nothing has happened that its look did not see. */
   async last(): Promise<void> {
-    if (performance.now() - this.#askedAt > soonMs) await this.gather();
+    if (performance.now() - this.#askedAt <= soonMs) return;
+    // What failed while an answer was on its way is seen here at the latest.
+    this.#newest = { boot: this.#newest.boot, to: this.#newest.to };
+    await this.gather();
   }
 
   async #gather(): Promise<void> {
     const node = this.#node;
-    const [kernel, manager, audit, cores] = await Promise.allSettled([
-      node.observe(kernelTrouble, "log"),
-      this.#units ? node.observe(managerFacts, "system") : undefined,
+    const { bootId: boot } = node.facts;
+    if (boot !== this.#newest.boot) this.#newest = { boot, to: Number.POSITIVE_INFINITY };
+    const { line, moment } = this.#newest;
+    const [kernel, units, audit, cores] = await Promise.allSettled([
+      node.observe(kernelTrouble, { behind: line }),
+      this.#units ? node.observe(failedUnits, { behind: moment }) : undefined,
       this.#selinux ? node.observe(auditLog, undefined) : undefined,
       node.observe(coresKept, "all"),
     ]);
     const at = Date.now();
     if (kernel.status === "fulfilled") {
-      const { from, to, lines } = kernel.value;
-      const { bootId: boot } = node.facts;
-      if (boot === this.#newest.boot && from > this.#newest.to)
-        this.record.notWatched(ofKernel, "for a while: the kernel's log was overwritten between two looks");
-      this.#newest = { boot, to };
+      if (kernel.value !== "unchanged") this.#kernelLog(kernel.value, at);
       this.#watch([...ofKernel, "core-dump"]);
-      for (const line of lines) this.#kernelLine(line, at);
     } else this.#missed([...ofKernel, "core-dump"], messageOf(kernel.reason));
-    if (manager.status === "rejected") this.#missed(["unit-failed"], messageOf(manager.reason));
-    else if (manager.value !== undefined) {
-      this.#watch(["unit-failed"]);
-      const failed = new Set(manager.value.failed);
+    if (units.status === "rejected") this.#missed(["unit-failed"], messageOf(units.reason));
+    else if (units.value !== undefined) this.#watch(["unit-failed"]);
+    if (units.status === "fulfilled" && typeof units.value === "object") {
+      this.#newest = { ...this.#newest, moment: units.value.moment };
+      const failed = new Set(units.value.failed);
       const fresh = [...failed].filter((unit) => !this.#known.failed.has(unit));
       this.#known = { ...this.#known, failed };
       for (const unit of fresh) this.record.found("unit-failed", at, await this.#saidOf(unit));
@@ -126,6 +133,13 @@ export class MachineWatch {
       this.#known = { ...this.#known, cores: new Set(cores.value.files) };
       if (files.length > 0) this.record.found("core-dump", at, files);
     }
+  }
+
+  #kernelLog({ from, to, newest, lines }: KernelTrouble, at: number): void {
+    if (from > this.#newest.to)
+      this.record.notWatched(ofKernel, "for a while: the kernel's log was overwritten between two looks");
+    this.#newest = { ...this.#newest, to, line: newest };
+    for (const line of lines) this.#kernelLine(line, at);
   }
 
   #hear(sign: Sign): void {

@@ -46,6 +46,8 @@ export interface Supervision {
   /** A program that calls `standBy` with its standard input as the pipe. */
   readonly reaper: Program;
   readonly places: Places;
+  /** For how long its teardown tries again what failed; see `Reaping`. */
+  readonly patienceMs?: number | undefined;
   /**
    * Called when the child says its first event or has ended, for what need not hold its start up: looking at the engine.
    * When it rejects, the child is ended, and so is the run, with that error.
@@ -184,7 +186,7 @@ export function beingChanged(run: string): ProvisionError {
 }
 
 async function takeDown(
-  { run, ledger, places, event }: Supervision,
+  { run, ledger, places, patienceMs, event }: Supervision,
   drivers: () => Promise<readonly Remover[]>,
   lease: Lease | undefined,
 ): Promise<Reaped> {
@@ -195,7 +197,7 @@ async function takeDown(
     const { keepRun } = await import("./keep.ts");
     return keepRun(run, lease, { ledger, drivers: usable, say: event });
   }
-  return reap(run, { ledger, drivers: usable, places, say: event });
+  return reap(run, { ledger, drivers: usable, places, patienceMs, say: event });
 }
 
 async function collect(
