@@ -7,6 +7,9 @@ import { amqp, type Check, type Environment, http, mongodb, type Node, type Secr
 /** The project's stand-in for Pulp, on RabbitMQ. */
 export const stackEnvironment = (): Promise<Environment> => environmentNamed(readConfig().project, "pulp-rabbitmq");
 
+/** The same, on a machine's engine. */
+export const stackOnMachine = (): Promise<Environment> => environmentNamed(readConfig().project, "pulp-machine");
+
 /** A question: to which node, in Assay's words, and as a command in a container. */
 export interface ServiceQuestion {
   readonly node: string;
