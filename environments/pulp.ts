@@ -4,7 +4,17 @@ import { pulpApache, pulpBeat, pulpContent, pulpResourceManager, pulpWorker } fr
 import { qpid } from "../fixtures/qpid/recipe.ts";
 import { rabbitmq } from "../fixtures/rabbitmq/recipe.ts";
 import { logSocket, syslog } from "../fixtures/syslog/recipe.ts";
-import { amqp, container, defineEnvironment, mongodb, prefer, secret, volume, when } from "../harness/index.ts";
+import {
+  amqp,
+  container,
+  type Duration,
+  defineEnvironment,
+  mongodb,
+  prefer,
+  secret,
+  volume,
+  when,
+} from "../harness/index.ts";
 
 export type BrokerName = "qpid" | "rabbitmq";
 
@@ -56,55 +66,80 @@ export const roleNode = {
     // A container that is late is seen to be so within seconds. The broker is the slowest of all to start, and they begin beside it.
     DB_TEST_POLLRATE: "1",
     MSG_TEST_POLLRATE: "0.5",
-    MSG_TEST_TRIES: "240",
+    MSG_TEST_TRIES: "1200",
   },
 } as const;
-
-/** The beat has done so before it starts. */
-const migrated = when("database", mongodb().collection("pulp_database", "migration_trackers").contains({ version: 3 }));
-
-/** Whom the web server hands tasks to has its queue. */
-const hasQueue = when("broker", amqp(brokerUser).queue("resource_manager").exists());
 
 /** A worker says so when it takes work. */
 const takesWork = { log: /: [\w-]+@[\w.]+ ready\.$/ } as const;
 
+/** Where the stack's containers run, and how long each may take to be ready. */
+export interface Seat {
+  /** A machine of the environment; this host's engine without one. */
+  readonly on?: string;
+  /** Default: a minute. */
+  readonly within?: Duration;
+}
+
 /**
- * The beat migrates the database; who needs that waits for it, and not for the beat. Roles wait for the broker by themselves, so that what
- * they do before that goes on beside its start. The web server is last, so that there is a queue for what it sends.
+ * The beat migrates the database before it starts; who needs that waits for it, and not for the beat. Roles wait for the broker by
+ * themselves, so that what they do before that goes on beside its start. The web server is last, so that there is a queue for what it
+ * sends.
  */
+export function pulpNodes<Which extends BrokerName>(which: Which, { within = "1m", ...seat }: Seat = {}) {
+  const trackers = mongodb().collection("pulp_database", "migration_trackers");
+  const migrated = when("database", trackers.contains({ version: 3 }), { within });
+  const hasQueue = when("broker", amqp(brokerUser).queue("resource_manager").exists(), { within });
+  const broker = brokerNode(which);
+  return {
+    syslog: container({ ...syslogNode, ...seat, ready: { ...syslogNode.ready, within } }),
+    database: container({
+      ...databaseNode,
+      ...seat,
+      networks: { pulp: {} },
+      ready: { ...databaseNode.ready, within },
+    }),
+    broker: container({ ...broker, ...seat, networks: { pulp: {} }, ready: { ...broker.ready, within } }),
+    content: container({ ...seat, image: pulpContent, ready: { log: /holding the volumes/, within } }),
+    beat: container({
+      ...roleNode,
+      ...seat,
+      image: pulpBeat,
+      after: ["syslog", "database"],
+      ready: { log: /beat: Starting/, within },
+    }),
+    manager: container({
+      ...roleNode,
+      ...seat,
+      image: pulpResourceManager,
+      after: ["syslog", migrated],
+      ready: { ...takesWork, within },
+    }),
+    worker: container({
+      ...roleNode,
+      ...seat,
+      image: pulpWorker,
+      volumesFrom: ["content"],
+      after: ["syslog", migrated, "content"],
+      ready: { ...takesWork, within },
+    }),
+    web: container({
+      ...roleNode,
+      ...seat,
+      image: pulpApache,
+      volumesFrom: ["content"],
+      ports: [80],
+      after: ["syslog", migrated, hasQueue, "content"],
+      ready: { port: 80, within },
+    }),
+  };
+}
+
 export const pulp = <Which extends BrokerName>(which: Which) =>
   defineEnvironment(`pulp-${which}`, {
     networks: { pulp: {} },
     volumes: { "log-socket": {} },
-    nodes: {
-      syslog: container(syslogNode),
-      database: container({ ...databaseNode, networks: { pulp: {} } }),
-      broker: container({ ...brokerNode(which), networks: { pulp: {} } }),
-      content: container({ image: pulpContent, ready: { log: /holding the volumes/ } }),
-      beat: container({
-        ...roleNode,
-        image: pulpBeat,
-        after: ["syslog", "database"],
-        ready: { log: /beat: Starting/ },
-      }),
-      manager: container({ ...roleNode, image: pulpResourceManager, after: ["syslog", migrated], ready: takesWork }),
-      worker: container({
-        ...roleNode,
-        image: pulpWorker,
-        volumesFrom: ["content"],
-        after: ["syslog", migrated, "content"],
-        ready: takesWork,
-      }),
-      web: container({
-        ...roleNode,
-        image: pulpApache,
-        volumesFrom: ["content"],
-        ports: [80],
-        after: ["syslog", migrated, hasQueue, "content"],
-        ready: { port: 80 },
-      }),
-    },
+    nodes: pulpNodes(which),
   });
 
 export const pulpQpid = pulp("qpid");

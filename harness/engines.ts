@@ -37,6 +37,9 @@ export function enginesOf(facts: EngineFacts): Engines {
       built: async (image) => (await import("./store/still-image.ts")).openBuilt(image),
       exported: async (...exported) => (await import("./store/still-image.ts")).openExported(...exported),
     },
+    archives: {
+      merge: async (...merged) => (await import("./store/merged-archive.ts")).mergeArchives(...merged),
+    },
     disks: {
       verify: async (disk) => (await import("./store/verify-disk.ts")).verifyDisk(disk),
       inspect: async (image) => (await import("./store/foreign-disk.ts")).inspectForeignDisk(image),

@@ -12,7 +12,7 @@ const given = process.env["ASSAY_SETTINGS"];
 const settings = given === undefined ? undefined : (JSON.parse(given) as RunSettings);
 
 /** Each boots for minutes where guests are emulated: only `--project long-specs` and `long-twins` ask for them. */
-const longSpecs = ["specs/selinux-mongodb-podman.spec.ts"];
+const longSpecs = ["specs/selinux-mongodb-podman.spec.ts", "specs/pulp-machine.spec.ts"];
 const longTwins = ["fixtures/broken-selinux/*.test.ts", "fixtures/broken-nfs/*.test.ts"];
 
 const project = (

@@ -28,7 +28,7 @@ function volumesOf(parts: readonly Part[]): ReadonlyMap<string, string> {
   return names;
 }
 
-/** What a container is waited for by, with the answer asked every 100 ms: as compose's users do. */
+/** What a container is waited for by, with the answer asked again and again: as compose's users do. */
 function readyScript({ name, declared }: Part): string {
   const { log, port } = declared.ready;
   const container = `${prefix}-${name}`;
@@ -54,8 +54,11 @@ function beforeOf({ declared }: Part): readonly string[] {
   ];
 }
 
-/** A bash script that stands the stack up: each part begins when those it needs are ready; parts beside each other at the same time. */
-export function upScript(parts: readonly Part[]): string {
+/**
+ * A bash script that stands the stack up: each part begins when those it needs are ready; parts beside each other at the same time. It asks
+ * `every` so many seconds; where programs begin slowly, seldom enough that its asking is not what is measured.
+ */
+export function upScript(parts: readonly Part[], every = 0.1): string {
   const volumes = volumesOf(parts);
   const labels = Object.entries(peerLabels()).map(([key, value]) => `--label ${quoteWord(`${key}=${value}`)}`);
   const lines = parts.map((part) => {
@@ -70,11 +73,11 @@ export function upScript(parts: readonly Part[]): string {
         mount.Type === "volume" ? ["--volume", `${volumes.get(mount.Name ?? "")}:${mount.Destination}`] : [],
       ),
     ];
-    const waits = beforeOf(part).map((other) => `until [ -e "$dir/${other}" ]; do sleep 0.1; done`);
+    const waits = beforeOf(part).map((other) => `until [ -e "$dir/${other}" ]; do sleep ${every}; done`);
     return `{ ${[
       ...waits,
       `docker run --detach ${labels.join(" ")} ${words.map(quoteWord).join(" ")} ${quoteWord(facts.Image)} >/dev/null`,
-      `until ${readyScript(part)}; do sleep 0.1; done`,
+      `until ${readyScript(part)}; do sleep ${every}; done`,
       `touch "$dir/${name}"`,
     ].join("; ")}; } &`;
   });

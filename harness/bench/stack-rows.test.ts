@@ -1,6 +1,6 @@
 // Rows of a stack: each held to its target, and none of what was not taken.
 import { expect, test } from "vitest";
-import { stackRows } from "./stack-rows.ts";
+import { resetRows, stackRows } from "./stack-rows.ts";
 import { verdictOf } from "./table.ts";
 import type { Told } from "./told.ts";
 
@@ -30,4 +30,12 @@ test("what was not taken is neither met nor not met", () => {
     "not measured",
     "not measured",
   ]);
+});
+
+test("a reset is within a third of down and up, and a first start is told without a target", () => {
+  const reset = (ours: number) =>
+    resetRows(told({ "reset: ours": [ours], "reset: script": [1000], "first: on a machine": [9000] })).map(verdictOf);
+  expect(reset(350)).toEqual(["met", "for information"]);
+  expect(reset(351)[0]).toBe("not met");
+  expect(resetRows(told({}, "no machine")).map(verdictOf)).toEqual(["not measured", "not measured"]);
 });

@@ -1,6 +1,6 @@
 // Decides which numbers of a stack become which row of the table, and what is asked of each. Pure.
 import type { Row } from "./table.ts";
-import { loadOf, side, type Told } from "./told.ts";
+import { howOf, loadOf, side, type Told } from "./told.ts";
 
 /** Rows of what `stack.bench` took. */
 export function stackRows(told: Told): Row[] {
@@ -43,6 +43,23 @@ export function stackRows(told: Told): Row[] {
       ours: side(told, "memory: harness", "growth of the test process by the stack, its clients and forty answers"),
       limit: 80,
       unit: "MiB",
+    },
+  ];
+}
+
+/** Rows of what `stack-reset.bench` took. */
+export function resetRows(told: Told): Row[] {
+  return [
+    {
+      work: "stack of 8 services clean again for the next test, on a machine",
+      ours: side(told, "reset: ours", `the machine brought back with all of them (${howOf(told)}), until they answer`),
+      peer: side(told, "reset: script", "down and up by a script in the same machine, asked every second"),
+      target: 0.35,
+      ...loadOf(told, "reset: load"),
+    },
+    {
+      work: "that stack's first start, images brought into the machine",
+      ours: side(told, "first: on a machine", "standUp"),
     },
   ];
 }

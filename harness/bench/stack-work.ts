@@ -3,9 +3,13 @@
 import { environmentNamed } from "../commands/recipes.ts";
 import { readConfig } from "../config.ts";
 import { amqp, type Check, type Environment, http, mongodb, type Node, type Secret } from "../index.ts";
+import { isSecret } from "../model/secret.ts";
 
 /** The project's stand-in for Pulp, on RabbitMQ. */
 export const stackEnvironment = (): Promise<Environment> => environmentNamed(readConfig().project, "pulp-rabbitmq");
+
+/** The same, on a machine's engine. */
+export const stackOnMachine = (): Promise<Environment> => environmentNamed(readConfig().project, "pulp-machine");
 
 /** A question: to which node, in Assay's words, and as a command in a container. */
 export interface ServiceQuestion {
@@ -17,6 +21,15 @@ export interface ServiceQuestion {
 interface Login {
   readonly user: string;
   readonly password: Secret;
+}
+
+/** As the broker is given it. */
+export function loginOf({ nodes }: Environment): Login {
+  const broker = nodes["broker"];
+  const env = broker?.kind === "container" ? broker.env : {};
+  const password = Object.values(env).find(isSecret);
+  if (password === undefined) throw new Error("the broker of the stack is given no password");
+  return { user: String(env["RABBITMQ_USER"]), password };
 }
 
 /** Forty: of the database twenty, of the web server and its API ten, of the broker ten. */

@@ -5,12 +5,11 @@ import { findEngine } from "../drivers/docker-engine.ts";
 import { type HostNode, hostNode } from "../drivers/shell-node.ts";
 import { expect, type Node } from "../index.ts";
 import { startOrder } from "../model/environment.ts";
-import { isSecret, type Secret } from "../model/secret.ts";
 import { session } from "../vitest/session.ts";
 import { standMachine } from "./machine-stand.ts";
 import { benchSettings } from "./settings.ts";
 import { byTestcontainers, downScript, type Part, partsOf, upScript } from "./stack-peers.ts";
-import { type ServiceQuestion, serviceQuestions, stackEnvironment } from "./stack-work.ts";
+import { loginOf, type ServiceQuestion, serviceQuestions, stackEnvironment } from "./stack-work.ts";
 import { taking } from "./studio-take.ts";
 import { timed } from "./timed.ts";
 
@@ -71,7 +70,7 @@ async function checkRounds(
   ids: ReadonlyMap<string, string>,
   host: HostNode,
 ): Promise<void> {
-  const questions = serviceQuestions(loginOf());
+  const questions = serviceQuestions(loginOf(environment));
   expect(questions).toHaveLength(40);
   const nodeOf = ({ node }: ServiceQuestion) => nodes.get(node) as Node;
   const byExec = ({ peer }: ServiceQuestion) => ["docker", "exec", ids.get(peer.container) ?? "", ...peer.command];
@@ -108,15 +107,6 @@ async function checkRounds(
   ];
   for (let round = 0; round < settings.rounds; round += 1)
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) await side();
-}
-
-/** As the broker is given it. */
-function loginOf(): { user: string; password: Secret } {
-  const broker = environment.nodes["broker"];
-  const env = broker?.kind === "container" ? broker.env : {};
-  const password = Object.values(env).find(isSecret);
-  if (password === undefined) throw new Error("the broker of the stack is given no password");
-  return { user: String(env["RABBITMQ_USER"]), password };
 }
 
 async function upRounds(parts: readonly Part[], host: HostNode): Promise<void> {

@@ -12,7 +12,7 @@ import { measureMachines } from "../bench/measure-machines.ts";
 import { measurePeers } from "../bench/measure-peers.ts";
 import { measureProve } from "../bench/measure-prove.ts";
 import { measureReport } from "../bench/measure-report.ts";
-import { measureStack } from "../bench/measure-stack.ts";
+import { measureStack, measureStackReset } from "../bench/measure-stack.ts";
 import { measureStill } from "../bench/measure-still.ts";
 import { measureStudio } from "../bench/measure-studio.ts";
 import { keepPart } from "../bench/page.ts";
@@ -35,6 +35,7 @@ const parts = [
   "machines",
   "studio",
   "stack",
+  "stack-reset",
   "prove",
   "report",
   "all",
@@ -70,6 +71,8 @@ export async function benchCommand({ part = "all", quick = false }: BenchOptions
   if (wanted("machines")) await machines(config, quick, say, (rows, machine) => tell("Machines", rows, machine));
   if (wanted("studio")) await studio(config, quick, say, (rows, machine) => tell("Studio", rows, machine));
   if (wanted("stack")) await stack(config, quick, say, (rows, machine) => tell("Stack", rows, machine));
+  if (wanted("stack-reset"))
+    await stackReset(config, quick, say, (rows, machine) => tell("Stack on a machine", rows, machine));
   if (wanted("report")) tell("Reports", await measureReport(quick ? 3 : 7, say), thisMachine({}, config.version));
   if (wanted("prove")) await proofs(config, quick, say, (rows, machine) => tell("Proof", rows, machine));
   const verdicts = all.map(verdictOf);
@@ -134,6 +137,12 @@ async function stack(config: Config, quick: boolean, say: (line: string) => void
   );
 }
 
+async function stackReset(config: Config, quick: boolean, say: (line: string) => void, tell: Tell): Promise<void> {
+  const versions = await machinePrograms(config);
+  const rows = await measureStackReset({ config, say, warmUp: 0, rounds: quick ? 1 : 2 });
+  tell(rows, thisMachine(versions, config.version));
+}
+
 async function proofs(config: Config, quick: boolean, say: (line: string) => void, tell: Tell): Promise<void> {
   const driver = await enginesOf(engineFacts(config)).docker();
   const engines = await driver.probe().finally(() => driver.close());
@@ -143,11 +152,16 @@ async function proofs(config: Config, quick: boolean, say: (line: string) => voi
 
 /** The disk is in the store before anything is timed. Answers what runs it. */
 async function withDisk(config: Config, say: (line: string) => void) {
+  const versions = await machinePrograms(config);
+  const store = new Store({ directory: config.store, disks: config.disks, environment: proxies() });
+  await store.build(machineRecipe, { say });
+  return versions;
+}
+
+async function machinePrograms(config: Config) {
   const client = await openLibvirt({ uri: config.libvirtUri });
   const { qemu, libvirt } = await client.version();
   await client.close();
-  const store = new Store({ directory: config.store, disks: config.disks, environment: proxies() });
-  await store.build(machineRecipe, { say });
   return { libvirt, qemu };
 }
 

@@ -14,6 +14,7 @@ test("an engine whose keys were not there is opened once they are", async () => 
     dockerTls: { ca: join(directory, "ca.pem") },
     scratch: join(directory, "scratch"),
     accelerator: refuse,
+    archives: { merge: refuse },
     disks: { verify: refuse, inspect: refuse },
     still: { files: refuse, built: refuse, exported: refuse },
   });

@@ -87,6 +87,9 @@ test("a container there is a node like any other, carried by its machine", async
   await file(`${source}/made`).ownedBy(184, 998).observe(node.carrier);
   expect((await carrier.succeed(["stat", "-c", "%u:%g", `${source}/made`])).trim()).toBe("184:998");
   expect(await node.succeed(["cat"], { stdin: "through\n" })).toBe("through");
+  // Both ways at a time, more than lies between: who passed on one way and then the other would wait for ever.
+  const much = Buffer.alloc(8_000_000, "0123456789");
+  expect((await node.exec(["cat"], { stdin: much })).stdoutBytes.equals(much)).toBe(true);
   const many = await Promise.all(Array.from({ length: 12 }, (_, n) => node.succeed(shell(`sleep 0.1; echo ${n}`))));
   expect(many).toEqual(Array.from({ length: 12 }, (_, n) => String(n)));
 });

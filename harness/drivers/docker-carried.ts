@@ -13,11 +13,29 @@ import { carriedDirectories } from "./docker-scratch.ts";
 import type { Driver, EvidenceFile, FoundResource, PlannedResource, ResourceRef, Standing } from "./driver.ts";
 import { ShellNode } from "./shell-node.ts";
 
-/** What connects a program's streams with the engine's socket; it comes with the engine's command line. Docker's where both are there. */
+/** Passes bytes both ways at a time, until the engine has no more. */
+const relay = `use Socket;
+my $there;
+socket($there, PF_UNIX, SOCK_STREAM, 0) && connect($there, pack_sockaddr_un($ARGV[0])) or die "$ARGV[0]: $!\\n";
+sub pass { my ($from, $to) = @_; while (sysread $from, my $data, 65536) { my $at = 0;
+  while ($at < length $data) { my $done = syswrite $to, $data, length($data) - $at, $at; return unless defined $done; $at += $done } } }
+my $up = fork;
+if (!$up) { pass(*STDIN, $there); shutdown $there, 1; exit }
+pass($there, *STDOUT); kill 9, $up;`;
+
+/**
+ * What connects a program's streams with the engine's socket; docker's where both are there. The engine's own command line can do it too,
+ * and begins far more slowly, which on an emulated machine is seconds for each connection.
+ */
 const dialEngine = [
   "sh",
   "-c",
-  'engine=$(command -v docker || command -v podman) && exec "$engine" system dial-stdio',
+  `if command -v perl >/dev/null; then
+  for socket in /run/docker.sock /run/podman/podman.sock; do [ -S $socket ] && exec perl -e "$1" $socket; done
+fi
+engine=$(command -v docker || command -v podman) && exec "$engine" system dial-stdio`,
+  "sh",
+  relay,
 ] as const;
 
 /** Containers declared with `on`. One driver serves all machines; an engine is connected when its machine is ready. */
@@ -25,6 +43,7 @@ export class CarriedDriver implements Driver {
   readonly kind = "carried";
   readonly #engines = new Map<Node, DockerDriver>();
   readonly #makers = new Map<string, DockerDriver>();
+  readonly #connected = new Map<string, DockerDriver>();
 
   /** Asks nobody: engines are those of machines, which there are none of yet. */
   async probe(): Promise<Readonly<Record<string, string>>> {
@@ -47,10 +66,11 @@ export class CarriedDriver implements Driver {
     await engine.create(resource, standing, created);
   }
 
-  async connect(resource: PlannedResource, standing: Standing): Promise<Node> {
+  async connect(resource: PlannedResource, standing: Standing, since?: "marked"): Promise<Node> {
     const engine = await this.#engineFor(resource, standing);
     this.#makers.set(resource.name, engine);
-    return engine.connect(resource, standing);
+    this.#connected.set(resource.name, engine);
+    return engine.connect(resource, standing, since);
   }
 
   listen(resource: ResourceRef, heard: HeardSign): void {
@@ -65,29 +85,29 @@ export class CarriedDriver implements Driver {
   async destroy(resource: ResourceRef): Promise<void> {
     await this.#makers.get(resource.name)?.destroy(resource);
     this.#makers.delete(resource.name);
+    this.#connected.delete(resource.name);
   }
 
+  /** With the last of an engine's containers the connection to it, which is made anew for who asks. */
   async letGo(resource: ResourceRef): Promise<void> {
-    await this.#makers.get(resource.name)?.letGo(resource);
-    this.#makers.delete(resource.name);
+    const engine = this.#connected.get(resource.name);
+    this.#connected.delete(resource.name);
+    await engine?.letGo(resource);
+    if (engine === undefined || [...this.#connected.values()].includes(engine)) return;
+    for (const [carrier, known] of this.#engines) if (known === engine) this.#engines.delete(carrier);
+    await engine.close().catch(() => undefined);
   }
 
   async find(): Promise<readonly FoundResource[]> {
     return [];
   }
 
-  /** Lets go of the engines of machines that were brought back to an earlier state: their connections are of the other life. */
-  async forget(nodes: Iterable<Node>): Promise<void> {
-    for (const node of nodes) {
-      const engine = this.#engines.get(node);
-      this.#engines.delete(node);
-      await engine?.close();
-    }
-  }
-
   async close(): Promise<void> {
-    await this.forget([...this.#engines.keys()]);
+    const engines = [...this.#engines.values()];
+    this.#engines.clear();
     this.#makers.clear();
+    this.#connected.clear();
+    await Promise.all(engines.map((engine) => engine.close()));
   }
 
   async #engineFor(resource: PlannedResource, standing: Standing): Promise<DockerDriver> {

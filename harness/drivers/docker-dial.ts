@@ -12,8 +12,8 @@ export class DialAgent extends Agent {
   readonly #streams = new Set<Duplex>();
 
   constructor(dial: Dial) {
-    // A new connection costs more than one of this machine: the last one is kept for the next request.
-    super({ keepAlive: true, maxFreeSockets: 1 });
+    // A new connection costs more than one of this machine: a few are kept for the next requests.
+    super({ keepAlive: true, maxFreeSockets: 3 });
     this.#dial = dial;
   }
 

@@ -147,7 +147,7 @@ export class DockerDriver implements Driver {
     }
   }
 
-  async connect(resource: PlannedResource, standing: Standing): Promise<ContainerNode> {
+  async connect(resource: PlannedResource, standing: Standing, since?: "marked"): Promise<ContainerNode> {
     const node = resource.node ?? "";
     const declaration = this.#declaration(standing, node);
     const title = `${standing.environment.name}/${node}`;
@@ -181,7 +181,8 @@ export class DockerDriver implements Driver {
       ),
       ready,
     });
-    await ready(live);
+    if (since === undefined) await ready(live);
+    else if (!facts.State.Running) life.over();
     return live;
   }
 

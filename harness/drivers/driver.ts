@@ -125,8 +125,11 @@ export interface Driver {
    * places in it. `unseat` undoes it. Only drivers need it whose nodes' places are known beforehand. Idempotent.
    */
   join?(resource: PlannedResource, standing: Standing): Promise<void>;
-  /** The live handle of a created node, ready as its declaration means it. Rejects at once when the node dies first. */
-  connect(resource: PlannedResource, standing: Standing): Promise<Node>;
+  /**
+   * The live handle of a created node, ready as its declaration means it. Rejects at once when the node dies first. `marked`: its machine
+   * was brought back to a moment at which it was ready, so that nothing is waited for.
+   */
+  connect(resource: PlannedResource, standing: Standing, since?: "marked"): Promise<Node>;
   /**
    * What the environment's nodes take of something that is shared for speed, by name: where more is in use at a time, everything
    * gets slow. A run waits until there is room. An amount is at most the capacity.
@@ -152,8 +155,8 @@ export interface Driver {
   /** Removes a resource. Gone is success. Idempotent; concurrent calls on one resource are fine. */
   destroy(resource: ResourceRef): Promise<void>;
   /**
-   * Ends what this process has with a node whose carrier goes next, and the node with that: connections, the waiting for its death. Asks the
-   * engine nothing. Only drivers of what is carried need it. Never rejects.
+   * Ends what this process has with a node whose carrier goes next, or goes back to an earlier life, and the node with that: connections,
+   * the waiting for its death. Asks the engine nothing. Only drivers of what is carried need it. Never rejects.
    */
   letGo?(resource: ResourceRef): Promise<void>;
   /** Clears what a run's networks that stay know of this engine's nodes that are gone: places, names, leases. Idempotent. */

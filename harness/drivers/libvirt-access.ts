@@ -71,11 +71,12 @@ export function wayIn(declaration: VmDeclaration): VmFacts["access"] {
 
 /**
  * Slots of a machine. Every container that it carries has shells of its own, each a connection to the engine there, and so a
- * program that holds a slot for as long as the container is up: one for commands, one for observations.
+ * program that holds a slot for as long as the container is up: one for commands, one for observations; and what it serves is asked
+ * over a third.
  */
 export function slotsOf({ environment }: Pick<Standing, "environment">, machine: string): number {
   const carried = Object.values(environment.nodes).filter((node) => node.kind === "container" && node.on === machine);
-  return guestSlots + 2 * carried.length;
+  return guestSlots + 3 * carried.length;
 }
 
 /** Sockets of a machine's ports: the control port's first. */

@@ -12,7 +12,7 @@ import type { LibvirtClient } from "./libvirt-client.ts";
 import { makeFiles } from "./libvirt-files.ts";
 import { type Acceleration, Machine } from "./libvirt-machine.ts";
 import { createdLabel, directoryOf, filesIn, macOf, seatsOn, uuidOf } from "./libvirt-names.ts";
-import { payloadOf, placePayload } from "./libvirt-payload.ts";
+import { type ArchiveRoom, payloadOf, placePayload } from "./libvirt-payload.ts";
 import { hostWords, type KeptMachines, type WarmFacts } from "./libvirt-warm.ts";
 import { likenessOf, onlyBoots } from "./libvirt-warm-key.ts";
 import { domainXml } from "./libvirt-xml.ts";
@@ -31,6 +31,7 @@ export interface BuildOptions {
   readonly addresses: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Where machines are kept from run to run; without it each boots. */
   readonly kept: KeptMachines | undefined;
+  readonly archives: ArchiveRoom;
 }
 
 /**
@@ -87,7 +88,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
     });
   await anew();
   const payload = payloadOf(standing, node);
-  const payloadDisks = await Promise.all(payload.map((each) => placePayload(files.directory, each)));
+  const payloadDisks = payload === undefined ? [] : [await placePayload(files.directory, payload, options.archives)];
   const boot: BootFacts =
     declaration.boot === "disk"
       ? { from: "disk" }

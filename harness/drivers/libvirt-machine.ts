@@ -38,7 +38,7 @@ export interface MachineFacts {
   readonly imageDigest: string;
   readonly cards: readonly Card[];
   /** Images for the engine inside. */
-  readonly payload: readonly Payload[];
+  readonly payload: Payload | undefined;
   /** What it takes to start from a kept memory, and to be kept; absent where that cannot be. */
   readonly warm?: WarmFacts;
   /** Why that cannot be. */
@@ -141,7 +141,9 @@ export class Machine {
         this.#bootId = await access.greeted(this.transport.present, signal);
       },
       addressed: (signal, doing) => this.#untilAddressed(signal, doing),
-      bring: () => loadPayload(title, this.transport, payload, declaration.ready.within),
+      bring: async () => {
+        if (payload !== undefined) await loadPayload(title, this.transport, payload, declaration.ready.within);
+      },
     });
   }
 

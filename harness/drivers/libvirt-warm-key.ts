@@ -16,7 +16,7 @@ export interface Likeness {
   readonly disk: BuiltDisk;
   /** Digest of what is put into the guest, keys left out. */
   readonly injected: string;
-  readonly payload: readonly Payload[];
+  readonly payload: Payload | undefined;
   /** What each network's server calls it. */
   readonly names: readonly string[];
   readonly declaration: Pick<VmDeclaration, "ready" | "transport">;
@@ -33,7 +33,7 @@ export function likenessOf({ xml, own, disk, injected, payload, names, declarati
     shape,
     [disk.digest, disk.path],
     injected,
-    payload.map(({ tag, imageId }) => [tag, imageId]),
+    payload?.images.map(({ tag, imageId }) => [tag, imageId]) ?? [],
     names,
     declaration.transport,
     [unit, port ?? "", check?.title ?? ""],

@@ -30,6 +30,7 @@ import {
 import { startNetwork } from "./libvirt-network.ts";
 import { joinNetwork, leaveNetwork } from "./libvirt-network-seats.ts";
 import { LibvirtNode } from "./libvirt-node.ts";
+import type { ArchiveRoom } from "./libvirt-payload.ts";
 import { loadAll, markSnapshot, readySnapshot, saveAll } from "./libvirt-snapshot.ts";
 import { endTpm } from "./libvirt-tpm.ts";
 import { type KeptMachines, readyByWhatIsKept, standAndKeep, takeKept } from "./libvirt-warm.ts";
@@ -53,6 +54,7 @@ export interface LibvirtDriverOptions {
   /** Whether a guest really runs with hardware virtualisation here: found out by booting one. Asked once. */
   readonly accelerator: () => Promise<Acceleration>;
   readonly disks: DiskRoom;
+  readonly archives: ArchiveRoom;
   /** Where machines that were ready are kept for the next run; without it each machine boots. */
   readonly kept?: (() => Promise<KeptMachines>) | undefined;
 }
@@ -303,6 +305,7 @@ export class LibvirtDriver implements Driver {
       acceleration: await this.#accelerates(),
       addresses: this.#addresses,
       kept: await this.#options.kept?.(),
+      archives: this.#options.archives,
     });
     this.#bases.set(resource.name, disk);
     this.#machines.set(resource.name, machine);

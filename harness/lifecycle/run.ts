@@ -183,19 +183,16 @@ class Stand {
   }
 
   async #rewind(standing: Standing): Promise<void> {
-    const carried = this.#created.filter((each) => each.carriedBy !== undefined);
+    const carried = this.#created.filter((each) => each.carriedBy !== undefined && each.kind === "container");
     await this.#phase("reset", undefined, async () => {
       await this.#faults?.over();
+      // What lies in a machine comes back with it; what this process has of it is of the life that ends.
+      await Promise.all(carried.map(async (each) => this.#driverOf(each).letGo?.(each)));
       for (const driver of this.#wanted.drivers) {
         const resources = this.#created.filter((each) => each.driver === driver.kind);
         if (resources.length > 0) await driver.rewind?.(resources, standing);
       }
-      // What lies in a machine came back with it; only the handles on it are of the other life.
-      await Promise.all(
-        carried
-          .filter((each) => each.node !== undefined && each.kind !== "directory")
-          .map((each) => this.#connect(each, each.node ?? "", standing)),
-      );
+      await Promise.all(carried.map((each) => this.#connect(each, each.node ?? "", standing, "marked")));
     });
   }
 
@@ -312,9 +309,9 @@ class Stand {
   }
 
   /** Watched from the moment at which it is ready. */
-  async #connect(resource: PlannedResource, node: string, standing: Standing): Promise<Node> {
+  async #connect(resource: PlannedResource, node: string, standing: Standing, since?: "marked"): Promise<Node> {
     const driver = this.#driverOf(resource);
-    const live = await driver.connect(resource, standing);
+    const live = await driver.connect(resource, standing, since);
     this.#nodes.set(node, live);
     this.#wanted.watch?.ready(live, (heard) => driver.listen?.(resource, heard));
     return live;

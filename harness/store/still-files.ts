@@ -158,7 +158,8 @@ export function parse(bytes: Buffer, where: string): Json {
 const texts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((each) => typeof each === "string");
 
-function readManifest(
+/** The images of a `manifest.json`. */
+export function readManifest(
   bytes: Buffer,
   where: string,
 ): readonly { readonly config: string; readonly tags: readonly string[]; readonly layers: readonly string[] }[] {

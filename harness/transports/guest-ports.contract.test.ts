@@ -1,6 +1,7 @@
 // Decides that processes over virtio-serial ports keep the transport contract in a real guest, and what becomes of them when the guest
 // starts again, hangs, is brought back to an earlier moment, or loses its QEMU.
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { machine } from "../../fixtures/debian-machine/recipe.ts";
@@ -25,7 +26,7 @@ beforeAll(async () => {
   mkdirSync(config.state, { recursive: true });
   const store = new Store({ directory: config.store, disks: config.disks, environment: proxies() });
   const { image } = await store.build(machine, {});
-  guest = await privateGuest(image.disk as BuiltDisk, { addition: initrdAddition() });
+  guest = await privateGuest(image.disk as BuiltDisk, { addition: initrdAddition(), slots: 25 });
   ports = new GuestPorts({ node: "contract/ports", control: guest.control, slots: guest.slots });
   qmp = await connectQmp(guest.qmp);
   const booting = new ShellTransport(ports);
@@ -62,10 +63,10 @@ describe("slots", () => {
 
   test("more programs than slots take their turn", async () => {
     const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, n) => transport.exec(shell(`cat; exit ${n}`), { stdin: `${n}` })),
+      Array.from({ length: 50 }, (_, n) => transport.exec(shell(`cat; exit ${n}`), { stdin: `${n}` })),
     );
     expect(answers.map(({ stdout, status }) => [stdout, status])).toEqual(
-      Array.from({ length: 20 }, (_, n) => [`${n}`, n]),
+      Array.from({ length: 50 }, (_, n) => [`${n}`, n]),
     );
   });
 
@@ -154,6 +155,34 @@ describe("a moment that is kept", () => {
     }
     await transport.close();
   });
+});
+
+test("a moment at which programs ran in all slots but two leaves every slot to be had again", async () => {
+  const monitor = (line: string) => qmp.execute("human-monitor-command", { "command-line": line });
+  const transport = new ShellTransport(ports);
+  const dialled = () => Promise.all(Array.from({ length: guest.slots.length - 2 }, () => transport.dial(["cat"])));
+  await transport.exec(shell("for n in 1 2 3 4; do while :; do :; done & done"));
+  let channels = await dialled();
+  const moment = await transport.quiesce();
+  expect(await monitor("savevm many")).toBe("");
+  await transport.resume(moment);
+  for (let round = 0; round < 2; round += 1) {
+    const ends = Promise.allSettled(channels.map(({ ended }) => ended));
+    transport.hold(moment);
+    await qmp.stop();
+    expect(await monitor("loadvm many")).toBe("");
+    await qmp.cont();
+    await transport.resume(moment);
+    await ends;
+    channels = await dialled();
+    for (const { stdin, stdout } of channels) {
+      stdin.write("again\n");
+      const [said] = await once(stdout, "data");
+      expect(String(said)).toBe("again\n");
+    }
+  }
+  for (const channel of channels) channel.destroy();
+  await transport.close();
 });
 
 describe("a guest that goes away", () => {

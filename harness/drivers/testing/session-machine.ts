@@ -38,6 +38,7 @@ const driver = await LibvirtDriver.open({
   libvirtUri: uri,
   scratch,
   accelerator: async () => ({ type: "qemu", reason: "a test" }),
+  archives: { merge: () => Promise.reject(new Error("no containers run here")) },
   disks: { verify: async () => undefined, inspect: () => Promise.reject(new Error("nothing is foreign here")) },
 });
 const standing: Standing = {

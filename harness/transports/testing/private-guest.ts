@@ -27,6 +27,8 @@ export interface PrivateGuestOptions {
   readonly addition?: Uint8Array;
   /** The disk's usual initrd in place of the quick one for carriers. */
   readonly usualInitrd?: boolean;
+  /** Default: as many as a machine has that carries nothing. */
+  readonly slots?: number;
 }
 
 /** Starts a guest and resolves when QEMU listens: nothing has booted by then. Stop it in `afterAll`. */
@@ -38,20 +40,29 @@ export async function privateGuest(disk: BuiltDisk, options: PrivateGuestOptions
   await writeFile(at("initrd"), appended(await readFile(initrd), options.addition ?? Buffer.alloc(0)));
   execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", disk.path, at("overlay")]);
   const socket = (id: string) => ["-chardev", `socket,id=${id},path=${at(id)},server=on,wait=off`];
-  const port = (id: string, name: string) => [
-    ...socket(id),
-    "-device",
-    `virtserialport,chardev=${id},name=${portPrefix}${name}`,
+  const numbers = Array.from({ length: options.slots ?? guestSlots }, (_, index) => index + 1);
+  const names = [
+    ["control", "control"] as const,
+    ...numbers.flatMap((k) => ["in", "out", "err"].map((stream) => [`s${k}${stream}`, `${k}.${stream}`] as const)),
   ];
-  const numbers = Array.from({ length: guestSlots }, (_, index) => index + 1);
+  // The first port of each controller is the console's.
+  const perController = 30;
+  const ports = names.flatMap(([id, name], index) => {
+    const bus = `serial${Math.floor(index / perController)}`;
+    const controller = ["-device", `virtio-serial-pci,id=${bus},max_ports=${perController + 1}`];
+    return [
+      ...(index % perController === 0 ? controller : []),
+      ...socket(id),
+      ...["-device", `virtserialport,bus=${bus}.0,chardev=${id},name=${portPrefix}${name}`],
+    ];
+  });
   const words = [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg,thread=multi", "-machine", "q35"],
     ...["-m", "256", "-kernel", disk.kernel, "-initrd", at("initrd")],
     ...["-append", ["console=ttyS0", "panic=-1", ...disk.kernelArguments].join(" ")],
     ...["-drive", `file=${at("overlay")},if=none,id=disk,cache=unsafe`, "-device", "virtio-blk-pci,drive=disk"],
     ...["-device", "virtio-rng-pci", ...socket("console"), "-serial", "chardev:console"],
-    ...["-device", "virtio-serial-pci,max_ports=31", ...port("control", "control")],
-    ...numbers.flatMap((k) => ["in", "out", "err"].flatMap((stream) => port(`s${k}${stream}`, `${k}.${stream}`))),
+    ...ports,
     ...["-qmp", `unix:${at("qmp")},server=on,wait=off`],
     // They are made in this order, and listen a moment after they appear: who sees the last one can connect to all others.
     ...socket("last"),
