@@ -2,7 +2,8 @@
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
 
 /**
- * Where the data of what runs in a node, or shares its network, could be somebody else's: a directory of this machine that it may write to.
+ * Where the data of what runs in a node, or shares its network, could be somebody else's: a directory of this machine, or what
+ * an NFS server exports, that it may write to.
  * `undefined` where all of it goes with the environment.
  * @example sharedStorage(environment, "mongo") // "/data/db"
  */
@@ -19,7 +20,12 @@ export function sharedStorage(environment: Environment, node: string): string | 
     // What a machine's own engine binds is the machine's.
     if (declared?.kind !== "container" || declared.on !== undefined || looked.has(name)) return undefined;
     looked.add(name);
-    const [target] = Object.entries(declared.mounts).find(([, each]) => each.mount === "bind" && !each.readOnly) ?? [];
+    const [target] =
+      Object.entries(declared.mounts).find(
+        ([, each]) =>
+          !each.readOnly &&
+          (each.mount === "bind" || (each.mount === "volume" && environment.volumes[each.volume]?.nfs !== undefined)),
+      ) ?? [];
     return (
       target ??
       first(

@@ -42,14 +42,14 @@ export class Findings {
   }
 
   refuse(id: string, why: string): void {
-    this.#refused.push({ id, why });
+    this.#refused.push({ id: redact(id), why: redact(why) });
   }
 
   tell(mutation: Mutation, noticed: Noticed | undefined, ms: number): void {
     const { id, node, kind } = mutation;
     const nearest = noticed === undefined ? this.#nearest(mutation) : undefined;
     this.#mutants.push({
-      id,
+      id: redact(id),
       node,
       kind,
       outcome: noticed?.outcome ?? "survived",
