@@ -133,9 +133,24 @@ describe("mutations", () => {
     expect([own("container"), own("vm")]).toEqual([[true], [false]]);
   });
 
+  test("of a service: stopped for who asks whether it runs, disabled for who asks whether it is started", () => {
+    const answer = { manager: "openrc", exists: true, enabled: true, running: true, said: "" };
+    const made = (...titles: string[]) =>
+      derive([seen("services", "cron", answer, { titles })], environment, { only: ["service"] })
+        .mutations.map(({ id }) => id)
+        .filter((id) => id.includes("cron"));
+    const [runs, starts] = ["service cron is running", "service cron is enabled in runlevel default"] as const;
+    expect(made(runs)).toEqual(["box: stop cron"]);
+    expect(made(starts)).toEqual(["box: disable cron"]);
+    expect(made(runs, starts)).toEqual(["box: stop cron", "box: disable cron"]);
+  });
+
   test("of labels: none where there is no SELinux, which is said and not counted", () => {
     const told = (probe: string, subject: unknown, answer: unknown) => {
-      const { mutations, refused } = derive([seen(probe, subject, answer)], environment, { only: ["label"] });
+      const titles = ["SELinux is enforcing", "SELinux has policy default"];
+      const { mutations, refused } = derive([seen(probe, subject, answer, { titles })], environment, {
+        only: ["label"],
+      });
       return [mutations.map(({ id }) => id), refused.map(({ why }) => why)];
     };
     expect(told("SELinux label", "/a", { selinux: true, label: "u:r:etc_t:s0" })).toEqual([
@@ -147,7 +162,11 @@ describe("mutations", () => {
     expect(told("restorecon", { path: "/a", recursive: false }, { without: none })).toEqual([[], [none]]);
     expect(told("SELinux boolean", "b", true)).toEqual([["box: turn the boolean b round"], []]);
     expect(told("SELinux", "SELinux", { mode: "disabled", why: none })).toEqual([[], [none]]);
-    expect(told("SELinux", "SELinux", { mode: "enforcing" })).toEqual([["box: let SELinux deny nothing"], []]);
+    const enforcing = { mode: "enforcing" };
+    expect(told("SELinux", "SELinux", enforcing)).toEqual([["box: let SELinux deny nothing"], []]);
+    // Who asks for the policy alone need not notice that nothing is denied.
+    const other = seen("SELinux", "SELinux", enforcing, { titles: ["SELinux has policy default"] });
+    expect(derive([other], environment, { only: ["label"] }).mutations).toEqual([]);
   });
 
   test("storage is somebody else's where a directory of this machine can be written to", () => {

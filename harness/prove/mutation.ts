@@ -70,6 +70,8 @@ export interface Mutation {
   readonly change: Change;
   /** Keys of the observations it was derived from. */
   readonly from: readonly string[];
+  /** Titles of the checks that are to notice it, where others look at the same and need not: these are not held to be always met. */
+  readonly titles?: readonly string[];
 }
 
 /** A mutation before it is known what it was derived from; with `not`, one that does not apply, and why. */

@@ -64,15 +64,16 @@ export function ofMode(seen: Observation): readonly Made[] {
   const state = seen.answer as SelinuxState | undefined;
   const what = "let SELinux deny nothing";
   if (state?.mode === "disabled") return [notHere(seen, what, state.why)];
-  if (state?.mode !== "enforcing") return [];
-  return [
-    byScript(seen, "label", what, {
-      paths: [],
-      look: "cat /sys/fs/selinux/enforce; echo",
-      change: "setenforce 0",
-      undo: "setenforce 1",
-    }),
-  ];
+  // What the next boot will be, and which policy there is, is seen with it.
+  const titles = seen.titles.filter((title) => / is (enforcing|permissive)$/.test(title));
+  if (state?.mode !== "enforcing" || titles.length === 0) return [];
+  const script = {
+    paths: [],
+    look: "cat /sys/fs/selinux/enforce; echo",
+    change: "setenforce 0",
+    undo: "setenforce 1",
+  };
+  return [{ ...byScript(seen, "label", what, script), titles }];
 }
 
 function whyNot(answer: unknown): string | undefined {

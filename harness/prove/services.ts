@@ -51,7 +51,9 @@ const words: Readonly<Record<ServiceManager, Words>> = {
 
 function stopped(seen: Observation, name: string, manager: ServiceManager): Made {
   const { stop, start, look } = words[manager];
-  return byScript(seen, "service", `stop ${name}`, { paths: [], args: [name], change: stop, undo: start, look });
+  const script = { paths: [], args: [name], change: stop, undo: start, look };
+  const titles = seen.titles.filter((title) => / is (active|running|scheduled)\b/.test(title));
+  return { ...byScript(seen, "service", `stop ${name}`, script), titles };
 }
 
 /** Links by which systemd, OpenRC or init start it; an alias is one, too. */
@@ -65,23 +67,35 @@ const reload = "[ ! -d /run/systemd/system ] || systemctl daemon-reload";
 
 /** `systemctl disable` would do the same, and on Debian start a Perl program for it, which takes seconds in an emulated machine. */
 function disabled(seen: Observation, name: string): Made {
-  return byScript(seen, "service", `disable ${name}`, {
+  const script = {
     paths: [],
     find: starters,
     args: [name],
     change: `for link do [ ! -L "$link" ] || rm -f -- "$link" || return; done; ${reload}`,
     // What systemd read it keeps until it is told.
     undo: `bring "$@"; ${reload}`,
-  });
+  };
+  const titles = seen.titles.filter((title) => / is enabled\b/.test(title));
+  return { ...byScript(seen, "service", `disable ${name}`, script), titles };
+}
+
+/** Who asks only whether it runs need not notice that it is not started, and the other way round. */
+function saidOf({ titles }: Observation): { readonly running: boolean; readonly enabled: boolean } {
+  const enabled = titles.filter((title) => / is enabled\b/.test(title));
+  return {
+    running: titles.length === 0 || enabled.length < titles.length,
+    enabled: titles.length === 0 || enabled.length > 0,
+  };
 }
 
 /** Of a unit of systemd: it does not run, and does not start by itself. */
 export function ofUnit(seen: Observation): readonly Made[] {
   const unit = String(seen.subject);
   const told = JSON.stringify(seen.answer ?? "");
+  const said = saidOf(seen);
   return [
-    ...(/"active"/.test(told) ? [stopped(seen, unit, "systemd")] : []),
-    ...(/"enabled"/.test(told) ? [disabled(seen, unit)] : []),
+    ...(said.running && /"active"/.test(told) ? [stopped(seen, unit, "systemd")] : []),
+    ...(said.enabled && /"enabled"/.test(told) ? [disabled(seen, unit)] : []),
   ];
 }
 
@@ -89,10 +103,13 @@ export function ofUnit(seen: Observation): readonly Made[] {
 export function ofService(seen: Observation): readonly Made[] {
   const { manager, running, enabled } = (seen.answer ?? {}) as Partial<ServiceFacts>;
   if (manager === undefined) return [];
+  const said = saidOf(seen);
   const plain = String(seen.subject).split(" ").at(-1) ?? "";
   const name = manager === "systemd" ? `${plain}.service` : plain;
   return [
-    ...(running === true ? [stopped(seen, name, manager)] : []),
-    ...(enabled === true && ["systemd", "openrc", "sysv"].includes(manager) ? [disabled(seen, name)] : []),
+    ...(said.running && running === true ? [stopped(seen, name, manager)] : []),
+    ...(said.enabled && enabled === true && ["systemd", "openrc", "sysv"].includes(manager)
+      ? [disabled(seen, name)]
+      : []),
   ];
 }

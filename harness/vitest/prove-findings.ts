@@ -77,9 +77,12 @@ export class Findings {
     return this.#askedOf(mutation).filter(({ canFail }) => noticed === undefined || !canFail);
   }
 
-  #askedOf({ from }: Mutation): readonly Asked[] {
+  #askedOf({ from, titles }: Mutation): readonly Asked[] {
     return this.#recording.asked.filter(
-      ({ test, keys }) => this.#tests.includes(test) && from.some((key) => keys.has(key)),
+      ({ test, keys, check }) =>
+        this.#tests.includes(test) &&
+        from.some((key) => keys.has(key)) &&
+        (titles === undefined || titles.includes(check.title)),
     );
   }
 
