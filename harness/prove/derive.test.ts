@@ -1,6 +1,6 @@
 // Decides that mutations follow from what was observed and from nothing else, and that what is not an environment's own gives none.
 import { describe, expect, test } from "vitest";
-import { bind, container, scratch, tmpfs } from "../model/container.ts";
+import { bind, container, scratch, tmpfs, volume } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import type { ImageFacts } from "../model/image.ts";
 import { derive } from "./derive.ts";
@@ -180,6 +180,14 @@ describe("mutations", () => {
     const image = "db:1";
     const other = container({ image, networkFrom: "db", mounts: { "/other": bind("/srv/data") } });
     expect(at({ db: container({ image }), other })).toBe("/other");
+    const exported = { films: { nfs: { server: "films.example", path: "/films" } }, own: {} };
+    for (const [name, target] of [
+      ["films", "/data"],
+      ["own", undefined],
+    ] as const) {
+      const nodes = db({ "/data": volume(name) });
+      expect(sharedStorage(defineEnvironment("stored", { volumes: exported, nodes }), "db")).toBe(target);
+    }
     const keeper = container({ image, mounts: { "/kept": bind("/srv/data") } });
     expect(at({ keeper, db: container({ image, volumesFrom: ["keeper"] }) })).toBe("/kept");
   });
