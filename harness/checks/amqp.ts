@@ -1,6 +1,6 @@
 // Decides which sentences can be said about a message broker: whether it lets in and carries, and what queues are in it. What kind of
 // broker it is makes no difference to a sentence.
-import type { Check } from "../model/check.ts";
+import type { Check, ServiceSubject } from "../model/check.ts";
 import { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { openAmqp091, queueFigures } from "./amqp-091.ts";
@@ -11,6 +11,18 @@ import { type Binding, isNamed, type Queue, sayNames } from "./amqp-queues.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import { askService, isRefused, requireService } from "./service-client.ts";
 import { failedProbe } from "./unanswered.ts";
+
+/** A queue's name, where `*` stands for any characters; all queues; without either, whether somebody is let in. */
+export type AmqpSubject = ServiceSubject<
+  "amqp",
+  {
+    readonly options: AmqpOptions;
+    readonly queue?: string;
+    readonly queues?: true;
+    /** What of the queue is asked, beside what it is. */
+    readonly figures?: true;
+  }
+>;
 
 /** Whether somebody was let in. */
 type Trial = { readonly product: string } | { readonly gone: string } | { readonly loginRefused: string };
@@ -33,11 +45,16 @@ export function amqp(options: AmqpOptions = {}) {
   const service = `the broker on port ${port}`;
   const ask = <Answer>(node: Node, question: (broker: Broker) => Promise<Answer>) =>
     askService(node, keyOf("amqp", options), () => openAmqp(node, options), question);
+  const looksAt = (more: Omit<AmqpSubject["subject"], "options"> = {}): AmqpSubject => ({
+    probe: "amqp",
+    subject: { options, ...more },
+  });
   const tried = about<Node, Trial>({
     subject,
     command: `nc 127.0.0.1 ${port}`,
     // A connection that stood before says nothing of who is let in now.
     observe: (node) => trial(() => openAmqp(node, options)),
+    looksAt: looksAt(),
   });
   const sayTrial = (seen: Trial) =>
     "gone" in seen ? seen.gone : "loginRefused" in seen ? seen.loginRefused : seen.product || "a broker without a name";
@@ -45,6 +62,7 @@ export function amqp(options: AmqpOptions = {}) {
     subject: `${subject}: queues`,
     command: "rabbitmqctl list_queues, or GET /api/latest/queue of Broker-J",
     observe: (node) => ask(node, (broker) => listQueues(node, options, broker)),
+    looksAt: looksAt({ queues: true }),
   });
   return {
     /** A broker is there and speaks the protocol, whoever it lets in. */
@@ -91,6 +109,7 @@ export function amqp(options: AmqpOptions = {}) {
               broker.product === "RabbitMQ" && !address.startsWith("/") ? `/amq/queue/${address}` : address,
             ),
           ),
+        looksAt: looksAt(address.startsWith("/") ? {} : { queue: address }),
       })(`carries a message by ${sayWord(address)}`, (seen) =>
         verdict("ms" in seen, "the message that was sent", "ms" in seen ? "it came back" : seen.no),
       );
@@ -132,11 +151,12 @@ function queueOf(options: AmqpOptions, subject: string, name: string, ask: AskBr
     const queues = await listQueues(node, options, broker);
     return { queues: queues.filter((queue) => isNamed(name, queue.name)), names: queues.map((queue) => queue.name) };
   };
-  const question = (observe: (node: Node, broker: Broker) => Promise<Found>) =>
+  const question = (observe: (node: Node, broker: Broker) => Promise<Found>, figures: boolean) =>
     about<Node, Found>({
       subject: `${subject}: queue ${sayWord(name)}`,
       command: "rabbitmqctl list_queues name durable auto_delete exclusive messages consumers",
       observe: (node) => ask(node, (broker) => observe(node, broker)),
+      looksAt: { probe: "amqp", subject: { options, queue: name, ...(figures ? { figures } : {}) } } as AmqpSubject,
     });
   const each = (
     predicate: string,
@@ -145,7 +165,7 @@ function queueOf(options: AmqpOptions, subject: string, name: string, ask: AskBr
     say: (queue: Queue) => string,
     observe = find,
   ): Check<Node> =>
-    question(observe)(predicate, ({ queues, names }) =>
+    question(observe, observe === live)(predicate, ({ queues, names }) =>
       verdict(
         queues.length > 0 && queues.every(met),
         expected,

@@ -1,5 +1,6 @@
 // Decides which sentences can be said about a server that speaks MongoDB's protocol: what is in it, who may ask it.
 import type { Document, Filter, IndexDescriptionInfo } from "mongodb";
+import type { ServiceSubject } from "../model/check.ts";
 import type { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { askDatabase, askMongodb, type MongodbOptions, usualPort } from "./mongodb-client.ts";
@@ -8,6 +9,18 @@ import { requireService } from "./service-client.ts";
 import { versionOrder } from "./version-order.ts";
 import { isInRange, versionRange } from "./version-range.ts";
 import { excerpt } from "./wanted.ts";
+
+/** A database, a collection, documents or an index of one; without any, whether somebody is let in. */
+export type MongodbSubject = ServiceSubject<
+  "mongodb",
+  {
+    readonly options: MongodbOptions;
+    readonly database?: string;
+    readonly collection?: string;
+    readonly filter?: Filter<Document>;
+    readonly index?: Readonly<Record<string, unknown>>;
+  }
+>;
 
 /** Whether it let itself be asked at all. */
 type Trial = { readonly version: string } | { readonly no: string };
@@ -42,6 +55,7 @@ export function mongodb(options: MongodbOptions = {}) {
           return { no: error.seen };
         },
       ),
+    looksAt: looksAt(options),
   });
   const names = about<Node, readonly string[]>({
     subject: `${subject}: databases`,
@@ -52,6 +66,7 @@ export function mongodb(options: MongodbOptions = {}) {
       );
       return databases.map(({ name }) => name);
     },
+    looksAt: looksAt(options),
   });
   const sayTrial = (seen: Trial) => ("no" in seen ? seen.no : `version ${seen.version}`);
   return {
@@ -63,10 +78,12 @@ export function mongodb(options: MongodbOptions = {}) {
     /** As it says itself. @example mongodb().hasVersion(">=7") */
     hasVersion(range: string) {
       const wanted = versionRange(range);
-      return about<Node, string>({ subject, command: shell("db.version()"), observe: version })(
-        `has version ${range}`,
-        (seen) => verdict(isInRange(seen, wanted, versionOrder.dpkg), range, seen),
-      );
+      return about<Node, string>({
+        subject,
+        command: shell("db.version()"),
+        observe: version,
+        looksAt: looksAt(options),
+      })(`has version ${range}`, (seen) => verdict(isInRange(seen, wanted, versionOrder.dpkg), range, seen));
     },
     /** All that are there, as `show dbs` lists them. @example mongodb().databases().areOnly("admin", "pulp_database") */
     databases: () => sentencesOfNames(names),
@@ -75,6 +92,10 @@ export function mongodb(options: MongodbOptions = {}) {
     /** Documents. @example mongodb().collection("pulp_database", "migrations").contains({ name: "0001" }) */
     collection: (database: string, name: string) => collectionOf(options, { subject, shell }, database, name),
   };
+}
+
+function looksAt(options: MongodbOptions, more: Omit<MongodbSubject["subject"], "options"> = {}): MongodbSubject {
+  return { probe: "mongodb", subject: { options, ...more } };
 }
 
 interface Words {
@@ -120,6 +141,7 @@ function databaseOf(options: MongodbOptions, { subject, shell }: Words, name: st
       askDatabase(node, options, name, async (database) =>
         (await database.listCollections({}, { nameOnly: true }).toArray()).map((each) => each.name),
       ),
+    looksAt: looksAt(options, { database: name }),
   });
   return {
     /** Is listed: servers make a database with the first document, or collection, in it. */
@@ -128,6 +150,7 @@ function databaseOf(options: MongodbOptions, { subject, shell }: Words, name: st
         subject: `${subject}: database ${name}`,
         command: shell("show dbs"),
         observe: (node) => names("", () => verdict(true, "", "")).observe(node) as Promise<readonly string[]>,
+        looksAt: looksAt(options, { database: name }),
       })("exists", (seen) => verdict(seen.includes(name), name, seen.join(", ") || "there are none")),
     collections: () => sentencesOfNames(collections),
   };
@@ -154,6 +177,7 @@ function collectionOf(options: MongodbOptions, { subject, shell }: Words, databa
                   .toArray();
           return { count, examples };
         }),
+      looksAt: looksAt(options, { database, collection: name, filter }),
     });
   const sayCount = ({ count, examples }: { count: number; examples: readonly Document[] }) =>
     count > 0 || examples.length === 0
@@ -169,6 +193,7 @@ function collectionOf(options: MongodbOptions, { subject, shell }: Words, databa
           askDatabase(node, options, database, async (db) =>
             (await db.listCollections({}, { nameOnly: true }).toArray()).map((each) => each.name),
           ),
+        looksAt: looksAt(options, { database, collection: name }),
       })("exists", (seen) => verdict(seen.includes(name), name, seen.join(", ") || "there is no collection")),
     /** Documents, all of them or those that match. @example mongodb().collection("shop", "orders").hasCount(2, { paid: true }) */
     hasCount: (count: number, filter: Filter<Document> = {}) =>
@@ -189,6 +214,7 @@ function collectionOf(options: MongodbOptions, { subject, shell }: Words, databa
         subject: where,
         command: shell(`${js}.getIndexes()`),
         observe: (node) => askDatabase(node, options, database, (db) => indexesOf(db.collection(name))),
+        looksAt: looksAt(options, { database, collection: name, index: fields }),
       })(`has ${unique === true ? "a unique " : "an "}index on ${JSON.stringify(fields)}`, (seen) =>
         verdict(
           seen.some(

@@ -1,5 +1,6 @@
 // Decides which sentences can be said about a PostgreSQL server: whom it lets in, what is in it, how it is set. Nothing is written.
 import { isDeepStrictEqual } from "node:util";
+import type { ServiceSubject } from "../model/check.ts";
 import { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { askPostgres, openPostgres, type PostgresOptions, postgresPort, type Row } from "./postgres-client.ts";
@@ -8,6 +9,22 @@ import { isRefused, requireService } from "./service-client.ts";
 import { versionOrder } from "./version-order.ts";
 import { isInRange, versionRange } from "./version-range.ts";
 import { excerpt } from "./wanted.ts";
+
+/** A question in SQL, with the table that it is about where it is said to be about one; without either, whether somebody is let in. */
+export type PostgresSubject = ServiceSubject<
+  "postgres",
+  {
+    readonly options: PostgresOptions;
+    readonly table?: string;
+    readonly column?: string;
+    /** The table's rows are counted. */
+    readonly rows?: true;
+    readonly sql?: string;
+    readonly values?: readonly unknown[];
+  }
+>;
+
+type LooksAt = Omit<PostgresSubject["subject"], "options">;
 
 /** Whether somebody was let in. */
 type Trial = { readonly version: string } | { readonly gone: string } | { readonly loginRefused: string };
@@ -29,20 +46,23 @@ export function postgres(options: PostgresOptions) {
     `psql -h 127.0.0.1 -p ${port} -U ${sayWord(user)} -d ${sayWord(database)} -c ${JSON.stringify(sql)}`;
   const sayTrial = (seen: Trial) =>
     "gone" in seen ? seen.gone : "loginRefused" in seen ? seen.loginRefused : `version ${seen.version}`;
+  const looksAt = (more: LooksAt = {}): PostgresSubject => ({ probe: "postgres", subject: { options, ...more } });
   const tried = about<Node, Trial>({
     subject,
     command: psql("SHOW server_version"),
     // A connection that stood before says nothing of who is let in now.
     observe: (node) => trial(node, options),
+    looksAt: looksAt(),
   });
   /** Sentences about the rows of one question. */
-  const rows = (of: string, sql: string, values: readonly unknown[] = []) =>
+  const rows = (of: string, sql: string, values: readonly unknown[] = [], more: LooksAt = {}) =>
     about<Node, readonly Row[]>({
       subject: `${subject}${of}`,
       command: psql(sql),
       observe: (node) => askPostgres(node, options, sql, values),
+      looksAt: looksAt(more),
     });
-  const words = { subject, rows };
+  const words = { subject, rows, looksAt };
   return {
     /** A server is there and takes questions, whoever it lets in. One that is starting or stopping does not. */
     answers: () => tried("answers", (seen) => verdict(!("gone" in seen), "an answer", sayTrial(seen))),
@@ -89,7 +109,7 @@ export function postgres(options: PostgresOptions) {
      * @example postgres({ user, password }).query("SELECT count(*)::int AS files FROM core_artifact").gives([{ files: 1 }])
      */
     query(sql: string, parameters: readonly unknown[] = []) {
-      const ask = rows(`: ${excerpt(sql, 100)}`, sql, parameters);
+      const ask = rows(`: ${excerpt(sql, 100)}`, sql, parameters, { sql, values: parameters });
       return {
         /** These rows, in their order; columns by their names. bigint and numeric are text, times are ISO 8601. */
         gives: (wanted: readonly Row[]) =>
@@ -133,7 +153,9 @@ interface Words {
     of: string,
     sql: string,
     values?: readonly unknown[],
+    more?: LooksAt,
   ) => ReturnType<typeof about<Node, readonly Row[]>>;
+  readonly looksAt: (more: LooksAt) => PostgresSubject;
 }
 
 /** Sentences about what one row of a catalogue says; all rows are read, so that a message tells what there is instead. */
@@ -195,11 +217,13 @@ function tableOf(options: PostgresOptions, words: Words, name: string) {
     'write "table" or "schema.table"',
   );
   const of = `: table ${sayWord(name)}`;
-  const columns = words.rows(
-    of,
-    "SELECT a.attname AS column, format_type(a.atttypid, a.atttypmod) AS type FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE c.oid = to_regclass($1) ORDER BY a.attnum",
-    [quoted(name)],
-  );
+  const columns = (column?: string) =>
+    words.rows(
+      of,
+      "SELECT a.attname AS column, format_type(a.atttypid, a.atttypmod) AS type FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE c.oid = to_regclass($1) ORDER BY a.attnum",
+      [quoted(name)],
+      { table: name, ...(column === undefined ? {} : { column }) },
+    );
   const sayColumns = (seen: readonly Row[]) => {
     if (seen.length === 0) return "no such table";
     const told = seen.filter((row) => row["column"] !== null);
@@ -214,12 +238,13 @@ function tableOf(options: PostgresOptions, words: Words, name: string) {
       const [row] = await askPostgres(node, options, `SELECT count(*)::text AS count FROM ${quoted(name)}`);
       return String(row?.["count"]);
     },
+    looksAt: words.looksAt({ table: name, rows: true }),
   });
   return {
-    exists: () => columns("exists", (seen) => verdict(seen.length > 0, name, sayColumns(seen))),
+    exists: () => columns()("exists", (seen) => verdict(seen.length > 0, name, sayColumns(seen))),
     /** With this type where one is given, as `\d` writes it: `character varying(255)`. */
     hasColumn: (column: string, type?: string) =>
-      columns(`has column ${sayWord(column)}${type === undefined ? "" : ` of type ${type}`}`, (seen) =>
+      columns(column)(`has column ${sayWord(column)}${type === undefined ? "" : ` of type ${type}`}`, (seen) =>
         verdict(
           seen.some((row) => row["column"] === column && (type === undefined || row["type"] === type)),
           `${column}${type === undefined ? "" : ` ${type}`}`,

@@ -1,7 +1,7 @@
 // Decides the shape all checks share: a subject, a way to see it, and a sentence about it that is judged.
 // Refuses to observe or to judge anything by itself.
 import { callSite } from "../model/call-site.ts";
-import type { Check } from "../model/check.ts";
+import type { Check, ServiceSubject } from "../model/check.ts";
 import { DeclarationError, ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import type { Judgement } from "../model/outcome.ts";
@@ -12,6 +12,7 @@ export interface Question<N extends Node, Seen> {
   /** What a person would run to see the same. */
   readonly command: string;
   readonly observe: (node: N) => Promise<Seen>;
+  readonly looksAt?: ServiceSubject;
 }
 
 /** Makes a check of the rest of the sentence, `has mode 0644`, and its judge. */
@@ -24,7 +25,7 @@ export type Ask<N extends Node, Seen> = (predicate: string, judge: (seen: Seen) 
  * const check = ask("exists", (seen) => verdict(seen !== undefined, "a file", sayStat(seen)));
  */
 export function about<N extends Node, Seen>(question: Question<N, Seen>): Ask<N, Seen> {
-  const { subject, command } = question;
+  const { subject, command, looksAt } = question;
   const observe = async (node: N) => {
     try {
       return await question.observe(node);
@@ -32,7 +33,13 @@ export function about<N extends Node, Seen>(question: Question<N, Seen>): Ask<N,
       throw naming(node, error);
     }
   };
-  return (predicate, judge) => ({ title: `${subject} ${predicate}`, command, observe, judge });
+  return (predicate, judge) => ({
+    title: `${subject} ${predicate}`,
+    command,
+    observe,
+    judge,
+    ...(looksAt === undefined ? {} : { looksAt }),
+  });
 }
 
 /** Parsers are pure and know no node: its name is put into their errors here. */

@@ -1,4 +1,5 @@
 // Decides which sentences can be said about a Redis server: whom it lets in, its keys, its role and configuration. Nothing is written.
+import type { ServiceSubject } from "../model/check.ts";
 import { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
@@ -8,6 +9,12 @@ import { failedProbe } from "./unanswered.ts";
 import { versionOrder } from "./version-order.ts";
 import { isInRange, versionRange } from "./version-range.ts";
 import { excerpt } from "./wanted.ts";
+
+/** A question to Redis; without one, whether somebody is let in. */
+export type RedisSubject = ServiceSubject<
+  "redis",
+  { readonly options: RedisOptions; readonly command?: readonly string[] }
+>;
 
 /** Whether somebody was let in. */
 type Trial = { readonly pong: true } | { readonly gone: string } | { readonly loginRefused: string };
@@ -31,11 +38,16 @@ export function redis(options: RedisOptions = {}) {
   const subject = port === redisPort ? "redis" : `redis on port ${port}`;
   const cli = (command: readonly string[]) =>
     `redis-cli${port === redisPort ? "" : ` -p ${port}`}${database === 0 ? "" : ` -n ${database}`} ${command.map(sayWord).join(" ")}`;
+  const looksAt = (command?: readonly string[]): RedisSubject => ({
+    probe: "redis",
+    subject: { options, ...(command === undefined ? {} : { command }) },
+  });
   const question = <Seen>(of: string, command: readonly string[], read: (reply: RedisReply) => Seen) =>
     about<Node, Seen>({
       subject: `${subject}${of}`,
       command: cli(command),
       observe: async (node) => read(await askRedis(node, options, command)),
+      looksAt: looksAt(command),
     });
   const info = (section: string, field: string) =>
     question("", ["INFO", section], (reply) => {
@@ -43,7 +55,12 @@ export function redis(options: RedisOptions = {}) {
       if (value === undefined) throw failedProbe(`INFO ${section}`, `it tells no ${field}`);
       return value;
     });
-  const tried = about<Node, Trial>({ subject, command: cli(["PING"]), observe: (node) => trial(node, options) });
+  const tried = about<Node, Trial>({
+    subject,
+    command: cli(["PING"]),
+    observe: (node) => trial(node, options),
+    looksAt: looksAt(),
+  });
   const sayTrial = (seen: Trial) => ("gone" in seen ? seen.gone : "loginRefused" in seen ? seen.loginRefused : "PONG");
   return {
     /** A server is there and speaks the protocol, whoever it lets in. */

@@ -8,7 +8,7 @@ import { shell } from "../model/exec.ts";
 import type { ContainerNode } from "../model/node.ts";
 import { openStage, type Stage } from "../vitest/stage.ts";
 import { service } from "./service.ts";
-import { amiss, systemLab } from "./testing/system-lab.ts";
+import { amiss, startScript, systemLab } from "./testing/system-lab.ts";
 
 const lab = systemLab(debian);
 const environment = defineEnvironment("service-checks", {
@@ -54,15 +54,7 @@ test("of each manager, running and not; of none that runs, nothing is said", asy
     [service("cron", { under: "sysv" }).isEnabled()],
     [service("cron", { under: "sysv" }).isRunning(), service("nosuch", { under: "sysv" }).exists()],
   );
-  await box.succeed(
-    shell(`mkdir -p /run/service/web /run/service/off /etc/sv/job
-for run in /run/service/web/run /run/service/off/run /etc/sv/job/run; do printf '#!/bin/sh\\nexec sleep 86400\\n' >$run; chmod 755 $run; done
-touch /run/service/off/down; ln -s /etc/sv/job /etc/service/job
-setsid s6-svscan /run/service >/dev/null 2>&1 &
-setsid runsvdir -P /etc/service >/dev/null 2>&1 &
-s6-svwait -u -t 20000 /run/service/web 2>/dev/null || { while ! [ -e /run/service/web/supervise/control ]; do :; done; s6-svwait -u -t 20000 /run/service/web; }
-sv -w 20 start job >/dev/null 2>&1 || { while ! [ -e /etc/sv/job/supervise/ok ]; do :; done; sv -w 20 start job >/dev/null; }`),
-  );
+  await box.succeed(shell(startScript.supervisors));
   const [web, off, job] = [
     service("web", { under: "s6" }),
     service("off", { under: "s6" }),
@@ -73,9 +65,7 @@ sv -w 20 start job >/dev/null 2>&1 || { while ! [ -e /etc/sv/job/supervise/ok ];
     [web.isRunning(), web.isEnabled(), off.exists(), job.isRunning(), job.isEnabled()],
     [off.isRunning(), off.isEnabled(), service("nosuch", { under: "s6" }).exists()],
   );
-  await box.succeed(
-    shell("mkdir -p /run/openrc && echo default >/run/openrc/softlevel && /etc/init.d/cron start >/dev/null 2>&1"),
-  );
+  await box.succeed(shell(startScript.openrc));
   await expectMet(
     box,
     [service("cron").isUnder("openrc"), service("cron").isEnabled(), service("cron").isRunning()],
@@ -93,10 +83,7 @@ sv -w 20 start job >/dev/null 2>&1 || { while ! [ -e /etc/sv/job/supervise/ok ];
 test("of supervisord, while it runs", async () => {
   const job = service("job", { under: "supervisor" });
   await expect(job.isEnabled().observe(box)).rejects.toMatchObject({ code: "probe-failed" });
-  await box.succeed(
-    shell(`printf '[program:job]\\ncommand=sleep 86400\\nstartsecs=0\\n[program:off]\\ncommand=sleep 1\\nautostart=false\\n' >/etc/supervisor/conf.d/lab.conf
-supervisord -c /etc/supervisor/supervisord.conf && supervisorctl start job >/dev/null || supervisorctl status job | grep -q RUNNING`),
-  );
+  await box.succeed(shell(startScript.supervisord));
   const off = service("off", { under: "supervisor" });
   await expectMet(
     box,

@@ -76,6 +76,38 @@ test("holes, checks that cannot fail and tests that ask nothing are named, and w
   expect(await stage.left()).toEqual(nothing);
 }, 240_000);
 
+test("processes end, what listens ends, data go: found by who holds it, and by nobody who looks on", async () => {
+  using stage = stageOf();
+  const lax = ["prove", "fixtures/faults/lax", "--project", "faults", "--only", "process,port,database,label"];
+  const { code, output } = await stage.assay(lax);
+  expect(code, output).toBe(0);
+  const run = readdirSync(stage.config.runs).find((name) => name !== "latest") ?? "";
+  const figures = JSON.parse(readFileSync(join(stage.config.runs, run, "prove.json"), "utf8")) as Figures;
+  const [proof] = figures.specs as unknown as readonly [Proof];
+  const said = (outcomes: readonly string[]) =>
+    proof.mutants.filter(({ outcome }) => outcomes.includes(outcome)).map(({ id }) => id.replace("cache: ", ""));
+  expect(said(["found", "errored"]).sort()).toEqual([
+    "delete the key cat",
+    "end the process tail",
+    "end what listens on port 6379",
+    "give the key cat another value",
+  ]);
+  expect(said(["survived"]).sort()).toEqual([
+    "delete the key dog",
+    "end the process timeout",
+    "give the key dog another value",
+  ]);
+  expect(proof.alwaysTrue.map(({ title }) => title).sort()).toEqual([
+    "cache: process timeout is running",
+    'cache: redis: key dog is "Rex"',
+  ]);
+  expect(proof.unrepeatable).toEqual([]);
+  const noSelinux = "the node's kernel has no SELinux";
+  if (!existsSync("/sys/fs/selinux/enforce"))
+    expect(proof.refused).toEqual([{ id: "cache: give /etc/issue another label", why: noSelinux }]);
+  expect(await stage.left()).toEqual(nothing);
+}, 240_000);
+
 test("killed while something is changed, it leaves nothing", async () => {
   using stage = stageOf();
   const { child, ended } = stage.begin(words);

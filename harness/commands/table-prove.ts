@@ -7,7 +7,8 @@ export const proveTable: readonly CommandEntry[] = [
     does: "change what specs look at, on purpose, and tell which changes none of them notices",
     teaches:
       "The specs run once; then what they observed is changed, one thing at a time, in clones of their environments, and the tests that looked\n" +
-      "at it run again: a file taken away or another's, a package, a user, a mount, a variable, a label. What every test still passes has\n" +
+      "at it run again: a file taken away or another's, a package, a user, a mount, a variable, a\n" +
+      "label, a process, a service, a key, row, document or queue of a server. What every test still passes has\n" +
       "survived: nobody would notice it in an image. Checks that are met whatever is changed and tests that ask nothing are named. Nothing is\n" +
       "changed on this machine, in bind mounts or in volumes: what lies there is told as left alone.",
     examples: [
@@ -19,7 +20,7 @@ export const proveTable: readonly CommandEntry[] = [
       ["--min <share>", "the least share of changes to be noticed, 0 to 1; below it the exit code is 1"],
       [
         "--only <kind,...>",
-        "kinds of changes: file, package, user, group, inventory, system, command, service, port, image, mount, environment",
+        "kinds of changes: file, package, user, group, inventory, system, command, service, process, port, database, queue, label, image, mount, environment",
       ],
       ["--node <name>", "only changes of this node"],
       ["--project <name>", "a project of tests other than the specs"],

@@ -27,6 +27,14 @@ export interface Check<N extends Node = Node, Seen = unknown> {
   judge(seen: Seen): Judgement;
   /** For `all`: the checks it stands for, each of which is reported by itself. */
   readonly parts?: readonly Check<N>[];
+  /** What of a service it looks at, where it asks by the service's own protocol: that is no probe's subject, and `assay prove` changes it. */
+  readonly looksAt?: ServiceSubject;
+}
+
+/** What is asked of a service. Plain data; `probe` says whose the subject is, as a probe's name does: `redis`. */
+export interface ServiceSubject<Probe extends string = string, Subject = unknown> {
+  readonly probe: Probe;
+  readonly subject: Subject;
 }
 
 /**

@@ -3,11 +3,18 @@
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import type { MutationKind } from "../model/proof.ts";
 import { ofGroup, ofMemberships, ofPassword, ofUser } from "./accounts.ts";
+import { ofBroker } from "./amqp.ts";
 import { ofDeclaration, ofImage } from "./environments.ts";
 import { ofContents, ofStat } from "./files.ts";
+import { ofMongodb } from "./mongodb.ts";
 import { joined, type Mutation, type Observation, type Operator } from "./mutation.ts";
 import { ofPackage, ofVerification } from "./packages.ts";
-import { ofCommand, ofCron, ofInventory, ofListeners, ofNames, ofRepositories, ofUnit } from "./system.ts";
+import { ofPostgres } from "./postgres.ts";
+import { ofExchange, ofOpenPorts, ofProcesses, ofReach } from "./processes.ts";
+import { ofRedis } from "./redis.ts";
+import { ofBoolean, ofLabel, ofLabels, ofMode } from "./selinux.ts";
+import { ofService, ofUnit } from "./services.ts";
+import { ofCommand, ofCron, ofInventory, ofListeners, ofNames, ofRepositories } from "./system.ts";
 
 /** By the name of the probe that was asked. */
 const operators: Readonly<Record<string, Operator>> = {
@@ -23,11 +30,23 @@ const operators: Readonly<Record<string, Operator>> = {
   find: ofInventory,
   repositories: ofRepositories,
   cron: ofCron,
-  "socket tables": ofListeners,
+  "socket tables": (seen) => [...ofListeners(seen), ...ofOpenPorts(seen)],
   getaddrinfo: ofNames,
   command: ofCommand,
   image: ofImage,
   "systemctl show": ofUnit,
+  services: ofService,
+  processes: ofProcesses,
+  http: ofExchange,
+  connect: ofReach,
+  "SELinux label": ofLabel,
+  restorecon: ofLabels,
+  "SELinux boolean": ofBoolean,
+  SELinux: ofMode,
+  redis: ofRedis,
+  mongodb: ofMongodb,
+  postgres: ofPostgres,
+  amqp: ofBroker,
 };
 
 export interface Wanted {
@@ -50,10 +69,11 @@ export function derive(
   const refused = new Map<string, string>();
   const made: Mutation[] = [];
   for (const seen of observations) {
-    const mutations = operators[seen.probe]?.(seen) ?? [];
+    const mutations = operators[seen.probe]?.(seen, environment) ?? [];
     const why = seen.of === "host" ? "this machine is never changed" : "an image at rest is never changed";
     for (const each of mutations) {
-      if (seen.of === "host" || seen.of === "image") refused.set(each.id, why);
+      if ("not" in each) refused.set(each.id, each.not);
+      else if (seen.of === "host" || seen.of === "image") refused.set(each.id, why);
       else made.push({ ...each, from: [seen.key] });
     }
   }

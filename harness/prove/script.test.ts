@@ -28,6 +28,16 @@ const changes: readonly (readonly [string, Script])[] = [
   ["a directory's owner", { paths: ["/mnt/d"], change: 'chown -h -- "$2" "$1"', args: ["7:8"] }],
   ["a whole directory", { paths: ["/mnt/d"], whole: true, change: 'rm -rf -- "$1"' }],
   ["a link", { paths: ["/mnt/l"], change: 'ln -sfn -- /nowhere "$1"' }],
+  [
+    "what is looked at beside paths",
+    {
+      paths: ["/mnt/new"],
+      args: ["/mnt/d/f", "kept in", "in"],
+      look: 'cat "$1"',
+      change: 'echo "$3" >"$2"',
+      undo: 'echo "$4" >"$2"',
+    },
+  ],
   ["what was not there", { paths: ["/mnt/new"], change: ': >"$1"' }],
 ];
 const setUp = `echo text >'/mnt/a b' && chown 3:4 '/mnt/a b' && chmod 4755 '/mnt/a b' && mkdir -m 2750 /mnt/d && echo in >/mnt/d/f && ln -s 'a b' /mnt/l`;

@@ -24,7 +24,15 @@ const look = `look() {
     if [ -L "$path" ]; then echo "$path link $(readlink -- "$path") $(stat -c '%u %g' -- "$path")"
     elif [ -d "$path" ]; then echo "$path $(stat -c '%F %a %u %g' -- "$path") $(find "$path" -xdev 2>/dev/null | sort | cksum)"
     else echo "$path $(stat -c '%F %a %u %g %s' -- "$path") $([ ! -f "$path" ] || cksum <"$path") $(getcap "$path" 2>/dev/null)"; fi
+    [ "$labels" = no ] || stat -c %C -- "$path"
   done
+}
+labels=no; [ -e /sys/fs/selinux/enforce ] && labels=yes`;
+
+/** What a script looks at beside its paths. */
+const state = ({ look: text = "" }: Script) => `state() {
+${text}
+:
 }`;
 
 /** Where a path lies, its directories' links followed: the longest mount point that it is below. */
@@ -78,23 +86,33 @@ export function findCommand({ find = "", args = [] }: Script): Command {
   return ["/bin/sh", "-c", `export LC_ALL=C\n${find}`, "sh", ...args];
 }
 
+/** The paths, and what comes behind them, as words of a shell that was given both. */
+function words(script: Script, paths: readonly string[]): { readonly own: string; readonly args: string } {
+  const word = (index: number) => `"\${${index + 1}}"`;
+  return {
+    own: paths.map((_, index) => word(index)).join(" "),
+    args: (script.args ?? []).map((_, index) => word(paths.length + index)).join(" "),
+  };
+}
+
 /** Makes the change. Prints what was there, a NUL, and what is there now. `paths`: the script's own, and what it found. */
 export function applyCommand(script: Script, paths: readonly string[], ground: Ground): Command {
-  const own = paths.map((_, index) => `"\${${index + 1}}"`).join(" ");
+  const { own, args } = words(script, paths);
   const text = `export LC_ALL=C
 kept=${place} ground=$1 memory=$2 whole=$3; shift 3
 ${look}
 ${guard}
 ${keep}
+${state(script)}
 [ -d /dev/shm ] && rm -rf "$kept" && (umask 077; mkdir "$kept") || exit ${scriptStatus.noPlace}
 change() {
 ${script.change}
 }
 for path in ${own}; do guard "$path" || exit ${scriptStatus.refused}; done
-before=$(look ${own})
+before=$(look ${own}; state ${args})
 keep ${own} || exit ${scriptStatus.notKept}
 change "$@" >&2 || exit
-printf '%s\\0' "$before"; look ${own}`;
+printf '%s\\0' "$before"; look ${own}; state ${args}`;
   return [
     "/bin/sh",
     "-c",
@@ -109,22 +127,26 @@ printf '%s\\0' "$before"; look ${own}`;
 }
 
 /** Prints what is there now, as `applyCommand` does behind its NUL. */
-export function lookCommand(paths: readonly string[]): Command {
-  return ["/bin/sh", "-c", `export LC_ALL=C\n${look}\nlook "$@"`, "sh", ...paths];
+export function lookCommand(script: Script, paths: readonly string[]): Command {
+  const { own, args } = words(script, paths);
+  const text = `export LC_ALL=C\n${look}\n${state(script)}\nlook ${own}; state ${args}`;
+  return ["/bin/sh", "-c", text, "sh", ...paths, ...(script.args ?? [])];
 }
 
 /** Brings everything back, and prints what is there then. */
 export function undoCommand(script: Script, paths: readonly string[]): Command {
+  const { own, args } = words(script, paths);
   const text = `export LC_ALL=C
 kept=${place}
 ${look}
 ${bring}
+${state(script)}
 undo() {
 ${script.undo ?? ":"}
 }
 undo "$@"
-bring "$@"
+bring ${own}
 rm -rf "$kept"
-look "$@"`;
-  return ["/bin/sh", "-c", text, "sh", ...paths];
+look ${own}; state ${args}`;
+  return ["/bin/sh", "-c", text, "sh", ...paths, ...(script.args ?? [])];
 }

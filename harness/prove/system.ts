@@ -1,5 +1,5 @@
 // Decides which changes of the system as a whole a spec ought to notice that looks at it: who may do what by the modes of files, where
-// packages come from, what cron runs, what listens, how names are resolved, which programs and services there are.
+// packages come from, what cron runs, what listens, how names are resolved, which programs there are.
 import { byScript, type Mutation, type Observation } from "./mutation.ts";
 
 type Made = Omit<Mutation, "from">;
@@ -147,24 +147,5 @@ export function ofCommand(seen: Observation): readonly Made[] {
       whole: true,
       change: 'rm -f -- "$1"',
     }),
-  ];
-}
-
-/** Of a unit of systemd: it does not run, and does not start by itself. */
-export function ofUnit(seen: Observation): readonly Made[] {
-  const unit = String(seen.subject);
-  const told = JSON.stringify(seen.answer ?? "");
-  const made = (what: string, change: string, undo: string): Made =>
-    byScript(seen, "service", what, {
-      paths: ["/etc/.assay-prove-unit"],
-      change: `${change} && echo changed >"$1"`,
-      args: [unit],
-      undo: `set -- ${unit.replaceAll(/[^\w@.:-]/g, "")}; ${undo}`,
-    });
-  return [
-    ...(/"active"/.test(told) ? [made(`stop ${unit}`, 'systemctl stop -- "$2"', 'systemctl start -- "$1"')] : []),
-    ...(/"enabled"/.test(told)
-      ? [made(`disable ${unit}`, 'systemctl disable --quiet -- "$2"', 'systemctl enable --quiet -- "$1"')]
-      : []),
   ];
 }

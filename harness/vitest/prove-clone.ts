@@ -7,8 +7,9 @@ import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import { messageOf } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { redact } from "../model/secret.ts";
-import type { Mutation } from "../prove/mutation.ts";
+import type { Mutation, ServiceChange } from "../prove/mutation.ts";
 import { applyCommand, findCommand, lookCommand, scriptStatus, undoCommand } from "../prove/script.ts";
+import { sharedStorage } from "../prove/storage.ts";
 import { type Asked, digestOf, type Recording, SkippedAgain, type TestRecord } from "./prove-record.ts";
 
 /** Who noticed a change. */
@@ -25,6 +26,17 @@ export interface Standing {
   readonly host: Node;
 }
 
+/** How long the engine may take to tell that a node has ended, when nothing can be done in it any more. */
+const mostDyingMs = 2_000;
+
+interface Changed {
+  readonly mutation: Mutation;
+  readonly paths: readonly string[];
+  readonly before: string;
+  /** Of a service: what brings back what was there. */
+  readonly undo?: () => Promise<void>;
+}
+
 /** What a check saw under a change, by the change's id. */
 const seenUnder = new WeakMap<Asked, Map<string, string>>();
 
@@ -35,7 +47,7 @@ export function noticedOf(asked: Asked, id: string): string | undefined {
 export class Clone {
   readonly #standing: Standing;
   readonly #recording: Recording;
-  #changed: { readonly mutation: Mutation; readonly paths: readonly string[]; readonly before: string } | undefined;
+  #changed: Changed | undefined;
 
   static of(standing: Standing, recorded: Recording): Clone {
     return new Clone(standing, recorded);
@@ -51,7 +63,7 @@ export class Clone {
     mutation: Mutation,
   ): Promise<{ readonly made: true } | { readonly refused: string; readonly spoilt: boolean }> {
     const { change } = mutation;
-    if (change.way !== "script") {
+    if (change.way === "declaration" || change.way === "image") {
       this.#changed = { mutation, paths: [], before: "" };
       return { made: true };
     }
@@ -59,13 +71,20 @@ export class Clone {
     const declared = (this.#standing.environment.nodes as Record<string, NodeDeclaration>)[mutation.node];
     if (node === undefined || (node.kind !== "container" && node.kind !== "vm"))
       return { refused: "only containers and machines of the environment are changed", spoilt: false };
+    if (change.way === "service") return this.#changeService(mutation, node, change.service);
     try {
       const { script } = change;
       const found = script.find === undefined ? [] : await this.#found(node, findCommand(script));
       const paths = [...script.paths, ...found];
-      if (paths.length === 0) return { refused: "the node has nothing of the kind", spoilt: false };
+      if (paths.length === 0 && script.look === undefined)
+        return { refused: "the node has nothing of the kind", spoilt: false };
       const ground = { of: node.kind, memory: declared?.kind === "container" ? memoryOf(declared) : [] };
-      const { status, stdout, stderr } = await node.exec(applyCommand(script, paths, ground), { user: "0" });
+      const making = node.exec(applyCommand(script, paths, ground), { user: "0" });
+      if (script.final === true && (await isGone(node, making))) {
+        this.#changed = { mutation, paths, before: "" };
+        return { made: true };
+      }
+      const { status, stdout, stderr } = await making;
       const [before = "", after = ""] = stdout.split("\0");
       this.#changed = { mutation, paths, before: before.trimEnd() };
       if (status === 0 && before.trimEnd() !== after.trimEnd()) return { made: true };
@@ -78,24 +97,62 @@ export class Clone {
     }
   }
 
+  async #changeService(
+    mutation: Mutation,
+    node: Node,
+    service: ServiceChange,
+  ): Promise<{ readonly made: true } | { readonly refused: string; readonly spoilt: boolean }> {
+    const shared = sharedStorage(this.#standing.environment, mutation.node);
+    if (shared !== undefined)
+      return { refused: `its data may lie on ${shared}, which is not the node's alone`, spoilt: false };
+    let before: string;
+    try {
+      before = await service.look(node);
+    } catch (error) {
+      return { refused: redact(messageOf(error)), spoilt: false };
+    }
+    try {
+      const undo = await service.make(node);
+      this.#changed = { mutation, paths: [], before, undo };
+      if ((await service.look(node)) !== before) return { made: true };
+      return { refused: "it changes nothing here", spoilt: !(await this.undo()) };
+    } catch (error) {
+      this.#changed = undefined;
+      const now = await service.look(node).catch(() => undefined);
+      return { refused: redact(messageOf(error)), spoilt: now !== before };
+    }
+  }
+
   /** Whether what was changed is still so, after tests that do something to the node themselves. */
   async holds(): Promise<boolean> {
     const changed = this.#changed;
     const node = changed === undefined ? undefined : this.#node(changed.mutation.node);
-    if (changed?.mutation.change.way !== "script" || node === undefined) return true;
-    const { stdout } = await node.exec(lookCommand(changed.paths), { user: "0" });
-    return stdout.trimEnd() !== changed.before;
+    if (changed === undefined || node === undefined) return true;
+    const { change } = changed.mutation;
+    // A server that cannot be asked any more is not as it was.
+    if (change.way === "service") return (await change.service.look(node).catch(() => undefined)) !== changed.before;
+    if (change.way !== "script") return true;
+    const look = node.exec(lookCommand(change.script, changed.paths), { user: "0" });
+    // A node that went with the change is not as it was either.
+    if (change.script.final === true && (await isGone(node, look))) return true;
+    return (await look).stdout.trimEnd() !== changed.before;
   }
 
   /** Takes back what `change` made; whether all is as it was. */
   async undo(): Promise<boolean> {
     const changed = this.#changed;
     this.#changed = undefined;
-    if (changed === undefined || changed.mutation.change.way !== "script") return true;
+    const { change } = changed?.mutation ?? {};
+    if (changed === undefined || change === undefined || change.way === "declaration" || change.way === "image")
+      return true;
     const node = this.#node(changed.mutation.node);
     if (node === undefined) return false;
     try {
-      const command = undoCommand(changed.mutation.change.script, changed.paths);
+      if (change.way === "service") {
+        await changed.undo?.();
+        return (await change.service.look(node)) === changed.before;
+      }
+      const command = undoCommand(change.script, changed.paths);
       const { status, stdout } = await node.exec(command, { user: "0" });
       return status === 0 && stdout.trimEnd() === changed.before;
     } catch {
@@ -161,13 +218,14 @@ export class Clone {
           const about =
             change.way === "image"
               ? each.facets.has(change.facet)
-              : change.way === "script" && digestOf(answer) !== each.answered;
+              : change.way !== "declaration" && digestOf(answer) !== each.answered;
           if (about) each.judged += 1;
           if (judgement.met === each.negated) each.canFail = true;
           const seen = seenUnder.get(each) ?? new Map<string, string>();
           seenUnder.set(each, seen.set(id, judgement.seen));
         } catch {
-          each.canFail = true; // it says that it could not ask, which is not met either
+          // It says that it could not ask, which is not met either; of a server that is gone, anything that asks it says so.
+          if (each.check.looksAt === undefined) each.canFail = true;
         }
       }),
     );
@@ -195,6 +253,22 @@ export class Clone {
 
   #node(name: string): Node | undefined {
     return name === "host" ? this.#standing.host : this.#standing.live.nodes.get(name);
+  }
+}
+
+/** Whether a node ended while something was done in it: what ends a process may end it. */
+async function isGone(node: Node, doing: Promise<unknown>): Promise<boolean> {
+  const broken = await doing.then(
+    () => false,
+    () => true,
+  );
+  if (!broken) return false;
+  const { promise: late, resolve } = Promise.withResolvers<false>();
+  const timer = setTimeout(() => resolve(false), mostDyingMs);
+  try {
+    return await Promise.race([node.died.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
 import { inspect } from "node:util";
 import type { RunnerTestCase } from "vitest";
-import type { Check, Probe } from "../model/check.ts";
+import type { Check, Probe, ServiceSubject } from "../model/check.ts";
 import type { ImageFacts } from "../model/image.ts";
 import type { Node } from "../model/node.ts";
 import type { Observation } from "../prove/mutation.ts";
@@ -124,7 +124,11 @@ export class Recording {
         judged: 0,
       };
       try {
-        const seen = await this.#scopes.run({ ...scope, leaf }, () => part.observe(node));
+        const seen = await this.#scopes.run({ ...scope, leaf }, async () => {
+          const answer = await part.observe(node);
+          if (part.looksAt !== undefined) this.#noteService(node, known.name, part.looksAt, answer);
+          return answer;
+        });
         const { facets } = leaf;
         const judgement = part.judge(tracked(seen, facets));
         for (const key of leaf.keys) for (const facet of facets) this.#seen.get(key)?.facets.add(facet);
@@ -203,6 +207,11 @@ export class Recording {
 
   #touch(name: string): void {
     this.#scopes.getStore()?.record.nodes.add(name);
+  }
+
+  #noteService(node: Node, name: string, { probe, subject }: ServiceSubject, answer: unknown): void {
+    const seen = this.#note(node, name, probe, subject);
+    if (seen !== undefined && !("answer" in seen)) seen.answer = answer;
   }
 
   /** `undefined` where nobody listens: outside of tests, and in those that are run again. */

@@ -5,13 +5,13 @@ import type { LiveEnvironment } from "../lifecycle/run.ts";
 import type { Environment, NodeDeclaration } from "../model/environment.ts";
 import { messageOf } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
-import type { Mutant, MutationKind, Proof } from "../model/proof.ts";
-import { redact } from "../model/secret.ts";
+import type { MutationKind, Proof } from "../model/proof.ts";
 import { derive } from "../prove/derive.ts";
 import { partOf } from "../prove/environments.ts";
-import type { Mutation } from "../prove/mutation.ts";
-import { Clone, type Noticed, noticedOf } from "./prove-clone.ts";
-import { type Asked, recording, type TestRecord } from "./prove-record.ts";
+import { type Mutation, needsOwnClone } from "../prove/mutation.ts";
+import { Clone, type Noticed } from "./prove-clone.ts";
+import { Findings, isHollow, nameOf } from "./prove-findings.ts";
+import { recording, type TestRecord } from "./prove-record.ts";
 import { session } from "./session.ts";
 import { substituted } from "./substitute.ts";
 
@@ -36,7 +36,11 @@ export interface Proving {
 /** Environments of containers that stand at a time for changes. */
 const atOnce = 3;
 
-const undone = "the tests themselves make it what it was";
+/** Why a change that did not stay says nothing. */
+function undone({ change }: Mutation): string {
+  const own = change.way === "service" || (change.way === "script" && change.script.look !== undefined);
+  return own ? "it comes back by itself, or by the tests" : "the tests themselves make it what it was";
+}
 
 /** Proves the tests of one environment in one spec file, and says `proved`. Tests that did not pass prove nothing and are left out. */
 export async function prove(proving: Proving): Promise<void> {
@@ -48,8 +52,7 @@ class Prover {
   readonly #proving: Proving;
   readonly #recording = recording(true);
   readonly #tests: readonly TestRecord[];
-  readonly #mutants: Mutant[] = [];
-  readonly #refused: { id: string; why: string }[] = [];
+  readonly #findings: Findings;
   readonly #closing: Promise<void>[] = [];
   #repeatable: ReadonlySet<TestRecord> = new Set();
   #environment: Environment;
@@ -62,6 +65,7 @@ class Prover {
     this.#proving = proving;
     this.#environment = proving.environment;
     this.#tests = this.#recording.of(proving.ran).filter(({ passed }) => passed);
+    this.#findings = new Findings(this.#recording, this.#tests);
   }
 
   async prove(): Promise<Proof> {
@@ -71,13 +75,12 @@ class Prover {
     const observations = this.#recording.observations.filter(({ key }) => own.has(key));
     this.#environment = await substituted(this.#proving.environment, settings.substitutes);
     const { mutations, refused } = derive(observations, this.#environment, settings.prove);
-    this.#refused.push(...refused);
-    const inPlace = mutations.filter(({ change }) => change.way !== "declaration");
-    const redeclared = mutations.filter(({ change }) => change.way === "declaration");
+    for (const { id, why } of refused) this.#findings.refuse(id, why);
+    const inPlace = mutations.filter((each) => !needsOwnClone(each));
     try {
       if (this.#proving.perTest) await this.#fresh(inPlace);
       else await this.#allInPlace(inPlace);
-      await this.#fresh(redeclared);
+      await this.#fresh(mutations.filter(needsOwnClone));
     } finally {
       if (this.#kept !== undefined) this.#letGo(this.#kept);
       await Promise.allSettled(this.#closing);
@@ -85,32 +88,11 @@ class Prover {
     return {
       file: said(this.#tests[0]?.task.file.filepath ?? this.#proving.ran[0]?.file.filepath ?? ""),
       environment: this.#proving.environment.name,
-      mutants: this.#mutants,
-      refused: this.#refused,
-      ...this.#checks(observations),
+      ...this.#findings.told,
+      ...this.#findings.checks(observations),
       hollow: this.#tests.filter(isHollow).map(nameOf),
       unrepeatable: this.#proving.perTest ? [] : this.#tests.filter((each) => !this.#repeatable.has(each)).map(nameOf),
       ms: Math.round(performance.now() - began),
-    };
-  }
-
-  /** What is said of checks when all changes were made. */
-  #checks(
-    observations: readonly { readonly key: string; readonly probe: string }[],
-  ): Pick<Proof, "alwaysTrue" | "unproven"> {
-    const asked = this.#recording.asked.filter(({ test }) => this.#tests.includes(test));
-    const title = ({ node, check, negated }: Asked) => redact(`${node}: ${negated ? "not " : ""}${check.title}`);
-    return {
-      alwaysTrue: asked
-        .filter(({ canFail, judged }) => !canFail && judged > 0)
-        .map((each) => ({ test: nameOf(each.test), title: title(each), mutants: each.judged })),
-      unproven: asked
-        .filter(({ canFail, judged }) => !canFail && judged === 0)
-        .map((each) => ({
-          test: nameOf(each.test),
-          title: title(each),
-          probes: [...new Set(observations.filter(({ key }) => each.keys.has(key)).map(({ probe }) => probe))],
-        })),
     };
   }
 
@@ -184,12 +166,11 @@ class Prover {
     for (const test of this.#tests) if ((await clone.run(test)) === undefined) repeatable.add(test);
     this.#repeatable = repeatable;
     const left: Mutation[] = [];
-    const before = { mutants: this.#mutants.length, refused: this.#refused.length };
+    const before = this.#findings.mark;
     clone = await this.#each(mutations, clone, left, false);
     // Where all pass as before, it was the changes that were noticed. Else all is done again, and looked at after each change.
     if ((await clone.noticed([...repeatable])) !== undefined) {
-      this.#mutants.length = before.mutants;
-      this.#refused.length = before.refused;
+      this.#findings.forget(before);
       left.length = 0;
       clone = await this.#again(clone);
       for (const test of this.#tests) await clone.run(test);
@@ -215,10 +196,10 @@ class Prover {
           clone = await this.#again(clone);
           for (const test of this.#tests) await clone.run(test);
         }
-        if ("refused" in outcome) this.#refused.push({ id: mutation.id, why: outcome.refused });
+        if ("refused" in outcome) this.#findings.refuse(mutation.id, outcome.refused);
         else if (outcome.doubtful && again === 0) continue;
         else if (outcome.noticed?.outcome !== "found" && this.#othersLook(mutation)) left.push(mutation);
-        else this.#tell(mutation, outcome.noticed, performance.now() - began);
+        else this.#findings.tell(mutation, outcome.noticed, performance.now() - began);
         break;
       }
     }
@@ -252,9 +233,9 @@ class Prover {
       if (others?.outcome === "found" || noticed === undefined) noticed = others;
       held = noticed !== undefined || (await clone.holds());
     }
-    if (held) await clone.judge(mutation, this.#unsettled(mutation, noticed));
+    if (held) await clone.judge(mutation, this.#findings.unsettled(mutation, noticed));
     const back = await clone.undo();
-    if (!held) return { refused: undone, spoilt: !back };
+    if (!held) return { refused: undone(mutation), spoilt: !back };
     // It is the change that was noticed only where the same test passes again without it.
     const doubtful = careful && back && noticed !== undefined && (await clone.run(noticed.test)) !== undefined;
     return { noticed, spoilt: !back || doubtful, doubtful };
@@ -264,17 +245,6 @@ class Prover {
   #ordered(mutation: Mutation, tests: readonly TestRecord[]): readonly TestRecord[] {
     const first = tests.filter((each) => looksAt(each, mutation));
     return [...first, ...tests.filter((each) => !first.includes(each) && each.nodes.has(mutation.node))];
-  }
-
-  /** Checks of which it is not known yet that they can fail; all, where nobody noticed, to tell who came nearest. */
-  #unsettled(mutation: Mutation, noticed: Noticed | undefined): readonly Asked[] {
-    return this.#askedOf(mutation).filter(({ canFail }) => noticed === undefined || !canFail);
-  }
-
-  #askedOf({ from }: Mutation): readonly Asked[] {
-    return this.#recording.asked.filter(
-      ({ test, keys }) => this.#tests.includes(test) && from.some((key) => keys.has(key)),
-    );
   }
 
   /** Machines are brought back sooner than made. */
@@ -289,19 +259,14 @@ class Prover {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const began = performance.now();
         const outcome = await this.#alone(next);
-        if ("refused" in outcome) this.#refused.push({ id: next.id, why: outcome.refused });
-        else this.#tell(next, outcome.noticed, performance.now() - began);
+        if ("refused" in outcome) this.#findings.refuse(next.id, outcome.refused);
+        else this.#findings.tell(next, outcome.noticed, performance.now() - began);
       }
     };
     const began = performance.now();
-    const before = this.#mutants.length;
+    const before = this.#findings.mark;
     await Promise.all(Array.from({ length: this.#machines ? 1 : atOnce }, work));
-    // Several went at a time: each is charged its share of the clock.
-    const share = (performance.now() - began) / Math.max(1, this.#mutants.length - before);
-    for (let at = before; at < this.#mutants.length; at += 1) {
-      const mutant = this.#mutants[at];
-      if (mutant !== undefined) this.#mutants[at] = { ...mutant, ms: Math.round(share) };
-    }
+    this.#findings.share(before, performance.now() - began);
   }
 
   async #alone(mutation: Mutation): Promise<{ readonly refused: string } | { readonly noticed: Noticed | undefined }> {
@@ -328,8 +293,8 @@ class Prover {
         }
         const found = await clone.noticed(tests);
         if (found?.outcome === "found" || noticed === undefined) noticed = found ?? noticed;
-        if (found === undefined && !(await clone.holds())) return { refused: undone };
-        await clone.judge(mutation, this.#unsettled(mutation, found));
+        if (found === undefined && !(await clone.holds())) return { refused: undone(mutation) };
+        await clone.judge(mutation, this.#findings.unsettled(mutation, found));
       } finally {
         if (change.way === "declaration") this.#letGo(clone);
         else this.#done(clone);
@@ -337,33 +302,6 @@ class Prover {
       if (noticed?.outcome === "found") break;
     }
     return { noticed };
-  }
-
-  #tell(mutation: Mutation, noticed: Noticed | undefined, ms: number): void {
-    const { id, node, kind } = mutation;
-    const nearest = noticed === undefined ? this.#nearest(mutation) : undefined;
-    this.#mutants.push({
-      id,
-      node,
-      kind,
-      outcome: noticed?.outcome ?? "survived",
-      ...(noticed === undefined ? {} : { by: { test: nameOf(noticed.test), said: firstLine(noticed.said) } }),
-      ...(nearest === undefined ? {} : { nearest }),
-      ms: Math.round(ms),
-    });
-  }
-
-  /** The check that looked at the same, best one that saw it change and was met all the same. */
-  #nearest(mutation: Mutation): Mutant["nearest"] {
-    const near = this.#askedOf(mutation).map((asked) => ({ asked, seen: noticedOf(asked, mutation.id) }));
-    const best = near.find(({ asked, seen }) => seen !== undefined && seen !== asked.seen) ?? near[0];
-    if (best === undefined) return undefined;
-    const { asked, seen = asked.seen } = best;
-    return {
-      title: redact(asked.check.title),
-      seen: firstLine(redact(seen)),
-      changed: seen !== asked.seen,
-    };
   }
 }
 
@@ -374,17 +312,4 @@ function looksAt({ keys }: TestRecord, { from }: Mutation): boolean {
 interface Round {
   readonly tests: readonly TestRecord[];
   readonly environment: Environment;
-}
-
-function nameOf({ task }: TestRecord): string {
-  return task.fullTestName;
-}
-
-/** It asked nothing that could have been otherwise. */
-function isHollow({ asked, task }: TestRecord): boolean {
-  return asked === 0 && (task.meta.assertions ?? 0) === 0;
-}
-
-function firstLine(text: string): string {
-  return (text.split("\n")[0] ?? "").slice(0, 300);
 }

@@ -23,6 +23,21 @@ export function systemLab(debian: DebianRootfs): Recipe {
   });
 }
 
+/** What starts managers of services in it, and a service with each: web, job and job; cron with OpenRC. */
+export const startScript = {
+  /** s6 and runit. */
+  supervisors: `mkdir -p /run/service/web /run/service/off /etc/sv/job
+for run in /run/service/web/run /run/service/off/run /etc/sv/job/run; do printf '#!/bin/sh\\nexec sleep 86400\\n' >$run; chmod 755 $run; done
+touch /run/service/off/down; ln -s /etc/sv/job /etc/service/job
+setsid s6-svscan /run/service >/dev/null 2>&1 &
+setsid runsvdir -P /etc/service >/dev/null 2>&1 &
+s6-svwait -u -t 20000 /run/service/web 2>/dev/null || { while ! [ -e /run/service/web/supervise/control ]; do :; done; s6-svwait -u -t 20000 /run/service/web; }
+sv -w 20 start job >/dev/null 2>&1 || { while ! [ -e /etc/sv/job/supervise/ok ]; do :; done; sv -w 20 start job >/dev/null; }`,
+  openrc: "mkdir -p /run/openrc && echo default >/run/openrc/softlevel && /etc/init.d/cron start >/dev/null 2>&1",
+  supervisord: `printf '[program:job]\\ncommand=sleep 86400\\nstartsecs=0\\n[program:off]\\ncommand=sleep 1\\nautostart=false\\n' >/etc/supervisor/conf.d/lab.conf
+supervisord -c /etc/supervisor/supervisord.conf && supervisorctl start job >/dev/null || supervisorctl status job | grep -q RUNNING`,
+} as const;
+
 /** What `rpmbuild` makes a package of: an epoch, a tilde, a file and one of configuration. */
 export const rpmSpec = `Name: studio-tool
 Version: 1.4~rc2

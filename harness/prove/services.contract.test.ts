@@ -1,0 +1,311 @@
+// Decides that what is changed in a real server, or of a service, is noticed by who asks for it, by nobody else, and comes back as it was.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { debian } from "../../fixtures/debian.ts";
+import { mongodb as mongodbImage } from "../../fixtures/mongodb/recipe.ts";
+import { postgres as postgresImage } from "../../fixtures/postgres/recipe.ts";
+import { rabbitmq } from "../../fixtures/rabbitmq/recipe.ts";
+import { redis as redisImage } from "../../fixtures/redis/recipe.ts";
+import { amqp } from "../checks/amqp.ts";
+import { inChannel, openAmqp091 } from "../checks/amqp-091.ts";
+import { mongodb } from "../checks/mongodb.ts";
+import { askDatabase } from "../checks/mongodb-client.ts";
+import { postgres } from "../checks/postgres.ts";
+import { redis } from "../checks/redis.ts";
+import { service } from "../checks/service.ts";
+import { type ServiceManager, serviceFacts } from "../checks/service-facts.ts";
+import { startScript, systemLab } from "../checks/testing/system-lab.ts";
+import { password, user } from "../checks/testing/zoo.ts";
+import type { Check } from "../model/check.ts";
+import { container } from "../model/container.ts";
+import { defineEnvironment } from "../model/environment.ts";
+import { shell } from "../model/exec.ts";
+import type { ContainerNode, Node } from "../model/node.ts";
+import { openStage, type Stage } from "../vitest/stage.ts";
+import { derive } from "./derive.ts";
+import type { Mutation, ServiceChange } from "./mutation.ts";
+import { applyCommand, findCommand, undoCommand } from "./script.ts";
+
+const environment = defineEnvironment("prove-services", {
+  nodes: {
+    lab: container({ image: systemLab(debian), idle: true }),
+    cache: container({
+      image: redisImage,
+      env: { REDIS_PASSWORD: password },
+      ready: { log: /Ready to accept connections/ },
+    }),
+    documents: container({ image: mongodbImage, ready: { log: /Waiting for connections/ } }),
+    tables: container({
+      image: postgresImage,
+      env: { POSTGRES_USER: user, POSTGRES_PASSWORD: password, POSTGRES_DB: "animals" },
+      ready: { log: /database system is ready to accept connections/ },
+    }),
+    broker: container({
+      image: rabbitmq,
+      env: { RABBITMQ_USER: user, RABBITMQ_PASSWORD: password },
+      ready: { log: /Server startup complete/, within: "120s" },
+    }),
+  },
+});
+type Name = keyof typeof environment.nodes;
+let stage: Stage;
+let nodes: Record<Name, ContainerNode>;
+beforeAll(async () => {
+  stage = await openStage();
+  ({ nodes } = await stage.standUp(environment));
+  const { cache, documents, tables } = nodes;
+  for (const words of [
+    ["SET", "cat", "Tom"],
+    ["SET", "guest", "Mia", "EX", "1000"],
+    ["RPUSH", "queue", "a", "b"],
+  ])
+    await cache.succeed(["redis-cli", ...words], { env: { REDISCLI_AUTH: password.reveal() } });
+  await askDatabase(documents, {}, "studio", async (studio) => {
+    await studio.collection("films").insertMany([{ title: "one", frames: 24 }, { title: "two" }, { title: "three" }]);
+    await studio.collection("films").createIndex({ title: 1 }, { unique: true });
+    await studio.collection("other").insertOne({ a: 1 });
+  });
+  await tables.succeed([
+    "psql",
+    "-d",
+    "animals",
+    "-c",
+    `SET ROLE zoo;
+    CREATE TABLE cats (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name varchar(20) NOT NULL, born timestamptz, weight bigint,
+      heavy boolean GENERATED ALWAYS AS (weight > 4) STORED);
+    INSERT INTO cats (name, born, weight) VALUES ('Tom', '2020-01-02T03:04:05.678901Z', 5), ('Mia', NULL, 4);
+    CREATE VIEW names AS SELECT name FROM cats; CREATE TABLE cages (cat int REFERENCES cats); CREATE TABLE dogs (name text); INSERT INTO dogs VALUES ('Rex');`,
+  ]);
+}, 600_000);
+afterAll(async () => expect((await stage.close()).leaked).toEqual([]));
+
+/** What follows from a check: changes of a server's data. */
+async function mutationsOf(name: Name, check: Check<Node>) {
+  const answer = await check.observe(nodes[name]);
+  const { probe = "", subject } = check.looksAt ?? {};
+  const seen = { key: check.title, node: name, of: "container", probe, subject, answer } as const;
+  return derive([{ ...seen, facets: new Set(), titles: [check.title] }], environment, { only: ["database", "queue"] })
+    .mutations;
+}
+
+function changeOf({ id, change }: Mutation): ServiceChange {
+  if (change.way !== "service") throw new Error(`${id} is made ${change.way}`);
+  return change.service;
+}
+
+async function isMet(name: Name, check: Check<Node>) {
+  const judgement = check.judge(await check.observe(nodes[name]));
+  return "met" in judgement && judgement.met;
+}
+
+const cats = () => postgres({ user, password, database: "animals" });
+const films = () => mongodb().collection("studio", "films");
+const cache = redis({ password });
+
+const cases: readonly (readonly [Name, Check<Node>, readonly string[], Check<Node>])[] = [
+  [
+    "cache",
+    cache.key("cat").is("Tom"),
+    ["delete the key cat", "give the key cat another value"],
+    cache.key("guest").exists(),
+  ],
+  [
+    "cache",
+    cache.key("guest").expires(),
+    ["delete the key guest", "let the key guest stay"],
+    cache.key("cat").exists(),
+  ],
+  [
+    "cache",
+    cache.key("queue").hasType("list"),
+    ["delete the key queue", "make the key queue of another type"],
+    cache.key("cat").is("Tom"),
+  ],
+  ["cache", cache.dbSize(3), ["empty the database 0", "set one key more in the database 0"], cache.hasRole("master")],
+  ["cache", cache.config("appendonly").is("no"), ["set appendonly to yes"], cache.dbSize(3)],
+  [
+    "documents",
+    films().hasCount(3),
+    ["empty the collection studio.films", "remove a document from studio.films", "add a document to studio.films"],
+    mongodb().collection("studio", "other").contains({ a: 1 }),
+  ],
+  [
+    "documents",
+    films().contains({ title: "one", frames: 24 }),
+    ['remove the documents like {"title":"one","frames":24} from studio.films'],
+    films().exists(),
+  ],
+  [
+    "documents",
+    films().hasIndex({ title: 1 }, { unique: true }),
+    ['drop the index {"title":1} of studio.films'],
+    films().hasCount(3),
+  ],
+  ["documents", films().exists(), ["drop the collection studio.films"], mongodb().databases().include("studio")],
+  [
+    "documents",
+    mongodb().databases().areOnly("studio"),
+    ["drop the database studio", "make one database more"],
+    mongodb().answers(),
+  ],
+  [
+    "documents",
+    mongodb().database("studio").collections().areOnly("films", "other"),
+    ["drop the database studio", "make one collection more in studio"],
+    mongodb().answers(),
+  ],
+  [
+    "tables",
+    cats().table("dogs").hasRows(1),
+    ["empty the table dogs", "delete a row of the table dogs"],
+    cats().table("cats").hasRows(2),
+  ],
+  [
+    "tables",
+    cats().table("dogs").hasColumn("name", "text"),
+    ["call the table dogs another name", "call the column name of dogs another name"],
+    cats().table("cats").exists(),
+  ],
+  [
+    "tables",
+    cats()
+      .query("SELECT name FROM dogs")
+      .gives([{ name: "Rex" }]),
+    ['empty what "SELECT name FROM dogs" reads'],
+    cats().table("dogs").exists(),
+  ],
+];
+
+describe("each change is noticed by who asks, not by who looks elsewhere, and undone", () => {
+  for (const [name, check, ids, other] of cases)
+    test(`${name}: ${check.title}`, async () => {
+      const mutations = await mutationsOf(name, check);
+      expect(mutations.map(({ id }) => id)).toEqual(ids.map((id) => `${name}: ${id}`));
+      for (const mutation of mutations) {
+        const { id } = mutation;
+        const change = changeOf(mutation);
+        const before = await change.look(nodes[name]);
+        const undo = await change.make(nodes[name]);
+        expect([id, await change.look(nodes[name])]).not.toEqual([id, before]);
+        expect([id, await isMet(name, check), await isMet(name, other)]).toEqual([id, false, true]);
+        await undo();
+        expect([id, await change.look(nodes[name]), await isMet(name, check)]).toEqual([id, before, true]);
+      }
+    });
+});
+
+test("what would not come back as it was is refused, and nothing is changed", async () => {
+  const check = cats().table("cats").hasRows(2);
+  for (const [subject, why] of [
+    [check, 'other tables refer to "cats"'],
+    [cats().table("names").hasRows(2), '"names" is no plain table'],
+    [
+      cats()
+        .query("SELECT 1 AS one")
+        .gives([{ one: 1 }]),
+      "it reads no table",
+    ],
+  ] as const) {
+    const [mutation] = await mutationsOf("tables", subject);
+    if (mutation === undefined) throw new Error(`nothing follows from ${subject.title}`);
+    await expect(changeOf(mutation).make(nodes.tables)).rejects.toThrow(why);
+    expect(await isMet("tables", check)).toBe(true);
+  }
+  // Rows with values that are generated come back, when nobody refers to them.
+  await nodes.tables.succeed(["psql", "-d", "animals", "-c", "DROP TABLE cages"]);
+  for (const mutation of await mutationsOf("tables", check)) {
+    const change = changeOf(mutation);
+    const before = await change.look(nodes.tables);
+    const undo = await change.make(nodes.tables);
+    expect(await isMet("tables", check)).toBe(false);
+    await undo();
+    expect(await change.look(nodes.tables)).toBe(before);
+  }
+});
+
+describe("services are stopped and disabled by whoever looks after them, and undone", () => {
+  const ground = { of: "container", memory: [] } as const;
+  const root = { user: "0" } as const;
+  beforeAll(async () => {
+    for (const text of Object.values(startScript)) await nodes.lab.succeed(shell(text));
+  });
+
+  test.each<[string, ServiceManager, readonly string[]]>([
+    ["web", "s6", ["stop web"]],
+    ["job", "runit", ["stop job"]],
+    ["job", "supervisor", ["stop job"]],
+    ["cron", "openrc", ["stop cron", "disable cron"]],
+    ["cron", "sysv", ["stop cron", "disable cron"]],
+  ])("%s of %s", async (name, under, ids) => {
+    const { lab } = nodes;
+    const runs = service(name, { under }).isRunning();
+    const enabled = service(name, { under }).isEnabled();
+    const answer = await lab.observe(serviceFacts, `${under} ${name}`);
+    const subject = `${under} ${name}`;
+    const seen = { key: "a", node: "lab", of: "container", probe: "services", subject, answer } as const;
+    const { mutations } = derive([{ ...seen, facets: new Set(), titles: [] }], environment, { only: ["service"] });
+    expect(mutations.map(({ id }) => id)).toEqual(ids.map((id) => `lab: ${id}`));
+    for (const { id, change } of mutations) {
+      if (change.way !== "script") throw new Error(`${id} is made ${change.way}`);
+      const { script } = change;
+      const { stdout: found } = await lab.exec(findCommand(script), root);
+      const paths = found.split("\0").filter(Boolean);
+      const made = await lab.exec(applyCommand(script, paths, ground), root);
+      const [before = "", after = ""] = made.stdout.split("\0");
+      expect([id, made.status, made.stderr]).toEqual([id, 0, ""]);
+      expect(after.trimEnd()).not.toBe(before.trimEnd());
+      const [noticing, other] = id.includes("stop") ? [runs, enabled] : [enabled, runs];
+      expect([id, await isMet("lab", noticing), await isMet("lab", other)]).toEqual([id, false, true]);
+      const undone = await lab.exec(undoCommand(script, paths), root);
+      expect([id, undone.status, undone.stdout.trimEnd()]).toEqual([id, 0, before.trimEnd()]);
+      expect([id, await isMet("lab", noticing)]).toEqual([id, true]);
+    }
+  });
+});
+
+describe("broker", () => {
+  const said = amqp({ user, password });
+  const onQueue = async <Answer>(ask: Parameters<typeof inChannel<Answer>>[2]) => {
+    const login = { port: 5672, user, password, virtualHost: "/" };
+    const { client, close } = await openAmqp091(nodes.broker, login);
+    return { answer: await inChannel(client, "the broker", ask), client, close };
+  };
+
+  test.each<[string, Check<Node>, readonly string[]]>([
+    ["is there", said.queue("films").isDurable(), ["delete the queue films"]],
+    ["has a depth", said.queue("films").hasDepth(0), ["delete the queue films", "put a message into the queue films"]],
+    [
+      "has consumers",
+      said.queue("films").hasConsumers(1),
+      ["delete the queue films", "let nobody consume from the queue films"],
+    ],
+    [
+      "is among others",
+      said.queues().areOnly(["films", "other"]),
+      ["delete the queue films", "delete the queue other", "make one queue more"],
+    ],
+  ])("a queue %s", async (_, check, ids) => {
+    const other = said.answers();
+    for (const id of ids) {
+      const { close: first } = await onQueue(async (channel) => {
+        for (const name of ["assay.prove", "films", "other"]) await channel.deleteQueue(name);
+        for (const name of ["films", "other"]) await channel.assertQueue(name, { durable: true });
+      });
+      first();
+      const { client, close } = await openAmqp091(nodes.broker, { port: 5672, user, password, virtualHost: "/" });
+      if (check.title.includes("consumers")) await (await client.createChannel()).consume("films", () => undefined);
+      try {
+        await expect.poll(() => isMet("broker", check), { timeout: 10_000 }).toBe(true);
+        const mutation = (await mutationsOf("broker", check)).find((each) => each.id === `broker: ${id}`);
+        if (mutation === undefined) throw new Error(`${id} does not follow from ${check.title}`);
+        const change = changeOf(mutation);
+        expect(change.final).toBe(true);
+        const before = await change.look(nodes.broker);
+        await change.make(nodes.broker);
+        expect(await change.look(nodes.broker)).not.toBe(before);
+        expect([id, await isMet("broker", check), await isMet("broker", other)]).toEqual([id, false, true]);
+      } finally {
+        close();
+      }
+    }
+  });
+});
