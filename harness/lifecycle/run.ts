@@ -192,7 +192,8 @@ class Stand {
         const resources = this.#created.filter((each) => each.driver === driver.kind);
         if (resources.length > 0) await driver.rewind?.(resources, standing);
       }
-      await Promise.all(carried.map((each) => this.#connect(each, each.node ?? "", standing, "marked")));
+      // Over one connection, one after the other: making more of them takes an emulated machine longer.
+      for (const each of carried) await this.#connect(each, each.node ?? "", standing, "marked");
     });
   }
 
