@@ -157,32 +157,40 @@ describe("a moment that is kept", () => {
   });
 });
 
-test("a moment at which programs ran in all slots but two leaves every slot to be had again", async () => {
+describe("a moment that is come back to while it works", () => {
   const monitor = (line: string) => qmp.execute("human-monitor-command", { "command-line": line });
-  const transport = new ShellTransport(ports);
-  const dialled = () => Promise.all(Array.from({ length: guest.slots.length - 2 }, () => transport.dial(["cat"])));
-  await transport.exec(shell("for n in 1 2 3 4; do while :; do :; done & done"));
-  let channels = await dialled();
-  const moment = await transport.quiesce();
-  expect(await monitor("savevm many")).toBe("");
-  await transport.resume(moment);
-  for (let round = 0; round < 2; round += 1) {
-    const ends = Promise.allSettled(channels.map(({ ended }) => ended));
-    transport.hold(moment);
-    await qmp.stop();
-    expect(await monitor("loadvm many")).toBe("");
-    await qmp.cont();
+
+  test.each([
+    ["nothing ran", 0],
+    ["a program ran in all slots but two", 23],
+  ])("where %s: every slot can be had again, and what runs in it is heard", async (_, before) => {
+    const transport = new ShellTransport(ports);
+    // What is busy notices late who has left, and who has come.
+    const { stdout: busy } = await transport.exec(shell("for n in 1 2 3 4; do while :; do :; done & echo $!; done"));
+    const dialled = (many: number) => Promise.all(Array.from({ length: many }, () => transport.dial(["cat"])));
+    let channels = await dialled(before);
+    const moment = await transport.quiesce();
+    expect(await monitor("savevm many")).toBe("");
     await transport.resume(moment);
-    await ends;
-    channels = await dialled();
-    for (const { stdin, stdout } of channels) {
-      stdin.write("again\n");
-      const [said] = await once(stdout, "data");
-      expect(String(said)).toBe("again\n");
+    for (let round = 0; round < 4; round += 1) {
+      const ends = Promise.allSettled(channels.map(({ ended }) => ended));
+      transport.hold(moment);
+      await qmp.stop();
+      expect(await monitor("loadvm many")).toBe("");
+      await qmp.cont();
+      await transport.resume(moment);
+      await ends;
+      channels = await dialled(guest.slots.length - 2);
+      for (const { stdin, stdout } of channels) {
+        stdin.write("again\n");
+        const [said] = await once(stdout, "data");
+        expect(String(said)).toBe("again\n");
+      }
     }
-  }
-  for (const channel of channels) channel.destroy();
-  await transport.close();
+    for (const channel of channels) channel.destroy();
+    await transport.exec(["kill", ...busy.trim().split("\n")]);
+    await transport.close();
+  });
 });
 
 describe("a guest that goes away", () => {

@@ -26,6 +26,9 @@ interface Use {
   readonly err: MarkedPassage;
 }
 
+/** A guest that does not say within it that a program began has lost what it was told, or says it to nobody: it is unknown which. */
+const beginningMs = 120_000;
+
 export class PortSlot {
   readonly number: number;
   readonly #paths: SlotSockets;
@@ -97,6 +100,11 @@ export class PortSlot {
       },
     };
     this.#use = { out, err, channel };
+    const late = setTimeout(() => {
+      if (this.#use?.out === out) this.lose();
+      this.#control.changed();
+    }, beginningMs);
+    void out.begun.then(() => clearTimeout(late));
     return channel;
   }
 
@@ -110,10 +118,23 @@ export class PortSlot {
     return this.#use?.out.begun ?? new Promise(() => undefined);
   }
 
-  /** What was asked may have been answered in a time that is no more. */
+  /**
+   * What was asked may have been answered in a time that is no more, and what ran is of that time. Its outputs stay connected: QEMU would be
+   * late to see that somebody else has come for them, and until then throws away what the guest writes.
+   */
   forget(): void {
-    if (this.state === "asked" || this.state === "free") this.state = "unknown";
-    else if (this.state !== "unknown") this.lose();
+    const use = this.#use;
+    this.#use = undefined;
+    if (this.state === "used" || this.state === "taken") {
+      this.#in?.destroy();
+      this.#in = undefined;
+    }
+    this.state = "unknown";
+    use?.out.lose();
+    use?.err.lose();
+    // What ran may have been told to wait.
+    this.#out?.resume();
+    this.#err?.resume();
   }
 
   /** Whatever ran here is unknown from now on: the guest started again, or is gone. */
