@@ -99,7 +99,7 @@ onEachEngine((engine) => {
   });
 
   describe("an edge with a condition", () => {
-    const two = (first: string, within: "20s" | "300ms" = "20s") =>
+    const two = (first: string, within: "20s" | "3s" = "20s") =>
       defineEnvironment("ready", {
         nodes: {
           first: container({ image: soe, entrypoint: ["/bin/sh", "-c", first] }),
@@ -120,10 +120,11 @@ onEachEngine((engine) => {
     });
 
     test("at its deadline: who waits for what, and what was seen last", async () => {
-      await expect(stage.standUp(two(`echo -n half >/made; ${waits}`, "300ms"))).rejects.toMatchObject({
+      // Long enough for one answer on a busy machine.
+      await expect(stage.standUp(two(`echo -n half >/made; ${waits}`, "3s"))).rejects.toMatchObject({
         code: "not-ready",
         message: expect.stringMatching(
-          /^create ready\/second: not started, because it waits for "file \/made .*" of ready\/first: not so after 300ms \(last: .*half.*\)/,
+          /^create ready\/second: not started, because it waits for "file \/made .*" of ready\/first: not so after 3s \(last: .*half.*\)/,
         ),
       });
       expect(await stage.found()).toEqual([]);
