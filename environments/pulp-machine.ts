@@ -8,10 +8,18 @@ import { pulpNodes } from "./pulp.ts";
 const within = "20m";
 
 export const pulpMachine = defineEnvironment("pulp-machine", {
-  networks: { pulp: {} },
+  // Its engine is started once there is a network, or two minutes later.
+  networks: { pulp: {}, lan: {} },
   volumes: { "log-socket": {} },
   nodes: {
-    engine: vm({ image: engineHost, hostname: "vfx-engine-003", memory: "2g", vcpus: 2, ready: { within } }),
+    engine: vm({
+      image: engineHost,
+      hostname: "vfx-engine-003",
+      memory: "2g",
+      vcpus: 2,
+      networks: ["lan"],
+      ready: { within },
+    }),
     ...pulpNodes("rabbitmq", { on: "engine", within }),
   },
 });

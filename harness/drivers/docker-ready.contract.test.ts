@@ -124,7 +124,7 @@ onEachEngine((engine) => {
       await expect(stage.standUp(two(`echo -n half >/made; ${waits}`, "3s"))).rejects.toMatchObject({
         code: "not-ready",
         message: expect.stringMatching(
-          /^create ready\/second: not started, because it waits for "file \/made .*" of ready\/first: not so after 3s \(last: .*half.*\)/,
+          /^create ready\/second: not started, because it waits for "file \/made .*" of ready\/first: not so after 3\.0s \(last: .*half.*\)/,
         ),
       });
       expect(await stage.found()).toEqual([]);
