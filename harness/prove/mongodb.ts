@@ -61,18 +61,21 @@ async function lookAt(db: Db, only?: string): Promise<string> {
   return hash.digest("hex");
 }
 
-function change(
-  options: MongodbOptions,
-  look: (client: Client) => Promise<string>,
-  make: (client: Client) => Promise<(client: Client) => Promise<unknown>>,
-): ServiceChange {
-  return {
-    look: (node: Node) => askMongodb(node, options, look),
+/** `make` answers what brings back what it changed; `only` is the collection that is looked at. */
+function inDatabase(
+  seen: Observation,
+  { options, name, only }: { readonly options: MongodbOptions; readonly name: string; readonly only?: string },
+  what: string,
+  make: (db: Db) => Promise<(again: Db) => Promise<unknown>>,
+): Made {
+  const service: ServiceChange = {
+    look: (node: Node) => askMongodb(node, options, (client) => lookAt(client.db(name), only)),
     async make(node) {
-      const undo = await askMongodb(node, options, make);
-      return async () => void (await askMongodb(node, options, undo));
+      const undo = await askMongodb(node, options, (client) => make(client.db(name)));
+      return async () => void (await askMongodb(node, options, (client) => undo(client.db(name))));
     },
   };
+  return byService(seen, "database", what, service);
 }
 
 /** A document that a filter finds, where the filter says no more than what is in it. */
@@ -92,19 +95,10 @@ function ofDocuments(
   const all = Object.keys(filter).length === 0;
   const like = all ? "" : ` like ${JSON.stringify(filter).slice(0, 80)}`;
   const made = (what: string, make: (documents: Collection) => Promise<(again: Collection) => Promise<unknown>>) =>
-    byService(
-      seen,
-      "database",
-      what,
-      change(
-        options,
-        (client) => lookAt(client.db(database), collection),
-        async (client) => {
-          const undo = await make(client.db(database).collection(collection));
-          return (again) => undo(again.db(database).collection(collection));
-        },
-      ),
-    );
+    inDatabase(seen, { options, name: database, only: collection }, what, async (db) => {
+      const undo = await make(db.collection(collection));
+      return (again) => undo(again.collection(collection));
+    });
   const where = `${database}.${collection}`;
   const one = likeness(filter);
   return [
@@ -147,19 +141,7 @@ function ofCollection(
   { options, database = "", collection = "", index }: MongodbSubject["subject"],
 ): readonly Made[] {
   const made = (what: string, make: (db: Db) => Promise<(again: Db) => Promise<unknown>>) =>
-    byService(
-      seen,
-      "database",
-      `${what} ${database}.${collection}`,
-      change(
-        options,
-        (client) => lookAt(client.db(database), collection),
-        async (client) => {
-          const undo = await make(client.db(database));
-          return (again) => undo(again.db(database));
-        },
-      ),
-    );
+    inDatabase(seen, { options, name: database, only: collection }, `${what} ${database}.${collection}`, make);
   if (index !== undefined) {
     const fields = JSON.stringify(Object.entries(index));
     return [
@@ -196,20 +178,8 @@ function ofDatabases(seen: Observation, { options, database }: MongodbSubject["s
   const own = new Set(["admin", "config", "local"]);
   const other = "assay_prove";
   const more = seen.titles.some((title) => / are (only|none)/.test(title));
-  const made = (what: string, name: string, make: (db: Db) => Promise<(again: Db) => Promise<unknown>>): Made =>
-    byService(
-      seen,
-      "database",
-      what,
-      change(
-        options,
-        (client) => lookAt(client.db(name)),
-        async (client) => {
-          const undo = await make(client.db(name));
-          return (again) => undo(again.db(name));
-        },
-      ),
-    );
+  const made = (what: string, name: string, make: (db: Db) => Promise<(again: Db) => Promise<unknown>>) =>
+    inDatabase(seen, { options, name }, what, make);
   const added = async (db: Db) => {
     await db.collection(other).insertOne({ assayProve: true });
     return (again: Db) => (database === undefined ? again.dropDatabase() : again.dropCollection(other));
