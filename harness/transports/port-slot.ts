@@ -101,7 +101,8 @@ export class PortSlot {
     };
     this.#use = { out, err, channel };
     const late = setTimeout(() => {
-      if (this.#use?.out === out) this.lose();
+      if (this.#use?.out !== out) return;
+      this.lose();
       this.#control.changed();
     }, beginningMs);
     void out.begun.then(() => clearTimeout(late));
