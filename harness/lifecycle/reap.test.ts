@@ -221,6 +221,20 @@ describe("reaping a run", () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test("who reads that it has ended finds none of its files", async () => {
+    const { driver } = await begin("r1");
+    const places = { scratch: join(directory, "scratch"), socket: (run: string) => join(directory, `${run}.sock`) };
+    const path = occupy(places, "r1", identityOf());
+    const atTheEnd: boolean[] = [];
+    const endRun = ledger.endRun.bind(ledger);
+    ledger.endRun = (run) => {
+      atTheEnd.push(existsSync(path));
+      endRun(run);
+    };
+    await reap("r1", { ledger, drivers: [driver], places });
+    expect(atTheEnd).toEqual([false]);
+  });
+
   test("nothing can be created for it any more", async () => {
     const { driver } = await begin("r1");
     await reap("r1", { ledger, drivers: [driver] });

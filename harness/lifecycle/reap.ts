@@ -135,8 +135,9 @@ async function conclude(
       ),
   ];
   if (errors.length === 0) {
-    if (ledger?.run(run) !== undefined) ledger.endRun(run);
+    // The files first: who reads that a run has ended finds nothing of it.
     const kept = places === undefined ? undefined : emptied(places, run);
+    if (ledger?.run(run) !== undefined) ledger.endRun(run);
     if (kept !== undefined) {
       leaked.push(`directory ${join(places?.scratch ?? "", run)}`);
       errors.push(kept);

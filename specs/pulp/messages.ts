@@ -36,8 +36,8 @@ export function messages(test: PulpTests): void {
     const units = http(`${base}/pulp/api/v2/repositories/reels/units/`);
     await expect(host).toMeet(units.json("[0].size").is(12), { within: "5s" });
     await expect(host).toMeet(all(units.json().hasLength(1), units.json("[0].name").is("one")));
-    await expect(worker).toMeet(logs().contain("reels/one is published, 12 bytes"));
-    await expect(manager).toMeet(logs().contain("is for any worker"));
+    await expect(worker).toMeet(logs().contain("reels/one is published, 12 bytes"), { within: "5s" });
+    await expect(manager).toMeet(logs().contain("is for any worker"), { within: "5s" });
     await expect(database).toMeet(
       all(
         mongodb().collection("pulp_database", "units").contains({ repo_id: "reels", name: "one", size: 12 }),
