@@ -45,7 +45,10 @@ async function untilTrue(edge: Edge, node: Node, waiter: string, signal: AbortSi
     });
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    const seen = () => `not so after ${sayMs(within)}${last.last === undefined ? "" : ` (last: ${last.last})`}`;
+    const seen = () =>
+      last.last === undefined
+        ? `nothing was answered within ${sayMs(within)}`
+        : `not so after ${sayMs(within)} (last: ${last.last})`;
     timer = setTimeout(() => reject(refused("not-ready", seen())), within);
   });
   const ended: Promise<never>[] =
