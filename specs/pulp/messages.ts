@@ -34,16 +34,16 @@ export function messages(test: PulpTests): void {
     await expect(worker).toMeet(stored);
     await expect(web).toMeet(stored);
     const units = http(`${base}/pulp/api/v2/repositories/reels/units/`);
-    await expect(host).toMeet(units.json("[0].size").is(12), { within: "5s" });
+    await expect(host).toMeet(units.json("[0].size").is(12), { within: "20s" });
     await expect(host).toMeet(all(units.json().hasLength(1), units.json("[0].name").is("one")));
-    await expect(worker).toMeet(logs().contain("reels/one is published, 12 bytes"), { within: "5s" });
-    await expect(manager).toMeet(logs().contain("is for any worker"), { within: "5s" });
+    await expect(worker).toMeet(logs().contain("reels/one is published, 12 bytes"), { within: "20s" });
+    await expect(manager).toMeet(logs().contain("is for any worker"), { within: "20s" });
     await expect(database).toMeet(
       all(
         mongodb().collection("pulp_database", "units").contains({ repo_id: "reels", name: "one", size: 12 }),
         mongodb().collection("pulp_database", "task_status").contains({ state: "finished" }),
       ),
-      { within: "5s" },
+      { within: "20s" },
     );
     // Each said it by /dev/log as well.
     await expect(syslog).toMeet(
@@ -52,7 +52,7 @@ export function messages(test: PulpTests): void {
         logs().contain(/pulp: pulp\.tasks:INFO: task [\w-]+ is for any worker/),
         logs().contain(/pulp: pulp\.tasks:INFO: task [\w-]+: reels\/one is published/),
       ),
-      { within: "5s" },
+      { within: "20s" },
     );
   });
 
@@ -65,7 +65,7 @@ export function messages(test: PulpTests): void {
     await expect(host).toMeet(http(at(one), { method: "POST", body: "direct" }).answers(202));
     await expect(host).toMeet(http(`${base}/pub/reels/direct`).bodyContains("direct"), { within: "10s" });
     await expect(host).toMeet(http(at("nobody@nowhere"), { method: "POST", body: "direct" }).answers(400));
-    await expect(worker).toMeet(logs().contain("reels/direct is published, 6 bytes"), { within: "5s" });
+    await expect(worker).toMeet(logs().contain("reels/direct is published, 6 bytes"), { within: "20s" });
   });
 
   test("what cannot be published is refused, and leaves nothing", async ({ host, web, worker }) => {
@@ -139,6 +139,6 @@ export function messages(test: PulpTests): void {
     await expect(host).toMeet(status.answers(200), { within: "10s" });
     await expect(host).toMeet(reel.served, { within: "15s" });
     const units = http(`${base}/pulp/api/v2/repositories/reels/units/`);
-    await expect(host).toMeet(units.json("[*].name").contains("patient"), { within: "5s" });
+    await expect(host).toMeet(units.json("[*].name").contains("patient"), { within: "20s" });
   });
 }
