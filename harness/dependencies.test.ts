@@ -41,7 +41,8 @@ const pinned: Record<string, RegExp> = {
   "vitest/config": /^harness\/vitest\.config\.ts$/,
   "vitest/node": /^harness\/vitest\//,
   zx: /^harness\/(transports\/local|store\/steps[^/]*)\.ts$/,
-  "node:sqlite": /^harness\/lifecycle\/(ledger|history)[^/]*\.ts$/,
+  "node:sqlite":
+    /^harness\/(lifecycle\/(ledger|history)[^/]*|checks\/(testing\/rpm-database|rpm-sqlite|tree-rpm\.test))\.ts$/,
   xmlbuilder2: /^harness\/drivers\/libvirt-xml\.ts$/,
   "xmlbuilder2/lib/interfaces.js": /^harness\/drivers\/libvirt-xml\.ts$/,
   "libxml2-wasm": /^harness\/(drivers\/libvirt-(xml-read|schema)|checks\/data-xml|reporting\/formats\.test)\.ts$/,

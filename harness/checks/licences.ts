@@ -6,8 +6,9 @@ import type { Node } from "../model/node.ts";
 import { fileContents } from "./file-bytes.ts";
 import { packageDatabases } from "./package-facts.ts";
 import { about, verdict } from "./question.ts";
-import { textsOf } from "./tree-bytes.ts";
-import { dpkgTexts, packagesIn } from "./tree-package.ts";
+import type { RpmPackage } from "./rpm-package.ts";
+import { apkText, dpkgTexts, packagesIn } from "./tree-package.ts";
+import { rpmInTree } from "./tree-rpm.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 import { occurs, sayWanted, type Wanted } from "./wanted.ts";
 
@@ -57,19 +58,24 @@ esac`,
     return subjects.map(() => ({ manager: manager === "files" ? "dpkg" : manager, packages }));
   },
   async fromTree(tree, subjects) {
-    const [known, [apk, otherApk]] = await Promise.all([dpkgTexts(tree).then(ofDpkg), textsOf(tree, apkDatabases)]);
-    const ofApk = readers["apk"]?.(apk ?? otherApk ?? "") ?? [];
-    if (known.length === 0 && ofApk.length === 0)
-      throw failedProbe(
-        "cannot list packages",
-        `there are none in dpkg's database nor in ${apkDatabases.join(" or ")}`,
-      );
-    const answer = known.length > 0 ? { manager: "dpkg", packages: known } : { manager: "apk", packages: ofApk };
-    return subjects.map(() => answer);
+    const [known, apk] = await Promise.all([dpkgTexts(tree).then(ofDpkg), apkText(tree)]);
+    const ofApk = readers["apk"]?.(apk ?? "") ?? [];
+    const asked = known.length > 0 ? "dpkg" : ofApk.length > 0 ? "apk" : "rpm";
+    const packages = { dpkg: known, apk: ofApk, rpm: asked === "rpm" ? ofRpm((await rpmInTree(tree)) ?? []) : [] }[
+      asked
+    ];
+    if (packages.length === 0)
+      throw failedProbe("cannot list packages", "there are none in a database of dpkg, of apk or of rpm");
+    return subjects.map(() => ({ manager: asked, packages }));
   },
 };
 
-const apkDatabases = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
+/** Keys that packages are signed with are listed as packages. */
+function ofRpm(packages: readonly RpmPackage[]): readonly LicenceFacts[] {
+  return packages
+    .filter(({ name }) => name !== "gpg-pubkey")
+    .map(({ name, licence }) => ({ package: name, text: licence }));
+}
 
 /** Of dpkg's own files: none of them says a licence. */
 function ofDpkg(texts: readonly string[]): readonly LicenceFacts[] {

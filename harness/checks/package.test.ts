@@ -277,7 +277,7 @@ test.each(["/nonexistent", "/proc/1/cwd/none"])("without a database in %s nothin
   const node = hostNode();
   const elsewhere = {
     ...packageFacts,
-    script: (names: readonly string[]) => `export DPKG_ADMINDIR=${place}\n${packageFacts.script(names)}`,
+    script: (names: readonly string[]) => `export DPKG_ADMINDIR=${place} HOME=${place}\n${packageFacts.script(names)}`,
   };
   await expect(node.observe(elsewhere, "bash")).rejects.toMatchObject({
     code: "probe-failed",

@@ -1,10 +1,13 @@
 // Decides how questions about packages are answered from files alone: dpkg's status file, or the directory of status files that
-// distroless images have in its place; apk's database. rpm's is no text: it is asked by rpm, in a container.
+// distroless images have in its place; apk's database; rpm's, of whichever format.
+import { ObservationError } from "../model/errors.ts";
 import type { FileTree } from "../model/tree.ts";
 import { readApkPackages } from "./package-apk.ts";
 import { type PackageFacts, readSubject } from "./package-facts.ts";
 import { textsOf } from "./tree-bytes.ts";
+import { rpmInTree } from "./tree-rpm.ts";
 import { failedProbe } from "./unanswered.ts";
+import { versionOrder } from "./version-order.ts";
 
 const database = "/var/lib/dpkg/status";
 const pieces = `${database}.d`;
@@ -15,18 +18,19 @@ export async function packagesFromTree(
   tree: FileTree,
   names: readonly string[],
 ): Promise<readonly (PackageFacts | undefined | Error)[]> {
-  const [texts, ofApk] = await Promise.all([dpkgTexts(tree), apkPackages(tree)]);
+  const [texts, ofApk, ofRpm] = await Promise.all([dpkgTexts(tree), apkPackages(tree), rpmFacts(tree)]);
   const read = packagesIn(texts);
   const ofDpkg = read.size === 0 ? undefined : read;
+  const known = { dpkg: ofDpkg, apk: ofApk, rpm: ofRpm, any: ofDpkg ?? ofApk ?? ofRpm };
   return names.map((subject) => {
     const { by, name } = readSubject(subject);
-    const found = by === "dpkg" ? ofDpkg : by === "apk" ? ofApk : by === "any" ? (ofDpkg ?? ofApk) : undefined;
+    const found = known[by];
+    if (found instanceof Error) return found;
     // An empty database would call every package unknown: that is not an answer.
     if (found === undefined)
       return failedProbe(
         `cannot look at packages${by === "any" ? "" : ` of ${by}`}`,
-        `there is neither ${database} with packages in it, nor ${pieces}, nor apk's database`,
-        "only packages of dpkg and apk are seen in files",
+        `there is neither ${database} with packages in it, nor ${pieces}, nor a database of apk or of rpm`,
       );
     return found.get(name);
   });
@@ -43,6 +47,25 @@ async function apkPackages(tree: FileTree): Promise<ReadonlyMap<string, PackageF
   const read = readApkPackages(text);
   if (read === undefined) throw failedProbe("cannot look at packages", "apk's database cannot be read");
   return read.found;
+}
+
+/** An `Error` where rpm's database is there and cannot be told: who asks another packager is answered. */
+async function rpmFacts(tree: FileTree): Promise<ReadonlyMap<string, PackageFacts> | undefined | Error> {
+  try {
+    const packages = (await rpmInTree(tree)) ?? [];
+    const found = new Map<string, PackageFacts>();
+    for (const { name, version, architecture } of packages)
+      for (const key of [name, `${name}:${architecture}`]) {
+        const before = found.get(key);
+        // Of several versions the newest speaks, as where rpm is asked.
+        if (before === undefined || versionOrder.rpm(before.version, version) < 0)
+          found.set(key, { state: "installed", version, architecture, manager: "rpm" });
+      }
+    return found.size === 0 ? undefined : found;
+  } catch (error) {
+    if (error instanceof ObservationError) return error;
+    throw error;
+  }
 }
 
 /** dpkg's database, whole or in pieces; nothing where there is neither. */

@@ -36,10 +36,12 @@ export function compare({ old, new: now, digests, unread }: Compared, { all = fa
     (side, at) => new Map([...exposedPorts(side.image), ...socketPorts(side.sockets, enabled[at] ?? new Map())]),
   ) as [Map<string, string>, Map<string, string>];
   const unknown = [...unread, ...notSeen(old, now)];
-  const packages = packageChanges(old.packages, now.packages);
+  // Of a side that cannot tell, nothing came or went.
+  const told = (old.packagesUnknown === undefined) === (now.packagesUnknown === undefined);
+  const packages = told ? packageChanges(old.packages, now.packages) : packageChanges([], []);
   const accounts = accountChanges(old.accounts, now.accounts);
   const facts = {
-    packages: new Set(packages.map(({ subject }) => subject.replace(/:[^:]*$/, ""))),
+    packages: packages.names,
     accounts: accounts.length > 0,
     engine: old.source === "engine" || now.source === "engine",
   };
@@ -47,7 +49,7 @@ export function compare({ old, new: now, digests, unread }: Compared, { all = fa
     ...fileChanges(old, now, digests),
     ...accounts,
     ...unitChanges(...enabled),
-    ...packages,
+    ...packages.changes,
     // Where one side has no configuration, its ports are not "removed".
     ...(comparable(old, now) ? portChanges(...ports) : portChanges(...(ports.map(withoutExposed) as typeof ports))),
     ...kernelChanges(kernels(old.paths), kernels(now.paths)),
@@ -87,7 +89,7 @@ export function compare({ old, new: now, digests, unread }: Compared, { all = fa
       return [{ filter, why: diffFilters[filter], count: left.length, ...of }];
     }),
     unknown,
-    sizes: sizesOf(old, now),
+    sizes: told ? sizesOf(old, now) : { ...sizesOf(old, now), packages: [] },
   };
 }
 

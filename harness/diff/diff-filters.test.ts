@@ -148,7 +148,7 @@ describe("what is not seen", () => {
     expect(diff.unknown.map(({ topics }) => topics)).toEqual([["capability", "file"]]);
   });
 
-  test("a database of rpm is there and not read; one side has no configuration", async () => {
+  test("a database of rpm is there and none; one side has no configuration", async () => {
     const diff = await difference(
       { config: configuration },
       { change: set("var/lib/rpm/rpmdb.sqlite", text("SQLite format 3")) },

@@ -6,7 +6,7 @@ const byPath: readonly (readonly [DiffFilter, RegExp])[] = [
   ["bytecode", /\/__pycache__(\/|$)|\.py[co]$/],
   [
     "package-database",
-    /^\/(var\/lib\/(dpkg|apt|rpm|pam|ucf|dnf)|(usr\/)?lib\/(apk\/db|sysimage\/rpm)|etc\/apk\/world)(\/|$)/,
+    /^\/(var\/lib\/(dpkg|apt|rpm|pam|ucf|dnf|yum|zypp)|(usr\/)?lib\/(apk\/db|sysimage\/(rpm|libdnf5))|etc\/apk\/world)(\/|$)/,
   ],
   [
     "caches",
@@ -21,7 +21,7 @@ const byPath: readonly (readonly [DiffFilter, RegExp])[] = [
   ["machine-id", /^\/(etc|var\/lib\/dbus)\/machine-id$/],
   [
     "backups",
-    /^\/etc\/(passwd|group|shadow|gshadow|subuid|subgid)-$|\.(dpkg-(old|bak|dist|new)|ucf-(old|dist)|apk-new)$/,
+    /^\/etc\/(passwd|group|shadow|gshadow|subuid|subgid)-$|\.(dpkg-(old|bak|dist|new)|ucf-(old|dist)|apk-new|rpm(new|save|orig))$/,
   ],
 ];
 const accountFiles = /^\/etc\/(passwd|group|shadow|gshadow)$/;

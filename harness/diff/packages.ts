@@ -1,5 +1,6 @@
 // Decides what differs in packages: the distribution's, by its own order of versions, and those of languages that no package of the
 // distribution brought. Pure, of what was read.
+import type { RpmPackage } from "../checks/rpm-package.ts";
 import { compareSemantic, soleVersion } from "../checks/semantic-version.ts";
 import { type PackageManager, versionOrder } from "../checks/version-order.ts";
 import { bothKeys, type DiffChange, differing, kindOf } from "./image-diff.ts";
@@ -25,17 +26,38 @@ export function installed(
   return found;
 }
 
-/** By name, where a name is there once on both sides; else by name and architecture, so that each is held against its own. */
-export function packageChanges(old: readonly PackageFact[], now: readonly PackageFact[]): DiffChange[] {
-  const several = new Set([...doubled(old), ...doubled(now)]);
-  const keyed = (facts: readonly PackageFact[]) => new Map(facts.map((fact) => [keyOf(fact, several), fact] as const));
+/** Of rpm: keys that packages are signed with are each their own. */
+export function ofRpm(packages: readonly RpmPackage[]): PackageFact[] {
+  return packages.map(({ name, version, architecture }) => ({
+    name: name === "gpg-pubkey" ? `${name}-${version}` : name,
+    version,
+    architecture: architecture === "(none)" ? "" : architecture,
+    state: "installed",
+    manager: "rpm",
+  }));
+}
+
+/**
+ * By name, where a name is there once on both sides; else by name and architecture, so that each is held against its own; and with its
+ * version, where that is there twice as well: rpm keeps old kernels beside new ones. `names`: the distribution's packages that these are.
+ */
+export function packageChanges(
+  old: readonly PackageFact[],
+  now: readonly PackageFact[],
+): { readonly changes: DiffChange[]; readonly names: ReadonlySet<string> } {
+  const names = doubled(old, now, ({ name }) => name);
+  const several = doubled(old, now, withArchitecture);
+  const keyed = (facts: readonly PackageFact[]) =>
+    new Map(facts.map((fact) => [keyOf(fact, names, several), fact] as const));
   const [before, after] = [keyed(old), keyed(now)];
-  return bothKeys(before, after).flatMap((subject): DiffChange[] => {
+  const changed = new Set<string>();
+  const changes = bothKeys(before, after).flatMap((subject): DiffChange[] => {
     const [had, has] = [before.get(subject), after.get(subject)];
     const details = (["manager", "version", "architecture", "state"] as const).flatMap((of) =>
       differing(of, had?.[of] || null, has?.[of] || null),
     );
     if (details.length === 0) return [];
+    for (const each of [had, has]) if (each !== undefined && !ofLanguage(each)) changed.add(each.name);
     const order = had === undefined || has === undefined ? 0 : versionsCompared(had, has);
     const direction = order === 0 ? {} : { direction: order < 0 ? ("newer" as const) : ("older" as const) };
     // That it is whole, and whose it is, is said where it is not as always.
@@ -45,22 +67,36 @@ export function packageChanges(old: readonly PackageFact[], now: readonly Packag
         : details.filter(({ of }) => of === "version" || of === "architecture");
     return [{ topic: "package", kind: kindOf(had, has), subject, details: told, ...direction }];
   });
+  return { changes, names: changed };
 }
 
-function keyOf({ name, architecture, manager }: PackageFact, several: ReadonlySet<string>): string {
-  const language = manager === "pip" || manager === "gem" || manager === "npm";
+const ofLanguage = ({ manager }: PackageFact): boolean => manager === "pip" || manager === "gem" || manager === "npm";
+const withArchitecture = ({ name, architecture }: PackageFact): string => `${name}:${architecture}`;
+
+function keyOf(fact: PackageFact, names: ReadonlySet<string>, several: ReadonlySet<string>): string {
+  const { name, version, architecture, manager } = fact;
   // Of a language, the place stands where the distribution's have their architecture.
-  if (language) return `${name} (${manager}, ${architecture})`;
-  return several.has(name) ? `${name}:${architecture}` : name;
+  if (ofLanguage(fact)) return `${name} (${manager}, ${architecture})`;
+  if (!names.has(name)) return name;
+  return several.has(withArchitecture(fact)) ? `${name}-${version}:${architecture}` : withArchitecture(fact);
 }
 
-function doubled(facts: readonly PackageFact[]): string[] {
-  const seen = new Set<string>();
-  return facts.flatMap(({ name }) => {
-    const known = seen.has(name);
-    seen.add(name);
-    return known ? [name] : [];
-  });
+/** What several facts of one side are called. */
+function doubled(
+  old: readonly PackageFact[],
+  now: readonly PackageFact[],
+  called: (fact: PackageFact) => string,
+): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const side of [old, now]) {
+    const seen = new Set<string>();
+    for (const fact of side) {
+      const word = called(fact);
+      if (seen.has(word)) found.add(word);
+      seen.add(word);
+    }
+  }
+  return found;
 }
 
 /** Below zero where the new one is newer; zero where nobody says which is. */

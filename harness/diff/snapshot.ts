@@ -5,6 +5,7 @@ import { readApkFiles, readApkPackages } from "../checks/package-apk.ts";
 import { accountLines } from "../checks/tree-account.ts";
 import { textsOf } from "../checks/tree-bytes.ts";
 import { apkText, dpkgTexts, packagesIn } from "../checks/tree-package.ts";
+import { rpmFiles, rpmPackages } from "../checks/tree-rpm.ts";
 import { ObservationError } from "../model/errors.ts";
 import type { ImageFacts } from "../model/image.ts";
 import type { StillContents } from "../model/still.ts";
@@ -12,7 +13,7 @@ import type { FileTree, TreeEntry } from "../model/tree.ts";
 import { type Accounts, accountsOf } from "./accounts.ts";
 import { bootPaths } from "./boot.ts";
 import { type Entries, isLink, isRegular } from "./entries.ts";
-import { installed, languagePackages, nodePackage, type PackageFact } from "./packages.ts";
+import { installed, languagePackages, nodePackage, type PackageFact, ofRpm as rpmFacts } from "./packages.ts";
 import { socketPaths } from "./units.ts";
 
 /** One image, as far as it can be read without the other. */
@@ -54,20 +55,24 @@ export async function walked(name: string, contents: StillContents): Promise<Wal
 }
 
 const dpkgList = /^\/var\/lib\/dpkg\/info\/([^/:]+)(?::[^/]+)?\.list$/;
-const rpmDatabase = /^\/(var\/lib\/rpm|usr\/lib\/sysimage\/rpm)\/(rpmdb\.sqlite|Packages|Packages\.db)$/;
 
 /** Asks for everything in the tick in which it is called, but for what packages' databases lead to. */
 export async function snapshotOf({ name, contents, paths }: Walked): Promise<Snapshot> {
   const { tree, image, facts } = contents;
   const lists = [...paths.keys()].filter((path) => dpkgList.test(path));
   const node = [...paths].filter(([path, entry]) => nodePackage.test(path) && isRegular(entry)).map(([path]) => path);
-  const [boot, sockets, brought, modules, dpkg, apk, accounts] = await Promise.all([
+  const resolve = resolver(paths);
+  const [boot, sockets, brought, modules, dpkg, apk, rpm, accounts] = await Promise.all([
     texts(tree, bootPaths(paths)),
     texts(tree, socketPaths(paths)),
     texts(tree, lists),
     texts(tree, node),
     dpkgTexts(tree),
     apkText(tree),
+    rpmPackages(
+      tree,
+      rpmFiles((path) => paths.get(resolve(path))),
+    ),
     textsOf(tree, ["/etc/passwd", "/etc/group", "/etc/shadow"]),
   ]);
   const ofApk = apk === undefined ? undefined : readApkPackages(apk);
@@ -78,7 +83,7 @@ export async function snapshotOf({ name, contents, paths }: Walked): Promise<Sna
       node: name,
       seen: "apk's database cannot be read",
     });
-  const resolve = resolver(paths);
+  const ofRpm = rpm !== undefined && "packages" in rpm ? rpm.packages : [];
   const owners = new Map<string, string>();
   for (const [path, text] of brought) {
     const owner = dpkgList.exec(path)?.[1] ?? "";
@@ -88,6 +93,9 @@ export async function snapshotOf({ name, contents, paths }: Walked): Promise<Sna
     const owner = /^P:(.*)$/m.exec(stanza)?.[1];
     if (owner !== undefined) for (const { path } of readApkFiles(stanza)) owners.set(resolve(path), owner);
   }
+  // Packages of rpm may share a path. The first by name has it, so that it is the same one in both images.
+  for (const { name, paths: own } of [...ofRpm].sort((a, b) => (a.name < b.name ? -1 : 1)))
+    for (const path of own.map(resolve)) if (!owners.has(path)) owners.set(path, name);
   const [passwd, group, shadow] = accounts;
   const [users, groups] = [accountLines(passwd, 7), accountLines(group, 4)];
   const ids = (lines: readonly (readonly string[])[]) =>
@@ -104,11 +112,10 @@ export async function snapshotOf({ name, contents, paths }: Walked): Promise<Sna
     packages: [
       ...installed(packagesIn(dpkg), "dpkg"),
       ...installed(ofApk?.found ?? [], "apk"),
+      ...rpmFacts(ofRpm),
       ...languagePackages(paths.keys(), (path) => owners.has(path), versionsIn(modules)),
     ],
-    packagesUnknown: [...paths.keys()].some((path) => rpmDatabase.test(path))
-      ? "rpm's database is no text, and is not read"
-      : undefined,
+    packagesUnknown: rpm !== undefined && "unknown" in rpm ? rpm.unknown : undefined,
     owners,
     boot,
     sockets,

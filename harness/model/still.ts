@@ -122,7 +122,7 @@ export interface StillDeclaration {
 
 /**
  * Declares an image that is judged at rest: nothing is started, nothing is written, and but for `name:tag` no engine is asked. Checks
- * of files, contents, users, groups, packages of dpkg and apk, repositories, cron, licences and the image's metadata are answered; every
+ * of files, contents, users, groups, packages of dpkg, apk and rpm, repositories, cron, licences and the image's metadata are answered; every
  * other is errored, as it needs a running container. Whiteouts of layers are applied. An image of an engine is read by its export, in which the engine has added
  * `/.dockerenv`, `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf`.
  *
