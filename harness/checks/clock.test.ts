@@ -72,6 +72,7 @@ test("this machine's clock is ours", async () => {
 
 test("time zone: a link, none, a copy, another file", () => {
   const seen = (target: string | undefined, isCopy = false) => ({
+    isThere: true,
     isCopy,
     file: {
       type: target === undefined ? "file" : "symbolic link",
@@ -88,9 +89,18 @@ test("time zone: a link, none, a copy, another file", () => {
   expect(check.judge(seen("/usr/share/zoneinfo/Etc/UTC"))).toMatchObject({ met: true });
   // As Alpine's setup-timezone has it.
   expect(check.judge(seen("/etc/zoneinfo/Europe/Berlin"))).toMatchObject({ met: false, seen: "Europe/Berlin" });
-  expect(check.judge({ file: undefined, isCopy: false })).toMatchObject({ met: true, seen: "Etc/UTC" });
+  expect(check.judge({ file: undefined, isThere: true, isCopy: false })).toMatchObject({ met: true, seen: "Etc/UTC" });
   expect(check.judge(seen(undefined, true))).toMatchObject({ met: true, seen: "Etc/UTC" });
   expect(check.judge(seen(undefined))).toMatchObject({ met: false, seen: expect.stringContaining("not a copy") });
+  // Without its file a zone is UTC, which of UTC is right.
+  const berlin = clock().hasTimeZone("Europe/Berlin");
+  const link = "/usr/share/zoneinfo/Europe/Berlin";
+  expect(berlin.judge(seen(link))).toMatchObject({ met: true });
+  expect(berlin.judge({ ...seen(link), isThere: false })).toMatchObject({
+    met: false,
+    seen: expect.stringMatching(/it is UTC$/),
+  });
+  expect(check.judge({ ...seen("/usr/share/zoneinfo/Etc/UTC"), isThere: false })).toMatchObject({ met: true });
   expect(() => clock().hasTimeZone("utc plus one")).toThrow(DeclarationError);
 });
 

@@ -60,10 +60,15 @@ export interface ClockOffset {
   readonly mostMs: number;
 }
 
+/** Its SHA-256. */
+const ofNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 interface LocalTime {
   /** What /etc/localtime is. */
   readonly file: FileStat | undefined;
-  /** Whether its bytes are those of the zone that is asked for. */
+  /** Whether the zone that is asked for has a file, and not an empty one. */
+  readonly isThere: boolean;
+  /** Whether its bytes are those of that file. */
   readonly isCopy: boolean;
 }
 
@@ -99,7 +104,8 @@ export function clock() {
     },
 
     /**
-     * `/etc/localtime` is a link to this zone, or a copy of its file in /usr/share/zoneinfo; without it, the zone is `Etc/UTC`.
+     * `/etc/localtime` is a link to this zone, or a copy of its file in /usr/share/zoneinfo; without it, the zone is `Etc/UTC`. A link to
+     * a zone that has no file there leads to `Etc/UTC`, too, whatever it is called.
      * What a program is given in `TZ` is not looked at: ask for it with `process(…).hasEnv`.
      */
     hasTimeZone(zone: string) {
@@ -113,12 +119,15 @@ export function clock() {
             node.observe(fileSha256, "/etc/localtime"),
             node.observe(fileSha256, `/usr/share/zoneinfo/${zone}`),
           ]);
-          return { file, isCopy: typeof digests[0] === "string" && digests[0] === digests[1] };
+          const isThere = typeof digests[1] === "string" && digests[1] !== ofNothing;
+          return { file, isThere, isCopy: isThere && digests[0] === digests[1] };
         },
-      })(`has time zone ${zone}`, ({ file, isCopy }) => {
+      })(`has time zone ${zone}`, ({ file, isThere, isCopy }) => {
         if (file?.type === "file")
           return verdict(isCopy, zone, isCopy ? zone : `/etc/localtime is a file, and not a copy of ${zone}`);
         const found = file === undefined ? "Etc/UTC" : /\/zoneinfo\/(.+)$/.exec(file.target ?? "")?.[1];
+        if (found === zone && !isThere && zone !== "Etc/UTC")
+          return verdict(false, zone, `/etc/localtime leads to ${zone}, whose file is not there or empty: it is UTC`);
         return verdict(found === zone, zone, found ?? `/etc/localtime is a ${file?.type}, and no zone is named by it`);
       });
     },

@@ -9,16 +9,19 @@ import {
   file,
   filesystem,
   fstab,
+  inventory,
   journal,
   kernel,
   module,
   type Node,
+  pkg,
   port,
   ports,
   residue,
   sysctl,
   systemd,
   type TestsOn,
+  tree,
   unit,
 } from "../../harness/index.ts";
 
@@ -79,6 +82,10 @@ export function bootedMachine(test: TestsOn<{ soe: Node }>): void {
     );
   });
 
+  test("what boots belongs to root, and nobody else may change it", async ({ soe }) => {
+    await expect(soe).toMeet(all(tree("/boot").belongsTo("root", "root"), inventory.worldWritable("/boot").areNone()));
+  });
+
   test("the time is kept", async ({ soe }) => {
     await expect(soe).toMeet(
       all(
@@ -86,6 +93,8 @@ export function bootedMachine(test: TestsOn<{ soe: Node }>): void {
         unit("chrony.service").isActive(),
         clock().isWithin("5s"),
         clock().hasTimeZone("Etc/UTC"),
+        file("/etc/localtime").linksTo("/usr/share/zoneinfo/Etc/UTC"),
+        pkg("tzdata").isUnmodified(),
       ),
     );
   });
