@@ -268,6 +268,32 @@ describe("assay gate --sign", () => {
       });
   });
 
+  test.each<[what: string, afterMs: number, maxAge: string, status: number, why: RegExp]>([
+    ["as old as it may be", 24 * 3_600_000, "24h", 0, /^good/],
+    ["a moment older", 24 * 3_600_000 + 1, "24h", 1, /and may be 24h old/],
+    ["of a clock that is a little ahead", -120_000, "24h", 0, /^good/],
+    ["of the future", -120_001, "24h", 1, /which is after now/],
+  ])("its yes, and the run's result, %s", async (_, afterMs, maxAge, status, why) => {
+    const ended = Date.parse(said(good).predicate.configuration[0].annotations.endedAt);
+    const digest = ["--key", at("release.pub"), "--digest", `sha256:${soeDigest}`];
+    try {
+      vi.setSystemTime(soon + afterMs);
+      const answer = { status, out: expect.stringMatching(why) };
+      expect(await verify(at("yes.json"), { "max-age": maxAge })).toMatchObject(answer);
+      vi.setSystemTime(ended + afterMs);
+      expect(await inThisProcess(["verify", good, ...digest, "--max-age", maxAge])).toMatchObject(answer);
+      // Nobody asked how old it is.
+      expect(await verify(at("yes.json"))).toMatchObject({ status: 0 });
+    } finally {
+      vi.setSystemTime(soon);
+    }
+  });
+
+  test("an age that is none is refused before anything is read", async () => {
+    const answer = { status: 2, err: expect.stringContaining('"yesterday" is not a duration') };
+    expect(await verify(at("none.json"), { "max-age": "yesterday" })).toMatchObject(answer);
+  });
+
   test("half of what it needs, a name that is no address, or an image that nobody knows: nothing is signed", async () => {
     const half = await gate("k1", ...withKey(good), "--sign", at("release.pem"), "--out", at("never.json"));
     expect(half).toMatchObject({ status: 2, err: expect.stringContaining("some of them are missing") });

@@ -49,6 +49,10 @@ export const attestTable: readonly CommandEntry[] = [
       ["--warned", "take WARNED, which is told where tests were skipped, for a pass"],
       ["--verifier <uri>", "of a gate's decision: who decided"],
       ["--resource <uri>", "of a gate's decision: what it is released as"],
+      [
+        "--max-age <duration>",
+        "refuse what is older, 24h say, by its own word: a decision since it was made, a run since it ended",
+      ],
       ["--json", "print { met, digests, bundles } as JSON"],
     ],
     exits: [0, 1, 2, 3],

@@ -1,6 +1,8 @@
 // Decides how `assay verify` answers whether an image is attested: by a key that is allowed, on these very bytes, with a result that is a
 // pass. Refuses everything else, and says why. What a release needs beyond that is the gate's policy.
+import { durationMs } from "../model/duration.ts";
 import { DeclarationError, ExitCode, messageOf } from "../model/errors.ts";
+import { ageObjection } from "../reporting/attest-age.ts";
 import { saysYes, summaryType } from "../reporting/attest-summary.ts";
 import { requireSubject, verifyBundle } from "../reporting/attest-verify.ts";
 import { oneLine } from "../reporting/escape.ts";
@@ -22,6 +24,8 @@ export interface VerifyOptions {
   /** Of a gate's decision: who decided, and as what it is released. */
   readonly verifier?: string;
   readonly resource?: string;
+  /** How long ago the decision may have been made, or the run have ended; default: at any time. */
+  readonly maxAge?: string;
   readonly json?: boolean;
 }
 
@@ -36,10 +40,12 @@ interface Judged {
 /**
  * `assay verify [bundle…]`: those that are given, which must all be good; without any, with `image`, those that are attached to it, of which
  * one must be good and none of an allowed key may say FAILED. 0, or 1 with the reason. A `DeclarationError` for what cannot be meant
- * (`no-key`, `bad-key`, `no-subject`, `no-bundle`); a `ProvisionError` where the registry could not be asked.
+ * (`no-key`, `bad-key`, `no-subject`, `no-bundle`, `bad-duration`); a `ProvisionError` where the registry could not be asked.
  */
 export async function verifyCommand(bundles: readonly string[], options: VerifyOptions): Promise<number> {
   const keys = allowedKeys(options.key ?? []);
+  const { maxAge: said } = options;
+  const age = said === undefined ? undefined : { maxAgeMs: durationMs(said), said, now: Date.now() };
   const { digests, attached } = await subjectOf(options, bundles.length === 0);
   const given =
     bundles.length > 0
@@ -49,7 +55,8 @@ export async function verifyCommand(bundles: readonly string[], options: VerifyO
     const { verified, refused } = verifyBundle(text, keys);
     if (verified === undefined) return { bundle, accepted: false, why: refused.seen };
     const other = requireSubject(verified, digests);
-    const objection = other?.seen ?? objectionTo(verified, options);
+    const late = () => (age === undefined ? undefined : ageObjection(verified, age));
+    const objection = other?.seen ?? objectionTo(verified, options) ?? late();
     const about = { bundle, keyId: verified.keyId, predicateType: verified.predicateType };
     return { ...about, accepted: objection === undefined, why: objection ?? `signed by ${verified.keyId}` };
   });
