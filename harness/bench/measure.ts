@@ -9,6 +9,7 @@ import type { Node } from "../model/node.ts";
 import { inPackage } from "../place.ts";
 import type { Report } from "../reporting/report.ts";
 import { goss as gossProgram, haveGoProgram } from "./go-program.ts";
+import { overheadOf } from "./health-rows.ts";
 import { mixedAssertions, mixedGossfile } from "./mixed-work.ts";
 import { sampleOf } from "./sample.ts";
 import { type BenchSettings, handOver, takeAnswer } from "./settings.ts";
@@ -119,7 +120,8 @@ async function onWhole(place: Place): Promise<Row[]> {
   const reports = join(dirname(settings.answer), "reports");
   const ours = async () => {
     times.ours.push(await timed(host, command, { ...handOver(settings), ASSAY_REPORTS: reports }));
-    times.overhead.push(overheadIn(JSON.parse(readFileSync(join(reports, "latest", "report.json"), "utf8"))));
+    const report = JSON.parse(readFileSync(join(reports, "latest", "report.json"), "utf8")) as Report;
+    times.overhead.push(overheadOf(report));
   };
   const peer = async () => times.peer.push(await timed(host, shell));
   const least = async () => times.least.push(await timed(host, leastOf(settings, tag)));
@@ -154,12 +156,6 @@ async function onWhole(place: Place): Promise<Row[]> {
     overhead,
     { work: "of a whole run what is vitest's and the engine's, without Assay", ours: floor, peer: other },
   ];
-}
-
-/** In percent of the run's time. */
-function overheadIn({ ms, overhead }: Report): number {
-  if (overhead === undefined) throw new Error("the run's report tells of no overhead");
-  return (100 * (overhead.ledgerMs + overhead.evidenceMs + overhead.healthMs)) / ms;
 }
 
 /** Vitest as it comes, one after the other with the engine: nothing is known of the container before the spec is. */

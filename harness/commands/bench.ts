@@ -8,6 +8,7 @@ import { containerDiff, containerStructureTest, goss } from "../bench/go-program
 import { machineRecipe } from "../bench/machine-work.ts";
 import { measure } from "../bench/measure.ts";
 import { measureDiff } from "../bench/measure-diff.ts";
+import { measureHealth } from "../bench/measure-health.ts";
 import { measureMachines } from "../bench/measure-machines.ts";
 import { measurePeers } from "../bench/measure-peers.ts";
 import { measureProve } from "../bench/measure-prove.ts";
@@ -33,6 +34,7 @@ const parts = [
   "images",
   "diff",
   "machines",
+  "health",
   "studio",
   "stack",
   "stack-reset",
@@ -69,6 +71,7 @@ export async function benchCommand({ part = "all", quick = false }: BenchOptions
   if (wanted("images")) await images(config, say, (rows, machine) => tell("Images at rest", rows, machine));
   if (wanted("diff")) await diff(config, quick, say, (rows, machine) => tell("Image difference", rows, machine));
   if (wanted("machines")) await machines(config, quick, say, (rows, machine) => tell("Machines", rows, machine));
+  if (wanted("health")) await health(config, quick, say, (rows, machine) => tell("Health of machines", rows, machine));
   if (wanted("studio")) await studio(config, quick, say, (rows, machine) => tell("Studio", rows, machine));
   if (wanted("stack")) await stack(config, quick, say, (rows, machine) => tell("Stack", rows, machine));
   if (wanted("stack-reset"))
@@ -117,6 +120,12 @@ async function machines(config: Config, quick: boolean, say: (line: string) => v
   const versions = await withDisk(config, say);
   const rows = await measureMachines({ config, say, warmUp: 1, rounds: 5, full: !quick });
   tell(rows, thisMachine({ ...versions, goss: goss.version }, config.version));
+}
+
+async function health(config: Config, quick: boolean, say: (line: string) => void, tell: Tell): Promise<void> {
+  const versions = await withDisk(config, say);
+  const rows = await measureHealth({ config, say, warmUp: 1, rounds: quick ? 1 : 5 });
+  tell(rows, thisMachine(versions, config.version));
 }
 
 async function studio(config: Config, quick: boolean, say: (line: string) => void, tell: Tell): Promise<void> {
