@@ -44,6 +44,7 @@ const subjects: Readonly<Record<string, unknown>> = {
   installedPackages: "packages",
   interfaceFacts: "lo",
   journalLines: {},
+  kernelNews: "log",
   kernelTrouble: {},
   listeners: "tcp/22",
   loaderDirectories: "loader",

@@ -4,12 +4,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import { coresKept } from "../checks/core-dumps.ts";
 import { failedUnits } from "../checks/failed-units.ts";
 import { journalLines } from "../checks/journal-lines.ts";
-import { type KernelLine, type KernelTrouble, kernelLineIn, kernelTrouble } from "../checks/kernel-log.ts";
+import { type KernelLine, kernelLineIn } from "../checks/kernel-log.ts";
 import { type AuditLog, auditLog, auditRecordOf, readAuditLog } from "../checks/selinux-audit.ts";
 import { sayDenial } from "../checks/selinux-avc.ts";
 import { messageOf } from "../model/errors.ts";
 import type { FindingKind, HeardSign, Sign } from "../model/health.ts";
 import type { VmNode } from "../model/node.ts";
+import { KernelReader } from "./kernel-reader.ts";
 import type { NodeRecord } from "./node-record.ts";
 
 const ofKernel: readonly FindingKind[] = ["kernel-panic", "kernel-oops", "oom-kill", "segfault", "filesystem-error"];
@@ -38,22 +39,20 @@ export class MachineWatch {
   readonly #starts: number[] = [];
   #known: Known = { kernel: new Set(), audit: new Set(), cores: new Set(), failed: new Set() };
   #atReady = this.#known;
-  #newest: {
-    readonly boot: string;
-    readonly to: number;
-    readonly line?: string | undefined;
-    readonly moment?: string | undefined;
-  } = { boot: "", to: 0 };
+  readonly #kernel: KernelReader;
+  /** When systemd told of its failed units, in which boot. */
+  #units: { readonly boot: string; readonly moment?: string | undefined } = { boot: "" };
   /** Where the kernel has none, nobody is asked again. */
   #selinux = true;
   #askedAt = Number.NEGATIVE_INFINITY;
-  readonly #units: boolean;
+  readonly #asksUnits: boolean;
 
   /** `carrier`: as it is declared: it boots with what it does not need left out, which may fail units that nobody asserts anything of. */
   constructor(record: NodeRecord, node: VmNode, listen: (heard: HeardSign) => void, carrier = false) {
     this.record = record;
     this.#node = node;
-    this.#units = !carrier;
+    this.#kernel = new KernelReader(node);
+    this.#asksUnits = !carrier;
     if (carrier) record.notWatched(["unit-failed"], "it only carries others, as it is declared");
     listen((sign) => this.#hear(sign));
   }
@@ -61,6 +60,7 @@ export class MachineWatch {
   /** It was brought back to the moment at which it was ready. */
   rewound(): void {
     this.#known = this.#atReady;
+    this.#kernel.rewound();
   }
 
   /** Asks for what has happened since it was asked last. Never rejects. */
@@ -87,30 +87,31 @@ export class MachineWatch {
   async last(): Promise<void> {
     if (performance.now() - this.#askedAt <= soonMs) return;
     // What failed while an answer was on its way is seen here at the latest.
-    this.#newest = { boot: this.#newest.boot, to: this.#newest.to };
+    this.#units = { boot: this.#units.boot };
     await this.gather();
   }
 
   async #gather(): Promise<void> {
     const node = this.#node;
     const { bootId: boot } = node.facts;
-    if (boot !== this.#newest.boot) this.#newest = { boot, to: Number.POSITIVE_INFINITY };
-    const { line, moment } = this.#newest;
+    if (boot !== this.#units.boot) this.#units = { boot };
     const [kernel, units, audit, cores] = await Promise.allSettled([
-      node.observe(kernelTrouble, { behind: line }),
-      this.#units ? node.observe(failedUnits, { behind: moment }) : undefined,
+      this.#kernel.since(),
+      this.#asksUnits ? node.observe(failedUnits, { behind: this.#units.moment }) : undefined,
       this.#selinux ? node.observe(auditLog, undefined) : undefined,
       node.observe(coresKept, "all"),
     ]);
     const at = Date.now();
     if (kernel.status === "fulfilled") {
-      if (kernel.value !== "unchanged") this.#kernelLog(kernel.value, at);
+      if (kernel.value.missed)
+        this.record.notWatched(ofKernel, "for a while: the kernel's log was overwritten between two looks");
+      for (const line of kernel.value.lines) this.#kernelLine(line, at);
       this.#watch([...ofKernel, "core-dump"]);
     } else this.#missed([...ofKernel, "core-dump"], messageOf(kernel.reason));
     if (units.status === "rejected") this.#missed(["unit-failed"], messageOf(units.reason));
     else if (units.value !== undefined) this.#watch(["unit-failed"]);
     if (units.status === "fulfilled" && typeof units.value === "object") {
-      this.#newest = { ...this.#newest, moment: units.value.moment };
+      this.#units = { boot, moment: units.value.moment };
       const failed = new Set(units.value.failed);
       const fresh = [...failed].filter((unit) => !this.#known.failed.has(unit));
       this.#known = { ...this.#known, failed };
@@ -133,13 +134,6 @@ export class MachineWatch {
       this.#known = { ...this.#known, cores: new Set(cores.value.files) };
       if (files.length > 0) this.record.found("core-dump", at, files);
     }
-  }
-
-  #kernelLog({ from, to, newest, lines }: KernelTrouble, at: number): void {
-    if (from > this.#newest.to)
-      this.record.notWatched(ofKernel, "for a while: the kernel's log was overwritten between two looks");
-    this.#newest = { ...this.#newest, to, line: newest };
-    for (const line of lines) this.#kernelLine(line, at);
   }
 
   #hear(sign: Sign): void {

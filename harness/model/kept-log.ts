@@ -1,0 +1,45 @@
+// Decides how a machine's shell reads on in its kernel's log without a process for each look: a bash beside it keeps /dev/kmsg open, reads what
+// is new when it is told to, and prints it where the shell prints. Descriptor and place in the log are the guest's: they go back with it.
+// Shell words only.
+
+/**
+ * The bash. Its `read` takes one record, whole, and says in the system's words why there is no more. dd is there to make reads end where
+ * the log does, and for the first of them, which are many. An answer is over when a line comes at 5.
+ */
+const reader = `export LC_ALL=C
+dd iflag=nonblock ibs=8192 obs=65536 status=none <&9
+while :; do
+  echo >&5
+  read -r _ || exit
+  said=
+  while IFS= read -r -n 8192 -u 9 line; do
+    said+="$line
+"
+    (( \${#said} < 8000 )) || { printf %s "$said"; said=; }
+  done
+  printf %s "$said"
+done`;
+
+/**
+ * Given to a shell first; it starts the bash when it is asked for the first time. Where anything is missing, the shell goes on without.
+ * A document in a shell's text is a pipe, and /proc has its other end: no program has to make one. Who reads at 7 ends with the last shell
+ * that can write at 8, and who waits at 4 is told at once when nobody is left to answer.
+ */
+export const keepLogOpen = `{ command exec 9</dev/kmsg && command exec 7<<_ && command exec 4<<_; } 2>/dev/null
+begin
+_
+begin
+_
+if [ -c /proc/self/fd/9 ] && [ -p /proc/self/fd/7 ] && [ -p /proc/self/fd/4 ] &&
+{ command exec 8>/proc/self/fd/7 && command exec 5>/proc/self/fd/4; } 2>/dev/null; then
+read -r _ <&7
+read -r _ <&4
+(exec 0<&7 4<&- 7<&- 8>&-; read -r _ && exec bash -c '${reader}') &
+exec 5>&- 7<&-
+_assay_log=open
+fi`;
+
+/** Shell text that prints what is new, and the reason why there is no more. */
+export const readLogOn = `[ "$_assay_log" = open ] || { echo 'this shell does not keep it open' >&2; exit 76; }
+echo >&8
+read -r _ <&4 || { echo 'who keeps it open has ended' >&2; exit 75; }`;
