@@ -1,10 +1,10 @@
 // Decides how it is measured what watching machines costs: whole runs, as a user starts them, by what their own reports tell.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { hostNode } from "../drivers/shell-node.ts";
-import { reportSchema } from "../reporting/report.ts";
 import { healthRows, type WatchedRuns } from "./health-rows.ts";
 import type { Measuring } from "./measure.ts";
+import { takeReport } from "./run-report.ts";
 import type { Row } from "./table.ts";
 import { timed } from "./timed.ts";
 
@@ -22,7 +22,7 @@ export async function measureHealth(measuring: Measuring): Promise<Row[]> {
       say(`${of}, round ${round + 1} of ${count}`);
       const command = [join(config.project, "harness/assay"), "run", ...words];
       await timed(host, command, { ASSAY_REPORTS: room }, mostMs);
-      const report = reportSchema.parse(JSON.parse(readFileSync(join(room, "latest", "report.json"), "utf8")));
+      const report = takeReport(room);
       if (round >= 0) reports.push(report);
     }
     return { of, by, reports };

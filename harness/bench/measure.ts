@@ -1,16 +1,16 @@
 // Decides what is measured against what, and how: both sides by turns, after warm-up, in one run. Answers rows, and refuses to
 // answer any where one side did not do the work.
-import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Config } from "../config.ts";
 import { hostNode } from "../drivers/shell-node.ts";
 import { identityOf } from "../model/identity.ts";
 import type { Node } from "../model/node.ts";
 import { inPackage } from "../place.ts";
-import type { Report } from "../reporting/report.ts";
 import { goss as gossProgram, haveGoProgram } from "./go-program.ts";
 import { overheadOf } from "./health-rows.ts";
 import { mixedAssertions, mixedGossfile } from "./mixed-work.ts";
+import { takeReport } from "./run-report.ts";
 import { sampleOf } from "./sample.ts";
 import { type BenchSettings, handOver, takeAnswer } from "./settings.ts";
 import type { Row } from "./table.ts";
@@ -120,8 +120,7 @@ async function onWhole(place: Place): Promise<Row[]> {
   const reports = join(dirname(settings.answer), "reports");
   const ours = async () => {
     times.ours.push(await timed(host, command, { ...handOver(settings), ASSAY_REPORTS: reports }));
-    const report = JSON.parse(readFileSync(join(reports, "latest", "report.json"), "utf8")) as Report;
-    times.overhead.push(overheadOf(report));
+    times.overhead.push(overheadOf(takeReport(reports)));
   };
   const peer = async () => times.peer.push(await timed(host, shell));
   const least = async () => times.least.push(await timed(host, leastOf(settings, tag)));
