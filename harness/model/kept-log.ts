@@ -23,7 +23,8 @@ done`;
 /**
  * Given to a shell first; it starts the bash when it is asked for the first time. Where anything is missing, the shell goes on without.
  * A document in a shell's text is a pipe, and /proc has its other end: no program has to make one. Who reads at 7 ends with the last shell
- * that can write at 8, and who waits at 4 is told at once when nobody is left to answer.
+ * that can write at 8, and who waits at 4 is told at once when nobody is left to answer. The log itself stays open in the bash alone: a program
+ * that the shell starts, and that SELinux knows, may not have it.
  */
 export const keepLogOpen = `{ command exec 9</dev/kmsg && command exec 7<<_ && command exec 4<<_; } 2>/dev/null
 begin
@@ -35,7 +36,7 @@ if [ -c /proc/self/fd/9 ] && [ -p /proc/self/fd/7 ] && [ -p /proc/self/fd/4 ] &&
 read -r _ <&7
 read -r _ <&4
 (exec 0<&7 4<&- 7<&- 8>&-; read -r _ && exec bash -c '${reader}') &
-exec 5>&- 7<&-
+exec 5>&- 7<&- 9<&-
 _assay_log=open
 fi`;
 
