@@ -3,10 +3,8 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { home, ownModule } from "./place.ts";
 import { roomToStart } from "./vitest/early-worker.ts";
-import { longest } from "./vitest/longest.ts";
 import { earlyForks } from "./vitest/pool.ts";
 import { EventReporter } from "./vitest/reporter.ts";
-import { longestFirst } from "./vitest/sequence.ts";
 import type { RunSettings } from "./vitest/session.ts";
 
 /** Given by the supervisor; without it vitest runs by itself, which is enough for unit tests. */
@@ -45,7 +43,6 @@ export default defineConfig({
     // A message that is cut may end in a piece of a secret, which nobody would find there: it is cut when secrets are out of it.
     chaiConfig: { truncateThreshold: 0 },
     execArgv: [...roomToStart],
-    sequence: { sequencer: longestFirst(home, longest) },
     maxConcurrency: 3,
     provide: { assay: settings },
     ...(settings?.only === undefined
@@ -71,8 +68,6 @@ export default defineConfig({
         exclude: longTwins,
         order: 3,
         testTimeout: 900_000,
-        // Each test is a run of its own: of a file three at a time, and those of machines boot in turns.
-        maxWorkers: Math.max(2, availableParallelism() - 1),
       }),
       project("long-twins", longTwins, { order: 5, testTimeout: 1_800_000, maxWorkers: 1 }),
       project("bench", ["harness/bench/*.bench.ts"], { order: 4, testTimeout: 600_000 }),

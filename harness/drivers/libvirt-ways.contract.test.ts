@@ -4,8 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { machine } from "../../fixtures/debian-machine/recipe.ts";
-import { readConfig } from "../config.ts";
-import { Ledger } from "../lifecycle/ledger.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import { shell } from "../model/exec.ts";
 import type { VmNode } from "../model/node.ts";
@@ -29,11 +27,6 @@ const withLogin = recipe("debian-machine-login", {
   context: import.meta.dirname,
 });
 const within = "300s";
-/** Of what there is once on this machine. */
-const held = () => {
-  using ledger = Ledger.open(readConfig().ledger);
-  return ledger.claims().flatMap(({ run, name }) => (run === stage.run ? [name] : []));
-};
 /** How far the guest's clock is from this host's, by a question that took `ms`. */
 const clockOff = async (node: VmNode) => {
   const asked = Date.now();
@@ -56,11 +49,9 @@ test("ports, kernel from outside: verbs", { timeout: 900_000 }, async () => {
       }),
     },
   });
-  const { nodes, takeDown } = await stage.standUp(environment);
+  const { nodes } = await stage.standUp(environment);
   const node: VmNode = nodes.node;
   expect(node.facts).toMatchObject({ access: "initrd", transport: "ports", start: "booted" });
-  // Somebody else's may boot from now on.
-  expect(held()).toEqual(["memory"]);
   expect(await node.succeed(["hostname"])).toBe("verbs");
   expect(await node.succeed(["ip", "-br", "addr"])).toContain(`${node.address("lan")}/`);
   expect(await node.succeed(["cat", "/proc/cmdline"])).not.toContain("init=");
@@ -123,15 +114,13 @@ test("ports, kernel from outside: verbs", { timeout: 900_000 }, async () => {
   await node.reset();
   expect((await node.exec(["ls", "/root/kept"])).status).not.toBe(0);
   expect(await node.console()).toContain("Linux version");
-  await takeDown();
-  expect(held()).toEqual([]);
 });
 
 test("a carrier's shell, which is there before its own init is", { timeout: 900_000 }, async () => {
   const environment = defineEnvironment("early", {
     nodes: { node: vm({ image: machine, carrier: true, ready: { unit: "booted", within }, start: "boot" }) },
   });
-  const { nodes, takeDown } = await stage.standUp(environment);
+  const { nodes } = await stage.standUp(environment);
   const node: VmNode = nodes.node;
   const unit = ["show", "--property=ActiveState,ConditionResult,NRestarts", "assay-guest-shell.service"] as const;
   const beside = "ActiveState=inactive\nConditionResult=no\nNRestarts=0";
@@ -149,7 +138,6 @@ test("a carrier's shell, which is there before its own init is", { timeout: 900_
     "ConditionResult=no",
   );
   await node.shutdown();
-  await takeDown();
 });
 
 test("ssh, to a daemon of the harness's own", { timeout: 600_000 }, async () => {
@@ -157,7 +145,7 @@ test("ssh, to a daemon of the harness's own", { timeout: 600_000 }, async () => 
     networks: { lan: {} },
     nodes: { node: vm({ image: machine, networks: ["lan"], transport: "ssh", ready: { unit: "booted", within } }) },
   });
-  const { nodes, takeDown } = await stage.standUp(environment);
+  const { nodes } = await stage.standUp(environment);
   const node: VmNode = nodes.node;
   expect(node.facts).toMatchObject({ access: "initrd", transport: "ssh" });
   expect(await node.succeed(["id", "-u"])).toBe("0");
@@ -165,7 +153,6 @@ test("ssh, to a daemon of the harness's own", { timeout: 600_000 }, async () => 
   await node.reset();
   expect((await node.exec(["ls", "/root/dirt"])).status).not.toBe(0);
   expect(await clockOff(node)).toBeLessThan(500);
-  await takeDown();
 });
 
 test("a login at the console, on a disk that boots by itself with UEFI", { timeout: 900_000 }, async () => {
@@ -180,7 +167,7 @@ test("a login at the console, on a disk that boots by itself with UEFI", { timeo
       }),
     },
   });
-  const { nodes, takeDown } = await stage.standUp(environment);
+  const { nodes } = await stage.standUp(environment);
   const node: VmNode = nodes.node;
   expect(node.facts).toMatchObject({ access: "console", transport: "ports" });
   expect(await node.succeed(["ls", "/sys/firmware"])).toContain("efi");
@@ -189,5 +176,4 @@ test("a login at the console, on a disk that boots by itself with UEFI", { timeo
   expect((await node.exec(["ls", "/root/dirt"])).status).not.toBe(0);
   await node.reboot();
   expect(await node.succeed(["echo", "again"])).toBe("again");
-  await takeDown();
 });

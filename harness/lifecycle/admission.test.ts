@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { identityOf } from "../model/identity.ts";
 import { type Admission, admit } from "./admission.ts";
@@ -40,17 +39,13 @@ async function bystander(): Promise<ChildProcess & { pid: number }> {
 }
 
 /** Waits in another process; says each reason, then `admitted`. */
-function waiter(
-  run: string,
-  claims: readonly Claim[],
-  capacity: Admission["capacity"] = {},
-): { child: ChildProcess; lines: string[] } {
+function waiter(run: string, claims: readonly Claim[]): { child: ChildProcess; lines: string[] } {
   const url = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
   const code = `import { Ledger } from ${url("./ledger.ts")}; import { admit } from ${url("./admission.ts")};
     import { identityOf } from ${url("../model/identity.ts")};
     const ledger = Ledger.open(${JSON.stringify(ledger.file)});
     ledger.beginRun(${JSON.stringify(run)}, identityOf(), "other");
-    await admit(ledger, { run: ${JSON.stringify(run)}, scope: "s1", claims: ${JSON.stringify(claims)}, capacity: ${JSON.stringify(capacity)}, livenessMs: 600000, onWait: (reason) => console.log(reason) });
+    await admit(ledger, { run: ${JSON.stringify(run)}, scope: "s1", claims: ${JSON.stringify(claims)}, capacity: {}, livenessMs: 600000, onWait: (reason) => console.log(reason) });
     console.log("admitted");`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
@@ -80,29 +75,6 @@ describe("what is shared for speed", () => {
     await expect(ask("r1", "s3", [cpus(2)], { ...shared, signal: abort.signal, onWait })).rejects.toThrow(
       "emulated CPUs: 2 are asked for, 1 of 2 are held by run r1",
     );
-  });
-
-  test("it is given back when all is ready, and what lasts is held on", async () => {
-    begin("r1");
-    const ready = await ask("r1", "s1", [memory(1024), port, cpus(2)], shared);
-    const { child, lines } = waiter("r2", [cpus(1)], shared.capacity);
-    await once(child.stdout as Readable, "data");
-    expect(lines).toEqual(["emulated CPUs: 1 are asked for, 2 of 2 are held by run r1 (assay run r1)"]);
-    // It looks again only when it is told that something was freed: its own look comes ten minutes later.
-    ready();
-    await once(child.stdout as Readable, "data");
-    expect(lines.at(-1)).toBe("admitted");
-    const held = ledger.claims().filter(({ run }) => run === "r1");
-    expect(held.map(({ name, scope }) => `${scope} ${name}`)).toEqual(["s1 memory", `s1 ${port.name}`]);
-  });
-
-  test("where nothing is shared for speed, being ready changes nothing", async () => {
-    begin("r1");
-    const ready = await ask("r1", "s1", [memory(1)]);
-    const committed = ledger.spentMs;
-    ready();
-    expect(ledger.spentMs).toBe(committed);
-    expect(ledger.claims()).toHaveLength(1);
   });
 });
 

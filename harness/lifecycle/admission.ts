@@ -15,8 +15,8 @@ export interface Admission {
   /** How much there is of what has an amount, by name, in the same unit as the claims. */
   readonly capacity: Readonly<Record<string, number>>;
   /**
-   * Names of what is shared for speed alone, and held until all is ready: what this process holds of it already does not count, so
-   * that it never waits for itself.
+   * Names of what is shared for speed alone: what this process holds of it already does not count, so that it never waits for
+   * itself.
    */
   readonly elastic?: readonly string[];
   readonly signal?: AbortSignal;
@@ -30,19 +30,15 @@ export interface Admission {
 const reapingMs = 20_000;
 
 /**
- * Resolves when the claims are taken, with what gives back those that are shared for speed alone: call it once all is ready, as it is
- * coming up that is slow. The others end with `ledger.release(run, scope)`, with the run, or with the death of the process that asked. Rejects with a `ProvisionError` (code `no-room`) when they can never fit, and with the signal's
+ * Resolves when the claims are taken. They end with `ledger.release(run, scope)`, with the run, or with the death of the
+ * process that asked. Rejects with a `ProvisionError` (code `no-room`) when they can never fit, and with the signal's
  * reason when it is aborted. Woken when another claim or resource ends; blocks nobody.
  *
  * @example
- * const ready = await admit(ledger, { run, scope, claims: [{ name: "memory", amount: 268435456 }, { name: "port:127.0.0.1:8080" }], capacity: { memory } });
+ * await admit(ledger, { run, scope, claims: [{ name: "memory", amount: 268435456 }, { name: "port:127.0.0.1:8080" }], capacity: { memory } });
  */
-export async function admit(ledger: Ledger, asked: Admission): Promise<() => void> {
-  const lasting = asked.claims.filter(({ name }) => asked.elastic?.includes(name) !== true);
-  const settle = () => {
-    if (lasting.length < asked.claims.length) ledger.hold(asked.run, asked.scope, identityOf(), lasting);
-  };
-  if (asked.claims.length === 0) return settle;
+export async function admit(ledger: Ledger, asked: Admission): Promise<void> {
+  if (asked.claims.length === 0) return;
   refuseImpossible(asked);
   const began = performance.now();
   const objection = (held: readonly HeldClaim[]) =>
@@ -58,7 +54,7 @@ export async function admit(ledger: Ledger, asked: Admission): Promise<() => voi
     const change = changes.next();
     // Looked at without a transaction first: a waiting run does not get in the way of those that write.
     const reason = objection(ledger.claims()) ?? take();
-    if (reason === undefined) return settle;
+    if (reason === undefined) return;
     if (reason !== said) asked.onWait?.(reason);
     said = reason;
     await change;

@@ -296,7 +296,7 @@ export class Ledger {
     });
   }
 
-  /** What one stand-up of a run goes on holding, in the place of what it held: more than it holds is not asked for like this. */
+  /** What one stand-up of a run that is kept goes on holding, in the place of what it held: more than it holds is not asked for like this. */
   hold(run: string, scope: string, holder: string, held: readonly Claim[]): void {
     this.#free(`hold ${scope}`, () => this.#hold(run, scope, holder, held));
   }

@@ -10,7 +10,6 @@ import { readConfig } from "../config.ts";
 import type { Engines } from "../drivers/by-kind.ts";
 import { PrivateLibvirt } from "../drivers/testing/private-libvirt.ts";
 import { enginesOf } from "../engines.ts";
-import { accelerator } from "../host/accelerator.ts";
 import type { RunEvent } from "../model/event.ts";
 import { Store } from "../store/store.ts";
 import { nothing, RunStage } from "../vitest/run-stage.ts";
@@ -56,12 +55,10 @@ describe("a container and a machine", () => {
     expect(await left(stage)).toEqual(none);
   });
 
-  // The container's network, directory and itself: six commits; the machine's claim, and its three: seven; its CPUs given back, where it is
-  // emulated; then the first "deleting".
+  // The container's network, directory and itself: six commits; the machine's claim, and its three: seven; then the first "deleting".
   test("killed with its reaper when the machine is ready and has been asked: gc leaves nothing", async () => {
     using stage = await stageOf();
-    const emulated = (await accelerator(engineFacts(config))).type !== "kvm";
-    const { signal, output } = await stage.start(`kill:group+reaper@worker:${emulated ? 15 : 14}`).ended;
+    const { signal, output } = await stage.start("kill:group+reaper@worker:14").ended;
     expect({ signal, output }).toMatchObject({
       signal: "SIGKILL",
       output: expect.stringMatching(/✓ .* the machine answers/),

@@ -76,7 +76,7 @@ class Stand {
     const networks = new Map();
     const standing: Standing = { owner, environment, scope, directory, images, nodes: this.#nodes, networks };
     await this.#phase("declare", undefined, () => Promise.all(drivers.map((driver) => driver.check(standing))));
-    const settle = await this.#admit(standing);
+    await this.#admit(standing);
     const started = new Map<string, Promise<void>>();
     for (const resource of inOrder(drivers.flatMap((driver) => driver.plan(standing)))) {
       if (stands?.has(`${resource.kind} ${resource.name}`) === true) {
@@ -95,7 +95,6 @@ class Stand {
     if (environment.plays.length > 0 && stands === undefined)
       await this.#phase("ready", undefined, () => applyPlays(this.#wanted, this.#nodes));
     const rewindable = stands === undefined && (await this.#mark(standing));
-    settle();
     return this.#live(standing, rewindable);
   }
 
@@ -247,10 +246,12 @@ class Stand {
     return built;
   }
 
-  async #admit(standing: Standing): Promise<() => void> {
+  async #admit(standing: Standing): Promise<void> {
     const { owner, scope, ledger, drivers, signal } = this.#wanted;
-    return admit(ledger, {
-      ...(await takesOf(standing, drivers)),
+    const takes = await takesOf(standing, drivers);
+    if (takes.claims.length === 0) return;
+    await admit(ledger, {
+      ...takes,
       run: owner.run,
       scope,
       onWait: (reason) => this.#say("create", "started", undefined, `waiting: ${reason}`),
