@@ -26,6 +26,13 @@ interface Use {
   readonly err: MarkedPassage;
 }
 
+/**
+ * For how long a slot that was asked is waited for before its input is connected anew, and twice as long each time after. QEMU has room for 32
+ * notices of who has come and who has left, for all ports of a controller, and drops what a busy guest has not taken by then: the guest would
+ * wait for ever for a host that is there.
+ */
+const noticedMs = 2_000;
+
 /** A guest that does not say within it that a program began has lost what it was told, or says it to nobody: it is unknown which. */
 const beginningMs = 120_000;
 
@@ -38,6 +45,7 @@ export class PortSlot {
   #out: Socket | undefined;
   #err: Socket | undefined;
   #nonce = "";
+  #again: NodeJS.Timeout | undefined;
   #use: Use | undefined;
   /** `taken`: promised to somebody who has not started anything yet. */
   state: "unknown" | "asked" | "free" | "taken" | "used" = "unknown";
@@ -49,7 +57,7 @@ export class PortSlot {
   }
 
   /** Asks the guest whether the slot is free; `heard` is told the answer. A slot in use is not asked. */
-  ask(secret: string): void {
+  ask(secret: string, waitMs = noticedMs): void {
     if (this.state !== "unknown" && this.state !== "asked") return;
     this.#secret = secret;
     this.state = "asked";
@@ -63,6 +71,17 @@ export class PortSlot {
     }
     this.#nonce = randomBytes(8).toString("hex");
     this.#in.write(`\n${secret} ${this.#nonce} ping\n`);
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => {
+      if (this.state !== "asked") return;
+      this.#leave();
+      this.ask(secret, 2 * waitMs);
+    }, waitMs).unref();
+  }
+
+  #leave(): void {
+    this.#in?.destroy();
+    this.#in = undefined;
   }
 
   /** The guest said that the slot is open and idle. */
@@ -126,10 +145,7 @@ export class PortSlot {
   forget(): void {
     const use = this.#use;
     this.#use = undefined;
-    if (this.state === "used" || this.state === "taken") {
-      this.#in?.destroy();
-      this.#in = undefined;
-    }
+    if (this.state === "used" || this.state === "taken") this.#leave();
     this.state = "unknown";
     use?.out.lose();
     use?.err.lose();
@@ -153,8 +169,7 @@ export class PortSlot {
     if (this.#use?.out !== out) return;
     this.#use = undefined;
     // What it did not read must not be what the next one reads.
-    this.#in?.destroy();
-    this.#in = undefined;
+    this.#leave();
     this.state = "unknown";
     this.#control.changed();
   }
