@@ -109,7 +109,8 @@ describe.each(daemons.flatMap((daemon) => carriers.map((through) => [daemon, thr
       expect(await entry()).toEqual({ name: facts.name, uuid: facts.uuid, state: "paused" });
       const qmp = await connectQmp(facts.qmp);
       await qmp.cont();
-      expect(await entry()).toMatchObject({ state: "running" });
+      // The daemon hears of it by an event of QEMU's.
+      await expect.poll(entry).toMatchObject({ state: "running" });
 
       const xml = (await client.domainXml(facts.name)) ?? expect.fail("it is gone");
       expect(await labelsIn(xml)).toEqual(facts.labels);

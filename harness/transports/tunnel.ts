@@ -2,7 +2,7 @@
 // on. It is what the node has: python3, perl, bash or busybox's nc. Speaks no protocol; nothing listens anywhere.
 import { once } from "node:events";
 import { connect } from "node:net";
-import { Duplex, type Readable } from "node:stream";
+import { Duplex, type Readable, Writable } from "node:stream";
 import { TransportError } from "../model/errors.ts";
 import type { Channel } from "./transport.ts";
 
@@ -150,10 +150,18 @@ async function firstLine(stream: Readable): Promise<string> {
   }
 }
 
-/** A program's streams as one; closed when either side ends it. */
+/**
+ * A program's streams as one; closed when either side ends it. A program that has ended takes its input with it, often before the last of
+ * what it said was read: that is an end, and an error for those alone who write on.
+ */
 export function streamOf(channel: Channel): Duplex {
   channel.stderr.resume();
-  const stream = Duplex.from({ readable: channel.stdout, writable: channel.stdin });
+  const { stdin } = channel;
+  const writable = new Writable({
+    write: (chunk: Buffer, encoding, done) => void stdin.write(chunk, encoding, done),
+    final: (done) => void stdin.end(done),
+  });
+  const stream = Duplex.from({ readable: channel.stdout, writable });
   void channel.ended.then(() => stream.destroy());
   stream.once("close", () => channel.destroy());
   // Ending what nobody uses any more is no error that somebody must hear of.
