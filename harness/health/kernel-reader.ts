@@ -1,6 +1,5 @@
 // Decides what a machine's kernel has said since it was asked last. Its shells read on in the log; where they cannot, the whole of it is asked
 // for. Refuses to pass over what was overwritten between two looks: it is said.
-
 import { type KernelLine, kernelTrouble } from "../checks/kernel-log.ts";
 import { kernelNews } from "../checks/kernel-records.ts";
 import { ObservationError } from "../model/errors.ts";

@@ -28,6 +28,9 @@ const imageBudget = z.strictObject({
   packagesRemoved: count.optional(),
   setuidAdded: count.optional(),
 });
+/** By how much clocks may differ where nothing else is said. */
+export const usualClockSkew = "2m";
+
 const policyOptions = z.strictObject({
   required: z.record(text, ofFile),
   others: z.enum(["refused", "allowed"]).default("refused"),
@@ -39,7 +42,7 @@ const policyOptions = z.strictObject({
     .array(z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, "a key's id is SHA256: and its digest in base64"))
     .default([]),
   maxAge: z.string(),
-  maxClockSkew: z.string().default("2m"),
+  maxClockSkew: z.string().default(usualClockSkew),
   waivers: z.array(waiver).default([]),
   quarantine: z.array(quarantined).default([]),
   budgets: z

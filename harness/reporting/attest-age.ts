@@ -1,12 +1,12 @@
 // Decides whether what a statement tells is of a time that counts: not older than it may be, and not of the future. Pure. Refuses statements
 // that tell no time. The time is the signer's word: no log vouches for it.
 import { z } from "zod";
+import { durationMs } from "../model/duration.ts";
+import { usualClockSkew } from "../model/policy.ts";
 import { summaryType } from "./attest-summary.ts";
 import { reportConfiguration, testResultSchema, type VerifiedStatement } from "./gate-evidence.ts";
 
-/** By how much clocks may differ: as a policy has it that says nothing else. */
-export const clockSkewMs = 120_000;
-
+const clockSkewMs = durationMs(usualClockSkew);
 const time = z.iso.datetime({ offset: true });
 const decided = z.object({ timeVerified: time });
 const ran = z.object({ endedAt: time });
