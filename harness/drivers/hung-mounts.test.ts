@@ -1,4 +1,7 @@
 // Decides what counts as a mount that hangs, on what a client's kernel told whose server had crashed.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ObservationError } from "../model/errors.ts";
 import { hungBetween, type NfsMount, seesNfs, type Waiting, waitingForNfs } from "./hung-mounts.ts";
@@ -86,14 +89,22 @@ test("of several mounts that whose files it has is meant, the innermost; else al
   for (const paths of [[], ["/live/shot"]]) expect(hung(paths)).toMatch(/^mount \/vfx \(.*\) or \/vfx\/reference \(/);
 });
 
-test("on a machine without NFS nobody waits, and where no program is it cannot be asked", async () => {
+test("a kernel that knows no NFS has nobody who waits, seen without a program; where none is, one that does cannot be asked", async () => {
   const node = hostNode();
+  const room = mkdtempSync(join(tmpdir(), "assay-"));
+  const bare = (kinds: string) => {
+    writeFileSync(join(room, "filesystems"), kinds);
+    const script = waitingForNfs.script(["processes"]).replace("/proc/filesystems", join(room, "filesystems"));
+    return node.observe({ ...waitingForNfs, script: () => `PATH=/nonexistent\n${script}` }, "processes");
+  };
   try {
     if (!(await seesNfs(process.pid))) expect(await node.observe(waitingForNfs, "processes")).toEqual([]);
-    const bare = { ...waitingForNfs, script: () => `PATH=/nonexistent\n${waitingForNfs.script(["processes"])}` };
-    await expect(node.observe(bare, "processes")).rejects.toBeInstanceOf(ObservationError);
+    expect(await bare("nodev\tproc\n\text4\nnodev\tnfsd\n")).toEqual([]);
+    for (const kinds of ["nodev\tproc\n\text4\nnodev\tnfs4\n", "nodev\tnfs\nnodev\tproc\n", "", "\text4\n"])
+      await expect(bare(kinds)).rejects.toBeInstanceOf(ObservationError);
     expect(await seesNfs(0)).toBe(false);
   } finally {
     await node.close();
+    rmSync(room, { recursive: true });
   }
 });

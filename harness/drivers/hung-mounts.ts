@@ -36,13 +36,19 @@ const chanceMs = 2_000;
 /** For all of it, on a guest that may be busy. */
 const patienceMs = 30_000;
 
+const withoutNfs = "the kernel knows no NFS";
+
 /**
  * Subject: always `processes`. Answer: who waits for NFS just now. Reads neither command lines nor files: either may be where the process
- * hangs. The links of /proc are read and not followed.
+ * hangs. The links of /proc are read and not followed. A kernel that knows no NFS has nobody who waits for it; that is seen without starting
+ * a process.
  */
 export const waitingForNfs: Probe<"processes", readonly Waiting[]> = {
   name: "processes that wait for NFS",
   script: () => `export LC_ALL=C
+proc= nfs=
+{ while read -r flags type; do case $type in proc) proc=known ;; nfs | nfs4) nfs=known ;; esac; done </proc/filesystems; } 2>/dev/null
+[ -z "$proc" ] || [ -n "$nfs" ] || { echo '${withoutNfs}'; exit 0; }
 for tool in cat ls grep; do command -v $tool >/dev/null || exit 127; done
 grep -H '^State:' /proc/self/status
 for status in $(grep -slE '^State:[[:space:]]*D' /proc/[0-9]*/task/[0-9]*/status); do
@@ -55,7 +61,9 @@ for status in $(grep -slE '^State:[[:space:]]*D' /proc/[0-9]*/task/[0-9]*/status
 done
 echo end`,
   parse({ status, stdout, stderr }, subjects) {
-    const [first = "", ...lines] = stdout.toString("utf8").split("\n");
+    const said = stdout.toString("utf8");
+    if (status === 0 && said === `${withoutNfs}\n`) return subjects.map(() => []);
+    const [first = "", ...lines] = said.split("\n");
     if (status !== 0 || !/^\/proc\/self\/status:State:\s/.test(first) || lines.splice(-2).join() !== "end,")
       throw new ObservationError({
         code: "probe-unreadable",

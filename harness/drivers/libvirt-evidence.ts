@@ -3,6 +3,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { messageOf } from "../model/errors.ts";
 import type { EvidenceFile } from "./driver.ts";
 import { hungMountsOf } from "./hung-mounts.ts";
@@ -12,8 +13,10 @@ import type { Machine } from "./libvirt-machine.ts";
 
 /** A guest that is asked for its journal when all is over has this long. */
 const patienceMs = 20_000;
+/** One whose journal takes longer is asked for the kernel's log beside it: both may take all the time there is. */
+const soonMs = 3_000;
 /** Where the daemon keeps QEMU's own words: the machine's, or this user's. */
-const logsOf = ({ session }: LibvirtClient["uri"]) =>
+const qemuLogsOf = ({ session }: LibvirtClient["uri"]) =>
   session ? join(homedir(), ".cache", "libvirt", "qemu", "log") : "/var/log/libvirt/qemu";
 
 /** Of a machine by its domain's name; `machine` where this process has it. */
@@ -21,14 +24,12 @@ export async function evidenceOf(
   domain: string,
   client: LibvirtClient,
   machine: Machine | undefined,
-  qemuLog = join(logsOf(client.uri), `${domain}.log`),
+  qemuLog = join(qemuLogsOf(client.uri), `${domain}.log`),
 ): Promise<readonly EvidenceFile[]> {
   const told = (what: Promise<string>) => what.catch((error: unknown) => `could not be had: ${messageOf(error)}\n`);
-  const asked = (command: readonly [string, ...string[]]) => told(fromGuest(machine, command));
-  const [console, journal, dmesg, qemu, xml, screen, hung] = await Promise.all([
+  const [console, [journal, dmesg], qemu, xml, screen, hung] = await Promise.all([
     told(machine === undefined ? notHere() : readConsole(machine.facts.files.console)),
-    asked(["journalctl", "--boot", "--output=short-iso-precise", "--no-pager", "--quiet"]),
-    asked(["dmesg"]),
+    logsOf((command) => told(fromGuest(machine, command))),
     told(readFile(qemuLog, "utf8")),
     told(client.domainXml(domain).then((text) => text ?? "there is no such domain any more\n")),
     screenOf(domain, client, machine),
@@ -43,6 +44,27 @@ export async function evidenceOf(
     ...(screen === undefined ? [] : [{ title: "screen", name: "screen.png", content: screen }]),
     ...hung,
   ];
+}
+
+/**
+ * The journal, and the kernel's log of the same boot. The journal has that as well where it goes back to the kernel's first words: a process
+ * less in a guest that is emulated.
+ */
+async function logsOf(asked: (command: readonly [string, ...string[]]) => Promise<string>): Promise<[string, string]> {
+  const journal = asked(["journalctl", "--boot", "--output=short-iso-precise", "--no-pager", "--quiet"]);
+  const soon = await Promise.race([journal, pause(soonMs, "", { ref: false })]);
+  return Promise.all([journal, kernelsOwn(soon) ?? asked(["dmesg"])]);
+}
+
+/** `2026-11-22T23:57:55.123456+0000 host kernel: text`: of a journal the kernel's lines, and those that go on below one; `undefined` where it does not have all. */
+export function kernelsOwn(journal: string): string | undefined {
+  const lines: string[] = [];
+  let ofKernel = false;
+  for (const line of journal.split("\n")) {
+    if (!/^\s/.test(line)) ofKernel = /^\S+ \S+ kernel: /.test(line);
+    if (ofKernel && line !== "") lines.push(line);
+  }
+  return /kernel: Linux version /.test(lines[0] ?? "") ? lines.map((line) => `${line}\n`).join("") : undefined;
 }
 
 /** A guest that has ended, or never answered, is not waited for. */
