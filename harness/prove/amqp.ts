@@ -1,4 +1,4 @@
-// Decides which changes of a broker a spec ought to notice that asks for its queues: one is not there, nobody consumes from it, a message
+// Decides which changes of a broker a spec ought to notice that asks for its queues: one is not there, one consumer more has it, a message
 // more waits in it, one queue more. What was deleted does not come back: such changes take a clone of their own.
 import type { AmqpSubject } from "../checks/amqp.ts";
 import { inChannel, openAmqp091 } from "../checks/amqp-091.ts";
@@ -32,23 +32,28 @@ async function withChannel<Answer>(node: Node, options: AmqpOptions, ask: (chann
   }
 }
 
-/** `look`: what is told of each queue of the name. */
+/** What is told of one queue. */
+type Tell = (queue: Queue, channel: Channel) => Promise<unknown>;
+
+/** What is told of each queue of the name. */
+const looking = (options: AmqpOptions, name: string, tell: Tell) => async (node: Node) => {
+  const queues = await queuesOf(node, options, name);
+  return withChannel(node, options, async (channel) => {
+    const told = [];
+    for (const queue of queues) told.push([queue.name, await tell(queue, channel)]);
+    return JSON.stringify(told.sort());
+  });
+};
+
 function change(
   options: AmqpOptions,
   name: string,
-  look: (queue: Queue, channel: Channel) => Promise<unknown>,
+  tell: Tell,
   make: (queues: readonly Queue[], channel: Channel) => Promise<unknown>,
 ): ServiceChange {
   return {
     final: true,
-    async look(node) {
-      const queues = await queuesOf(node, options, name);
-      return withChannel(node, options, async (channel) => {
-        const told = [];
-        for (const queue of queues) told.push([queue.name, await look(queue, channel)]);
-        return JSON.stringify(told.sort());
-      });
-    },
+    look: looking(options, name, tell),
     async make(node) {
       const queues = await queuesOf(node, options, name);
       await withChannel(node, options, (channel) => make(queues, channel));
@@ -71,12 +76,47 @@ function deleted(options: AmqpOptions, name: string): ServiceChange {
   });
 }
 
+const figure =
+  (what: "messageCount" | "consumerCount"): Tell =>
+  async ({ name }, channel) =>
+    (await channel.checkQueue(name))[what];
+
+/** So low that others who have room are given every message first. */
+const lastOfAll = -1000;
+
+/**
+ * One consumer more in each queue, for as long as it is not undone. Not one fewer: to delete a queue and make it anew takes consumers away
+ * only where they hear of the end before it is there again. Else RabbitMQ before 4.0 hands them on to the new one, as it does for a queue
+ * whose mirror takes over (`handle_consuming_queue_down_or_eol` in its `rabbit_channel.erl`); and who hears of it may come back.
+ */
+function consumedOnceMore(options: AmqpOptions, name: string): ServiceChange {
+  return {
+    look: looking(options, name, figure("consumerCount")),
+    async make(node) {
+      const queues = required(await queuesOf(node, options, name));
+      const begun = Promise.withResolvers<void>();
+      const undone = Promise.withResolvers<void>();
+      // The channel's end takes the consumers, and gives back in its place what one of them was given.
+      const consuming = withChannel(node, options, async (channel) => {
+        for (const { name: own, autoDelete } of queues)
+          if (autoDelete && (await channel.checkQueue(own)).consumerCount === 0)
+            throw new Error(`${own} would go with its only consumer`);
+        await channel.prefetch(1);
+        for (const { name: own } of queues) await channel.consume(own, () => undefined, { priority: lastOfAll });
+        begun.resolve();
+        await undone.promise;
+      });
+      await Promise.race([begun.promise, consuming]);
+      return () => {
+        undone.resolve();
+        return consuming;
+      };
+    },
+  };
+}
+
 function ofFigures(seen: Observation, options: AmqpOptions, name: string): readonly Made[] {
-  const { queues = [] } = (seen.answer ?? {}) as { readonly queues?: readonly Queue[] };
   const says = (pattern: RegExp) => seen.titles.some((title) => pattern.test(title));
-  const figure = (what: "messageCount" | "consumerCount") => async (queue: Queue, channel: Channel) =>
-    (await channel.checkQueue(queue.name))[what];
-  const consumed = queues.some(({ consumers = 0 }) => consumers > 0);
   return [
     ...(says(/ has depth /)
       ? [
@@ -91,22 +131,8 @@ function ofFigures(seen: Observation, options: AmqpOptions, name: string): reado
           ),
         ]
       : []),
-    ...(says(/ has \d+ consumers$/) && consumed
-      ? [
-          // Whoever consumes from a queue that is deleted is told so, and consumes from the next one of its name only if he asks again.
-          byService(
-            seen,
-            "queue",
-            `let nobody consume from the queue ${name}`,
-            change(options, name, figure("consumerCount"), async (found, channel) => {
-              for (const { name: own, durable, autoDelete, bindings = [] } of required(found)) {
-                await channel.deleteQueue(own);
-                await channel.assertQueue(own, { durable, autoDelete });
-                for (const { exchange, key } of bindings) await channel.bindQueue(own, exchange, key);
-              }
-            }),
-          ),
-        ]
+    ...(says(/ has \d+ consumers$/)
+      ? [byService(seen, "queue", `let one more consume from the queue ${name}`, consumedOnceMore(options, name))]
       : []),
   ];
 }

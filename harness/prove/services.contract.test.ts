@@ -269,6 +269,11 @@ describe("broker", () => {
     const { client, close } = await openAmqp091(nodes.broker, login);
     return { answer: await inChannel(client, "the broker", ask), client, close };
   };
+  const changeBy = async (id: string, check: Check<Node>) => {
+    const mutation = (await mutationsOf("broker", check)).find((each) => each.id === `broker: ${id}`);
+    if (mutation === undefined) throw new Error(`${id} does not follow from ${check.title}`);
+    return changeOf(mutation);
+  };
 
   test.each<[string, Check<Node>, readonly string[]]>([
     ["is there", said.queue("films").isDurable(), ["delete the queue films"]],
@@ -276,8 +281,9 @@ describe("broker", () => {
     [
       "has consumers",
       said.queue("films").hasConsumers(1),
-      ["delete the queue films", "let nobody consume from the queue films"],
+      ["delete the queue films", "let one more consume from the queue films"],
     ],
+    ["has no consumers", said.queue("other").hasConsumers(0), ["let one more consume from the queue other"]],
     [
       "is among others",
       said.queues().areOnly(["films", "other"]),
@@ -292,20 +298,62 @@ describe("broker", () => {
       });
       first();
       const { client, close } = await openAmqp091(nodes.broker, { port: 5672, user, password, virtualHost: "/" });
-      if (check.title.includes("consumers")) await (await client.createChannel()).consume("films", () => undefined);
+      const channel = await client.createChannel();
+      if (check.title.includes("1 consumers")) await channel.consume("films", () => undefined);
       try {
         await expect.poll(() => isMet("broker", check), { timeout: 10_000 }).toBe(true);
-        const mutation = (await mutationsOf("broker", check)).find((each) => each.id === `broker: ${id}`);
-        if (mutation === undefined) throw new Error(`${id} does not follow from ${check.title}`);
-        const change = changeOf(mutation);
-        expect(change.final).toBe(true);
+        const change = await changeBy(id, check);
+        const staysSo = !id.includes("consume");
+        expect([id, change.final]).toEqual([id, staysSo || undefined]);
         const before = await change.look(nodes.broker);
-        await change.make(nodes.broker);
-        expect(await change.look(nodes.broker)).not.toBe(before);
+        const undo = await change.make(nodes.broker);
+        expect([id, await change.look(nodes.broker)]).not.toEqual([id, before]);
         expect([id, await isMet("broker", check), await isMet("broker", other)]).toEqual([id, false, true]);
+        if (staysSo) continue;
+        await undo();
+        expect([id, await change.look(nodes.broker)]).toEqual([id, before]);
+        expect([id, await isMet("broker", check)]).toEqual([id, true]);
       } finally {
+        // Before the queue is there again: RabbitMQ 3 may hand on a consumer to the next one of its name.
+        await channel.close().catch(() => undefined);
         close();
       }
     }
+  });
+
+  test("one consumer more takes nothing from others, gives back what it was given, and is refused where a queue would go with it", async () => {
+    const { close } = await onQueue(async (channel) => {
+      for (const name of ["films", "fleeting"]) await channel.deleteQueue(name);
+      await channel.assertQueue("films", { durable: true });
+      await channel.assertQueue("fleeting", { durable: false, autoDelete: true });
+      for (const text of ["one", "two"]) channel.sendToQueue("films", Buffer.from(text));
+      await channel.waitForConfirms();
+    });
+    close();
+    const films = said.queue("films");
+    const change = await changeBy("let one more consume from the queue films", films.hasConsumers(0));
+    const undo = await change.make(nodes.broker);
+    await expect.poll(() => isMet("broker", films.hasDepth(1)), { timeout: 10_000 }).toBe(true);
+    await undo();
+    expect(await isMet("broker", films.hasDepth(2))).toBe(true);
+    const { answer: first, close: closed } = await onQueue((channel) => channel.get("films", { noAck: true }));
+    closed();
+    expect(first === false ? first : first.content.toString()).toBe("one");
+    // Who has room is given all of them.
+    const { client, close: end } = await openAmqp091(nodes.broker, { port: 5672, user, password, virtualHost: "/" });
+    const got: (string | undefined)[] = [];
+    const channel = await client.createChannel();
+    await channel.consume("films", (message) => got.push(message?.content.toString()), { noAck: true });
+    const beside = await changeBy("let one more consume from the queue films", films.hasConsumers(1));
+    const leave = await beside.make(nodes.broker);
+    const more = ["three", "four", "five"];
+    for (const text of more) channel.sendToQueue("films", Buffer.from(text));
+    await expect.poll(() => got, { timeout: 10_000 }).toEqual(["two", ...more]);
+    await leave();
+    end();
+    const fleeting = said.queue("fleeting");
+    const refused = await changeBy("let one more consume from the queue fleeting", fleeting.hasConsumers(0));
+    await expect(refused.make(nodes.broker)).rejects.toThrow("fleeting would go with its only consumer");
+    expect(await isMet("broker", fleeting.exists())).toBe(true);
   });
 });
