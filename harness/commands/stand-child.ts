@@ -141,4 +141,5 @@ function taken(held: readonly HeldClaim[], claim: string, run: string): string |
     : `run ${holder.run} (${holder.command}) is standing it up`;
 }
 
-process.exitCode = await main(JSON.parse(process.env["ASSAY_STAND"] ?? "{}"));
+// All is said and written. Clients of services that an edge asked stay connected as long as those do.
+process.exit(await main(JSON.parse(process.env["ASSAY_STAND"] ?? "{}")));

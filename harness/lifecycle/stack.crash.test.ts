@@ -32,6 +32,16 @@ test("a stack that nobody kills is met, and leaves nothing", async () => {
   expect(await stage.left()).toEqual(nothing);
 });
 
+test("assay up ends when the stack stands, though who asked its services is still connected; it is taken down whole", async () => {
+  using stage = stageOf();
+  expect(await stage.assay(["up", pulpRabbitmq.name])).toMatchObject({
+    code: 0,
+    output: expect.stringContaining(`assay shell ${pulpRabbitmq.name}/web`),
+  });
+  expect(await stage.assay(["down", pulpRabbitmq.name])).toMatchObject({ code: 0 });
+  expect(await stage.left()).toEqual(nothing);
+});
+
 test.each(["worker:3", "worker:9", "worker:15"])(
   "the supervisor killed at %s: its reaper leaves nothing",
   async (step) => {
