@@ -65,8 +65,8 @@ export const roleNode = {
     PULP_LOG_SOCKET: logSocket.path,
     // A container that is late is seen to be so within seconds. The broker is the slowest of all to start, and they begin beside it.
     DB_TEST_POLLRATE: "1",
-    MSG_TEST_POLLRATE: "0.5",
-    MSG_TEST_TRIES: "1200",
+    MSG_TEST_POLLRATE: "0.2",
+    MSG_TEST_TRIES: "3000",
   },
 } as const;
 
@@ -92,6 +92,8 @@ export function pulpNodes<Which extends BrokerName>(which: Which, { within = "1m
   const hasQueue = when("broker", amqp(brokerUser).queue("resource_manager").exists(), { within });
   const broker = brokerNode(which);
   return {
+    // The slowest to be ready is made first.
+    broker: container({ ...broker, ...seat, networks: { pulp: {} }, ready: { ...broker.ready, within } }),
     syslog: container({ ...syslogNode, ...seat, ready: { ...syslogNode.ready, within } }),
     database: container({
       ...databaseNode,
@@ -99,7 +101,6 @@ export function pulpNodes<Which extends BrokerName>(which: Which, { within = "1m
       networks: { pulp: {} },
       ready: { ...databaseNode.ready, within },
     }),
-    broker: container({ ...broker, ...seat, networks: { pulp: {} }, ready: { ...broker.ready, within } }),
     content: container({ ...seat, image: pulpContent, ready: { log: /holding the volumes/, within } }),
     beat: container({
       ...roleNode,
