@@ -48,7 +48,10 @@ export function driverContract(name: string, open: () => Promise<DriverUnderTest
     };
     const create = async () => {
       const ids = new Map<string, string>();
-      for (const resource of plan) await driver.create(resource, standing, (id) => ids.set(resource.name, id));
+      for (const resource of plan) {
+        await driver.create(resource, standing, (id) => ids.set(resource.name, id));
+        if (resource.node !== undefined && resource.kind !== "directory") await driver.start?.(resource, standing);
+      }
       return ids;
     };
     const clear = async () => {

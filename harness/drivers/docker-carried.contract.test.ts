@@ -57,7 +57,10 @@ beforeAll(async () => {
     nodes: new Map([["machine", carrier]]),
   };
   plan = driver.plan(standing);
-  for (const resource of plan) await driver.create(resource, standing, () => undefined);
+  for (const resource of plan) {
+    await driver.create(resource, standing, () => undefined);
+    if (resource.node !== undefined && resource.kind !== "directory") await driver.start(resource, standing);
+  }
   const last = plan.at(-1) ?? expect.fail("an empty plan");
   node = (await driver.connect(last, standing)) as ContainerNode;
 });

@@ -66,6 +66,10 @@ export class CarriedDriver implements Driver {
     await engine.create(resource, standing, created);
   }
 
+  async start(resource: PlannedResource, standing: Standing): Promise<void> {
+    await this.#makers.get(resource.name)?.start(resource, standing);
+  }
+
   async connect(resource: PlannedResource, standing: Standing, since?: "marked"): Promise<Node> {
     const engine = await this.#engineFor(resource, standing);
     this.#makers.set(resource.name, engine);

@@ -17,6 +17,8 @@ export interface Dialect {
   readonly health: "watched" | "asked";
   /** How a running container is removed by force: docker kills it; podman stops it, and waits as long as it declares for that. */
   readonly removal: "kills" | "stops";
+  /** Whether a running container can be given another weight; podman 4.3 cannot be told by this API. */
+  readonly weighs: "anew" | "once";
   /** What is put before the name of an image that no registry is named in; podman says it wherever it tells names. */
   readonly namesBegin: "" | "localhost/";
   /** The network whose gateway `host-gateway` means where none is declared; `undefined` where the engine knows the word. */
@@ -42,6 +44,7 @@ const dialects = {
     cut: "ends",
     health: "watched",
     removal: "kills",
+    weighs: "anew",
     namesBegin: "",
     gatewayNetwork: undefined,
   },
@@ -50,6 +53,7 @@ const dialects = {
     cut: "stays",
     health: "asked",
     removal: "stops",
+    weighs: "once",
     namesBegin: "localhost/",
     gatewayNetwork: "podman",
   },

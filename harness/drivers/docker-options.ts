@@ -258,3 +258,29 @@ function healthCheck(health: NonNullable<ContainerDeclaration["health"]>): Docke
     ...(health.retries === undefined ? {} : { Retries: health.retries }),
   };
 }
+
+/** The body of `POST /networks/create`, of a network of the environment by its name at the engine. */
+export function networkOptions(standing: Standing, name: string): Docker.NetworkCreateOptions {
+  const [declared = "", settings] =
+    Object.entries(standing.environment.networks).find(([each]) => networkResource(standing, each) === name) ?? [];
+  const shared = standing.networks?.get(declared);
+  const subnet = shared?.subnet ?? settings?.subnet;
+  const ipam = subnet === undefined ? [] : [{ Subnet: subnet, ...(shared && { Gateway: shared.gateway }) }];
+  return {
+    Name: name,
+    CheckDuplicate: true,
+    Driver: "bridge",
+    Internal: settings?.internal ?? false,
+    Labels: labelsOf(standing),
+    ...(subnet === undefined ? {} : { IPAM: { Driver: "default", Config: ipam } }),
+    ...(shared === undefined ? {} : { Options: onBridge(shared.bridge) }),
+  };
+}
+
+/** A bridge that is there, and the way out of it with it: the engine adds its containers and changes nothing. */
+function onBridge(bridge: string): Record<string, string> {
+  return {
+    "com.docker.network.bridge.name": bridge,
+    "com.docker.network.bridge.enable_ip_masquerade": "false",
+  };
+}

@@ -119,6 +119,18 @@ onEachEngine((engine) => {
       await takeDown();
     });
 
+    test("the first has the processors before others until it is ready, where the engine can be told that it is", async () => {
+      const weight = "cat /sys/fs/cgroup/cpu.weight 2>/dev/null || cat /sys/fs/cgroup/cpu/cpu.shares";
+      const { nodes, takeDown } = await stage.standUp(two(`(${weight}) >/weight; echo -n whole >/made; ${waits}`));
+      const began = Number(await nodes.first.succeed(["cat", "/weight"]));
+      const [first, second] = await Promise.all(
+        [nodes.first, nodes.second].map(async (node) => Number(await node.succeed(["/bin/sh", "-c", weight]))),
+      );
+      expect(first).toBe(second);
+      expect(began / Number(first) > 7).toBe(engine.engine === "docker");
+      await takeDown();
+    });
+
     test("at its deadline: who waits for what, and what was seen last", async () => {
       // Long enough for one answer on a busy machine.
       await expect(stage.standUp(two(`echo -n half >/made; ${waits}`, "3s"))).rejects.toMatchObject({

@@ -23,7 +23,8 @@ import { containersOn, networkResource, planOf, scratchPath } from "./docker-nam
 import { addressesFor, inspectNode, netOwner } from "./docker-namespace.ts";
 import { DockerNode } from "./docker-node.ts";
 import { type Offer, offered } from "./docker-offer.ts";
-import { createOptions, imageReference, laterNetworks, onPlatform } from "./docker-options.ts";
+import { createOptions, imageReference, laterNetworks, networkOptions, onPlatform } from "./docker-options.ts";
+import { asOthers, goingFirst, isWaitedFor } from "./docker-priority.ts";
 import { reachEngine } from "./docker-reach.ts";
 import { removeContainer } from "./docker-remove.ts";
 import type { Directories } from "./docker-scratch.ts";
@@ -31,7 +32,7 @@ import { ContainerTools } from "./docker-tools.ts";
 import { volumeResource, volumeSettings } from "./docker-volume.ts";
 import type { Driver, EvidenceFile, FoundResource, Owner, PlannedResource, ResourceRef, Standing } from "./driver.ts";
 import { hungMountsOf, seesNfs } from "./hung-mounts.ts";
-import { label, labelsOf, ownerOf } from "./names.ts";
+import { label, ownerOf } from "./names.ts";
 
 export interface DockerDriverOptions extends EngineAddress {
   /** Scratch directories are made and removed below this one and nowhere else. */
@@ -67,7 +68,7 @@ export class DockerDriver implements Driver {
   readonly #docker: Docker;
   readonly #place: EnginePlace;
   readonly #events = new Map<string, EngineEvents>();
-  readonly #open = new Map<string, { transport: Transport; life: ContainerLife }>();
+  readonly #open = new Map<string, { transport: Transport; life: ContainerLife; first?: boolean }>();
   readonly #tools: ContainerTools;
 
   constructor(place: EnginePlace) {
@@ -147,6 +148,14 @@ export class DockerDriver implements Driver {
     }
   }
 
+  async start(resource: PlannedResource, standing: Standing): Promise<void> {
+    const failed = (error: unknown) => engineError(error, "create", `${standing.environment.name}/${resource.node}`);
+    await this.#docker
+      .getContainer(resource.name)
+      .start()
+      .catch((error: unknown) => Promise.reject(failed(error)));
+  }
+
   async connect(resource: PlannedResource, standing: Standing, since?: "marked"): Promise<ContainerNode> {
     const node = resource.node ?? "";
     const declaration = this.#declaration(standing, node);
@@ -181,8 +190,10 @@ export class DockerDriver implements Driver {
       ),
       ready,
     });
-    if (since === undefined) await ready(live);
-    else if (!facts.State.Running) life.over();
+    if (since === undefined) {
+      await ready(live);
+      if (open?.first === true) await asOthers(known);
+    } else if (!facts.State.Running) life.over();
     return live;
   }
 
@@ -287,23 +298,7 @@ export class DockerDriver implements Driver {
   }
 
   async #createNetwork(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
-    const [declared = "", settings] =
-      Object.entries(standing.environment.networks).find(
-        ([name]) => networkResource(standing, name) === resource.name,
-      ) ?? [];
-    const shared = standing.networks?.get(declared);
-    const subnet = shared?.subnet ?? settings?.subnet;
-    const ipam = subnet === undefined ? [] : [{ Subnet: subnet, ...(shared && { Gateway: shared.gateway }) }];
-    const network = await this.#docker.createNetwork({
-      Name: resource.name,
-      CheckDuplicate: true,
-      Driver: "bridge",
-      Internal: settings?.internal ?? false,
-      Labels: labelsOf(standing),
-      ...(subnet === undefined ? {} : { IPAM: { Driver: "default", Config: ipam } }),
-      ...(shared === undefined ? {} : { Options: onBridge(shared.bridge) }),
-    });
-    created(network.id);
+    created((await this.#docker.createNetwork(networkOptions(standing, resource.name))).id);
   }
 
   async #createVolume(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void> {
@@ -332,12 +327,14 @@ export class DockerDriver implements Driver {
     const reference = imageReference(declaration);
     const tree = standing.images.get(reference)?.tree;
     const addresses = await addressesFor(this.#docker, standing, declaration);
-    const [{ cut }, events, container] = await Promise.all([
-      this.#dialect(),
+    const { cut, weighs } = await this.#dialect();
+    // The engine of an emulated machine takes longer to be told than it would gain.
+    const first = weighs === "anew" && this.#place.on === undefined && isWaitedFor(standing, node);
+    const [events, container] = await Promise.all([
       this.#eventsOf(standing.owner),
       this.#tools.made({ probedBy: declaration.probedBy, reference, tree, title }, async (busybox) => {
         const body = await translated(this.#docker, createOptions(standing, node, declaration, busybox, addresses));
-        const made = await this.#docker.createContainer(onPlatform(body, declaration));
+        const made = await this.#docker.createContainer(onPlatform(first ? goingFirst(body) : body, declaration));
         created(made.id);
         return made;
       }),
@@ -350,8 +347,8 @@ export class DockerDriver implements Driver {
       // Until it is ready nobody looks into it.
       transport: dockerExecTransport(container, title, cut),
       life,
+      first,
     });
-    await container.start();
   }
 
   #dialect(): Promise<Dialect> {
@@ -363,14 +360,6 @@ export class DockerDriver implements Driver {
     if (declaration === undefined) throw new Error(`${standing.environment.name} declares no container "${node}" here`);
     return declaration;
   }
-}
-
-/** A bridge that is there, and the way out of it with it: the engine adds its containers and changes nothing. */
-function onBridge(bridge: string): Record<string, string> {
-  return {
-    "com.docker.network.bridge.name": bridge,
-    "com.docker.network.bridge.enable_ip_masquerade": "false",
-  };
 }
 
 function found(

@@ -118,8 +118,13 @@ export interface Driver {
   readonly images?: ImageOrigin;
   /** Makes the engine know a built image that nodes of its kind are made from. Idempotent: quick when it is there already. */
   load(image: BuiltImage): Promise<void>;
-  /** Creates, and for a node starts, one planned resource; `created` is told the id as soon as the engine says it. Rejects when the name exists. */
+  /**
+   * Creates one planned resource; a node is started as well by a driver without `start`. `created` is told the id as soon as the engine says
+   * it. Rejects when the name exists.
+   */
   create(resource: PlannedResource, standing: Standing, created: (id: string) => void): Promise<void>;
+  /** Starts a node that was created: of drivers that make one while what it waits for is not yet true. */
+  start?(resource: PlannedResource, standing: Standing): Promise<void>;
   /**
    * Takes part in what stands already and was made by another process, a network say: those of the environment who are new get their
    * places in it. `unseat` undoes it. Only drivers need it whose nodes' places are known beforehand. Idempotent.

@@ -1,20 +1,20 @@
 // Decides how one environment is stood up and taken down: images, admission, creation in order, evidence, release.
 // Every step is in the ledger before it is done. Refuses to know what an engine is.
 import type { Driver, PlannedResource, Standing } from "../drivers/driver.ts";
-import type { NodeDeclaration } from "../model/environment.ts";
+import type { Edge } from "../model/edge.ts";
 import { messageOf, type Phase, ProvisionError } from "../model/errors.ts";
 import type { KeptStand } from "../model/event.ts";
 import type { BuiltImage } from "../model/image.ts";
 import type { ContainerNode, Node, StillNode, VmNode } from "../model/node.ts";
-import type { Recipe } from "../model/recipe.ts";
 import { redact } from "../model/secret.ts";
 import { admit } from "./admission.ts";
+import { builtImages } from "./built-images.ts";
 import { inOrder } from "./create-order.ts";
 import { untilAllTrue } from "./edges.ts";
 import { keepAll } from "./evidence.ts";
 import { Faults } from "./faults.ts";
 import { keptNode } from "./kept-node.ts";
-import { layoutOf, provenanceOf } from "./layout.ts";
+import { layoutOf } from "./layout.ts";
 import type { LiveEnvironment } from "./live-environment.ts";
 import { applyPlays, checkPlays } from "./plays.ts";
 import { StandingNames } from "./publish.ts";
@@ -208,42 +208,9 @@ class Stand {
     return this.#down;
   }
 
-  async #images(): Promise<ReadonlyMap<string, BuiltImage>> {
-    const { environment, images, drivers, events, signal } = this.#wanted;
-    const recipes = new Map<string, Recipe>();
-    for (const { image } of Object.values<NodeDeclaration>(environment.nodes)) {
-      if (typeof image === "object" && "kind" in image) recipes.set(`${image.name}:${image.version}`, image);
-    }
-    const source = drivers.find((driver) => driver.images !== undefined)?.images;
-    const built = new Map<string, BuiltImage>();
-    for (const [tag, recipe] of recipes) {
-      await this.#phase("build", undefined, async () => {
-        const say = (line: string) => this.#say("build", "started", undefined, line);
-        const made = await images.build(recipe, {
-          say,
-          ...(source === undefined ? {} : { source }),
-          ...(signal === undefined ? {} : { signal }),
-        });
-        await Promise.all(drivers.map((driver) => driver.load(made.image)));
-        const { recipeDigest, treeDigest, imageId, disk } = made.image;
-        events.say({
-          event: "image",
-          at: Date.now(),
-          environment: environment.name,
-          recipe: recipe.name,
-          tag,
-          recipeDigest,
-          treeDigest,
-          imageId,
-          ...(disk === undefined ? {} : { disk: disk.digest }),
-          built: made.built,
-          ms: made.ms,
-          ...provenanceOf(recipe),
-        });
-        built.set(tag, made.image);
-      });
-    }
-    return built;
+  #images(): Promise<ReadonlyMap<string, BuiltImage>> {
+    const say = (line: string) => this.#say("build", "started", undefined, line);
+    return builtImages(this.#wanted, (work) => this.#phase("build", undefined, () => work(say)));
   }
 
   async #admit(standing: Standing): Promise<void> {
@@ -268,7 +235,12 @@ class Stand {
     const driver = this.#driverOf(resource);
     await Promise.all(needs);
     signal?.throwIfAborted();
-    if (resource.node !== undefined && resource.kind !== "directory") await this.#edges(resource.node);
+    const node = resource.kind === "directory" ? undefined : resource.node;
+    const edges = environment.nodes[node ?? ""]?.awaits ?? [];
+    // Made while what it waits for is not yet true, where making and starting are two things.
+    const ahead = edges.length > 0 && driver.start !== undefined;
+    if (node !== undefined && !ahead) await this.#edges(edges, node);
+    const start = async () => (node === undefined ? undefined : driver.start?.(resource, standing));
     const tell = (state: "intent" | "live", id?: string) =>
       this.#wanted.events.say({
         event: "resource",
@@ -281,27 +253,36 @@ class Stand {
         ...(id === undefined ? {} : { id }),
       });
     this.#created.push(resource);
-    if (resource.carriedBy === undefined) {
-      const entry = ledger.intend(owner.run, { ...resource, environment: environment.name });
+    // What another node carries goes with that, and is in no ledger.
+    const entry =
+      resource.carriedBy === undefined
+        ? ledger.intend(owner.run, { ...resource, environment: environment.name })
+        : undefined;
+    if (entry !== undefined) {
       this.#entries.add(entry);
       tell("intent");
-      await this.#phase("create", resource.node, () =>
-        driver.create(resource, standing, (id) => {
-          ledger.live(entry, id);
-          tell("live", id);
-        }),
-      );
-    } else await this.#phase("create", resource.node, () => driver.create(resource, standing, () => undefined));
-    if (resource.kind === "directory" || resource.node === undefined) return;
-    const { node } = resource;
+    }
+    await this.#phase("create", resource.node, async () => {
+      await driver.create(resource, standing, (id) => {
+        if (entry === undefined) return;
+        ledger.live(entry, id);
+        tell("live", id);
+      });
+      if (!ahead) await start();
+    });
+    if (node === undefined) return;
+    if (ahead) {
+      await this.#edges(edges, node);
+      await this.#phase("create", node, start);
+    }
     const live = await this.#phase("ready", node, () => this.#connect(resource, node, standing));
     if (live.kind === "vm") this.#tell(live.name, { ...(live as VmNode).facts, image: (live as VmNode).imageDigest });
     else if ("facts" in live) this.#tell(live.name, (live as StillNode | ContainerNode).facts);
   }
 
-  #edges(name: string): Promise<void> {
+  #edges(edges: readonly Edge[], name: string): Promise<void> {
     const { environment, signal } = this.#wanted;
-    return untilAllTrue(environment.nodes[name]?.awaits ?? [], {
+    return untilAllTrue(edges, {
       nodes: this.#nodes,
       waiter: `${environment.name}/${name}`,
       say: (why) => this.#say("create", "started", name, why),
