@@ -2,17 +2,10 @@
 // The files are read from the node and judged here, by this program's own OpenSSL: the node needs none. Names no revocation list.
 import { isAbsolute } from "node:path";
 import type { Node } from "../model/node.ts";
-import {
-  type Certificates,
-  chainFlaw,
-  readCertificates,
-  type Seen,
-  sayCertificate,
-  storePaths,
-} from "./certificate-chain.ts";
+import { type Certificates, chainFlaw, type Seen, sayCertificate, storePaths } from "./certificate-chain.ts";
+import { certificatesOf, sayNothing, systemStore } from "./certificate-files.ts";
 import { fileContents } from "./file-bytes.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
-import { failedProbe } from "./unanswered.ts";
 
 const dayMs = 86_400_000;
 
@@ -188,25 +181,9 @@ export function caStore() {
   };
 }
 
-async function certificatesOf(node: Node, path: string): Promise<Seen> {
-  const contents = await node.observe(fileContents, path);
-  if ("nothing" in contents) return { flaw: `${path} ${sayNothing(contents.nothing)}` };
-  if (!contents.whole) throw failedProbe(`cannot read the certificates in ${path}`, "it is longer than what is read");
-  return readCertificates(path, contents.bytes);
-}
-
-async function systemStore(node: Node): Promise<Seen> {
-  const all = await Promise.all(storePaths.map((path) => certificatesOf(node, path)));
-  return all.find((seen) => !("flaw" in seen)) ?? { flaw: `no bundle of authorities: ${storePaths.join(", ")}` };
-}
-
 function keyBits({ asymmetricKeyDetails }: import("node:crypto").KeyObject): number | undefined {
   const curve = /(\d{3})/.exec(asymmetricKeyDetails?.namedCurve ?? "")?.[1];
   return asymmetricKeyDetails?.modulusLength ?? (curve === undefined ? undefined : Number(curve));
-}
-
-function sayNothing(nothing: "absent" | "irregular"): string {
-  return nothing === "absent" ? "does not exist" : "is not a regular file";
 }
 
 function requirePath(path: string): void {
