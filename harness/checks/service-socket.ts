@@ -4,11 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { finished } from "node:stream";
 import type { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { otherBytes } from "./service-client.ts";
-import { type ServicePort, type ServiceStream, serviceStream } from "./service-stream.ts";
+import { letGo, type ServicePort, type ServiceStream, serviceStream } from "./service-stream.ts";
 import { excerpt } from "./wanted.ts";
 
 export interface ServiceSocket {
@@ -91,11 +90,7 @@ async function relayed(
   stream.on("error", () => undefined);
   stream.pipe(socket, { end: false });
   socket.pipe(stream);
-  socket.once("close", () => {
-    // What the client said last is on its way.
-    if (socket.readableEnded) finished(stream, { readable: false }, () => stream.destroy());
-    else stream.destroy();
-  });
+  socket.once("close", () => letGo(stream));
   await new Promise<void>((ended) => {
     stream.once("end", ended).once("close", ended);
   });

@@ -2,7 +2,7 @@
 // is passed before the certificate was looked at. Refuses to know what is spoken on it.
 import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
-import { Duplex } from "node:stream";
+import { Duplex, finished } from "node:stream";
 import type { ConnectionOptions, TLSSocket } from "node:tls";
 import { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
@@ -10,8 +10,11 @@ import { certificateFailure, handshakeFailure, noTls, tlsEnded, tlsWanted } from
 import { readTrust, servernameOf, type TlsOptions } from "./tls-options.ts";
 import { failedProbe } from "./unanswered.ts";
 
-/** How long a handshake may take, once the connection stands; that of a question about a silent one; and an alert after it, ms. */
-const handshakeMs = 10_000;
+/**
+ * How long a handshake may take, once the connection stands; that of a question about a silent one; and an alert after it, ms. Clients wait
+ * for 10 s and more, and know less of why.
+ */
+const handshakeMs = 8000;
 const doubtMs = 3000;
 const alertMs = 1000;
 
@@ -80,6 +83,15 @@ async function trial(node: Node, at: ServicePort & { readonly tls: TlsOptions })
   if (ended) throw failure() ?? tlsEnded({ port: at.port, certificate: at.tls.certificate });
 }
 
+/** Destroys a stream, once what was written last is on its way. */
+export function letGo(stream: Duplex): void {
+  if (!stream.writableEnded) stream.destroy();
+  else {
+    finished(stream, { readable: false }, () => stream.destroy());
+    setTimeout(() => stream.destroy(), 1000).unref();
+  }
+}
+
 interface Secured {
   readonly stream: TLSSocket;
   /** What the server said against it since. */
@@ -125,7 +137,7 @@ async function secured(
         secure.destroy();
       })
       .once("close", () => {
-        raw.destroy();
+        letGo(raw);
         reject(ended());
       })
       .once("secureConnect", () => {
@@ -190,7 +202,7 @@ class Heard extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#raw.destroy();
+    letGo(this.#raw);
     done(error);
   }
 }

@@ -8,7 +8,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer, type TlsOptions as ServerOptions, TLSSocket } from "node:tls";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { makeAuthority, signedBy } from "../drivers/testing/tls-proxy.ts";
 import type { Check } from "../model/check.ts";
@@ -321,6 +321,20 @@ test("a PostgreSQL server says first whether it speaks TLS, and no word more", a
   await expectOf(await said(await postgresThat("N")), "no-tls", /answers N/);
   await expectOf(await said(await postgresThat("Sand more", issued("server"))), "other-protocol", /"Sand more"/);
   await expectOf(await said(await postgresThat("S", issued("named"))), "certificate-name", /db.studio.example/);
+});
+
+test("a server that says nothing at all is told before clients lose patience", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const asked = Promise.withResolvers<void>();
+    const port = await listen(createServer((socket) => socket.once("data", () => asked.resolve())));
+    const told = expectOf(redis({ port, tls: trusting() }).answers(), "no-tls", /it said nothing for 8 s/);
+    await asked.promise;
+    vi.advanceTimersByTime(8001);
+    await told;
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("versions and ciphers that nobody takes any more are told by OpenSSL's words", async () => {
