@@ -15,8 +15,10 @@ import type { Check } from "../model/check.ts";
 import { messageOf } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { redact, secret } from "../model/secret.ts";
+import { Recording } from "../vitest/prove-record.ts";
 import { amqp } from "./amqp.ts";
 import { celery } from "./celery.ts";
+import { certificate } from "./certificate.ts";
 import { mongodb } from "./mongodb.ts";
 import { postgres } from "./postgres.ts";
 import { redis } from "./redis.ts";
@@ -253,6 +255,22 @@ describe("files of the node", () => {
       await expectOf(redis({ port, tls }).accepts(), "probe-failed", words);
     const [line = ""] = String(read("studio/key.pem")).split("\n").slice(1);
     expect(redact(`a log with ${line}`)).toBe(`a log with ‹the key ${key}›`);
+  });
+
+  test("are means: what `assay prove` is told of such a check is the service alone", async () => {
+    const { port } = await redisOver(issued("server"));
+    const recorded = new Recording();
+    const node = recorded.watch(hostNode(), "host");
+    await recorded.first({ id: "a" } as never, async () => {
+      expect(
+        await redis({ port, tls: showing("studio") })
+          .accepts()
+          .observe(node),
+      ).toEqual({ pong: true });
+      expect(await certificate(at("studio/ca.pem")).isSelfSigned().observe(node)).toBeDefined();
+    });
+    expect(recorded.observations.map(({ probe }) => probe)).toEqual(["connect", "contents"]);
+    await node.close();
   });
 
   test("what no file could be is refused where it is written", () => {

@@ -1,5 +1,6 @@
 // Decides by which words a check says whom it trusts over TLS and who it is itself, reads the files that they name off the node, and says
 // the same as options of a command. Refuses what no file could be, where the spec was written. Opens no connection.
+import { AsyncLocalStorage } from "node:async_hooks";
 import { isAbsolute } from "node:path";
 import type { Node } from "../model/node.ts";
 import { secret } from "../model/secret.ts";
@@ -70,8 +71,15 @@ export interface Trust {
   readonly key?: Buffer;
 }
 
+// Outside of whatever records what a check looks at: these files are means, and `assay prove` is not to change them for the check's sake.
+const aside = AsyncLocalStorage.snapshot();
+
 /** Rejects with `probe-failed` where a file is not there, or not what it should be. What it reads of a key is a secret from then on. */
-export async function readTrust(node: Node, { insecure = false, ca, certificate, key }: TlsOptions): Promise<Trust> {
+export function readTrust(node: Node, tls: TlsOptions): Promise<Trust> {
+  return aside(filesOf, node, tls);
+}
+
+async function filesOf(node: Node, { insecure = false, ca, certificate, key }: TlsOptions): Promise<Trust> {
   const [authorities, cert, own] = await Promise.all([
     insecure ? undefined : ca === undefined ? systemStore(node) : certificatesOf(node, ca),
     certificate === undefined ? undefined : pemOf(node, certificate),
