@@ -2,7 +2,7 @@
 // The files are read from the node and judged here, by this program's own OpenSSL: the node needs none. Names no revocation list.
 import { isAbsolute } from "node:path";
 import type { Node } from "../model/node.ts";
-import { type Certificates, chainFlaw, type Seen, sayCertificate, storePaths } from "./certificate-chain.ts";
+import { type Certificates, chainFlaw, isFor, type Seen, sayCertificate, storePaths } from "./certificate-chain.ts";
 import { certificatesOf, sayNothing, systemStore } from "./certificate-files.ts";
 import { fileContents } from "./file-bytes.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
@@ -44,7 +44,7 @@ export function certificate(path: string) {
     /** The name is among its subject alternative names; a wildcard covers one label. Addresses are compared as addresses. */
     isFor: (name: string) =>
       say(`is for ${name}`, name, ([leaf]) => ({
-        met: (/^[\d.]+$|:/.test(name) ? leaf.checkIP(name) : leaf.checkHost(name, { subject: "never" })) !== undefined,
+        met: isFor(leaf, name),
         seen: leaf.subjectAltName ?? "no subject alternative names",
       })),
     /** Exactly these subject alternative names, in any order, as in `DNS:a.example` or `IP Address:192.0.2.1`. */

@@ -111,7 +111,8 @@ function asked(agent: Agent, port: number, path: string, login: Login | undefine
         .once("end", () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }))
         .once("error", reject);
     })
-    .once("error", async (error: Error & { code?: string }) => {
+    // More than once: of bytes that are no HTTP, and of the stream that is destroyed for them.
+    .on("error", async (error: Error & { code?: string }) => {
       const ended = error.code === "ECONNRESET";
       if (sent.reusedSocket && ended) reject(new KeptTooLong(error.message));
       else reject((ended && sent.socket ? await reasons.get(sent.socket)?.() : undefined) ?? error);

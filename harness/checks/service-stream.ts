@@ -6,6 +6,7 @@ import { Duplex, finished } from "node:stream";
 import type { ConnectionOptions, TLSSocket } from "node:tls";
 import { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
+import { isFor } from "./certificate-chain.ts";
 import { certificateFailure, handshakeFailure, noTls, tlsEnded, tlsWanted } from "./tls-failure.ts";
 import { readTrust, servernameOf, type TlsOptions } from "./tls-options.ts";
 import { failedProbe } from "./unanswered.ts";
@@ -105,6 +106,7 @@ async function secured(
 ): Promise<Secured> {
   const trust = await readTrust(node, tls);
   const raw = await node.connect(port);
+  raw.on("error", () => undefined);
   const servername = servernameOf(node, tls);
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
   const late = setTimeout(() => reject(noTls(port, `it said nothing for ${ms / 1000} s`)), ms);
@@ -124,7 +126,9 @@ async function secured(
       socket: heard,
       // It is judged here, with what the server showed at hand.
       rejectUnauthorized: false,
-      ...(isIP(servername) === 0 ? { servername } : { host: servername }),
+      checkServerIdentity: () => undefined,
+      // An address is told to no server.
+      ...(isIP(servername) === 0 ? { servername } : {}),
       ...(trust as Pick<ConnectionOptions, "ca" | "cert" | "key">),
     };
     const secure = connect(options);
@@ -141,16 +145,15 @@ async function secured(
         reject(ended());
       })
       .once("secureConnect", () => {
-        const { authorizationError } = secure;
+        const chain = chainOf(secure);
         // Typed as an error, and its code.
-        if (authorizationError === null || authorizationError === undefined || tls.insecure === true) return resolve();
-        reject(
-          certificateFailure(
-            String(authorizationError),
-            { port, chain: chainOf(secure), servername, trusted: tls.ca ?? "the node's bundle of authorities" },
-            Date.now(),
-          ),
-        );
+        const untrusted = secure.authorizationError as unknown as string | null | undefined;
+        const named = chain[0] !== undefined && isFor(chain[0], servername);
+        const shown = { port, chain, servername, trusted: tls.ca ?? "the node's bundle of authorities" };
+        if (tls.insecure === true) resolve();
+        else if (untrusted) reject(certificateFailure(untrusted, shown, Date.now()));
+        else if (named) resolve();
+        else reject(certificateFailure("ERR_TLS_CERT_ALTNAME_INVALID", shown, Date.now()));
       });
     await done;
     return { stream: secure, failure: () => (flaw === undefined ? undefined : handshakeFailure(flaw, handshake())) };

@@ -108,6 +108,14 @@ beforeAll(() => {
   signedBy(at("studio"), "old", names, -1);
   signedBy(at("studio"), "named", "subjectAltName=DNS:db.studio.example,DNS:*.render.example,IP:192.0.2.7");
   signedBy(at("studio"), "nameless", "extendedKeyUsage=serverAuth");
+  signedBy(at("studio"), "middle", "basicConstraints=critical,CA:TRUE", -1);
+  // An authority of its own, from what is between.
+  mkdirSync(at("middle"));
+  for (const kind of ["cert", "key"])
+    writeFileSync(at(kind === "cert" ? "middle/ca.pem" : "middle/ca-key.pem"), read(`studio/middle-${kind}.pem`));
+  signedBy(at("middle"), "below", names);
+  writeFileSync(at("studio/below-key.pem"), read("middle/below-key.pem"));
+  writeFileSync(at("studio/below-cert.pem"), Buffer.concat([read("middle/below-cert.pem"), read("middle/ca.pem")]));
 });
 afterAll(async () => {
   for (const child of children) child.kill();
@@ -186,7 +194,15 @@ describe("a server's certificate", () => {
     const elsewhere = trusting({ servername: "10.0.0.1" });
     await refused(issued("named"), elsewhere, "certificate-name", /not for 10.0.0.1; .*IP Address:192.0.2.7/);
     await refused(issued("nameless"), trusting(), "certificate-name", /no subject alternative names \(CN=nameless\)/);
-    expect(untold).toHaveLength(7);
+    const common = trusting({ servername: "nameless" });
+    await refused(issued("nameless"), common, "certificate-name", /not for nameless; it is for no name/);
+    await refused(
+      issued("below"),
+      trusting(),
+      "certificate-expired",
+      /CN=below\) is from CN=middle, which has expired on/,
+    );
+    expect(untold).toHaveLength(9);
   });
 
   test("it may be for a name that is said, by a wildcard or an address too", async () => {

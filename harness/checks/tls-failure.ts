@@ -112,13 +112,17 @@ export function certificateFailure(
     return said("certificate-untrusted", `${whose} is not trusted: ${flaw}`, "see what the service is given");
   if (flaw === "CERT_HAS_EXPIRED" || flaw === "CERT_NOT_YET_VALID") {
     const old = chain.find((each) => +each.validToDate < nowMs || +each.validFromDate > nowMs);
-    const which =
+    const whom =
+      old === leaf ? "" : ` is from ${old === undefined ? `an authority of ${trusted}` : sayCertificate(old)}, which`;
+    const when =
       old === undefined
-        ? `is from an authority of ${trusted} that is not valid now`
-        : `${old === leaf ? "" : `is from ${sayCertificate(old)}, which `}${flaw === "CERT_HAS_EXPIRED" ? `has expired on ${old.validToDate.toISOString()}` : `is valid from ${old.validFromDate.toISOString()} on`}`;
+        ? "is not valid now"
+        : +old.validToDate < nowMs
+          ? `has expired on ${old.validToDate.toISOString()}`
+          : `is valid from ${old.validFromDate.toISOString()} on`;
     return said(
       "certificate-expired",
-      `${whose} (${sayCertificate(leaf)}) ${which}`,
+      `${whose} (${sayCertificate(leaf)})${whom} ${when}`,
       "give the service a certificate that is valid now, by the clock of this machine",
     );
   }
@@ -145,6 +149,6 @@ export function certificateFailure(
 
 function sayNames({ subjectAltName, subject }: X509Certificate): string {
   if (subjectAltName !== undefined) return excerpt(subjectAltName, 300).slice(1, -1);
-  // What openssl's own tools make without a word of names; clients of today look at these alone.
+  // What openssl's own tools make without a word of names. A common name is none: RFC 9525, 2.
   return `no name, as it has no subject alternative names (${sayWord(String(subject).replaceAll("\n", ", "))})`;
 }
