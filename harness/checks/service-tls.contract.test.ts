@@ -167,6 +167,8 @@ test("Redis", async () => {
   // Without a file those count whom the image trusts.
   const unknown = redis({ port: 6380, password, tls: {} });
   await expectOf(cache, unknown.accepts(), "certificate-untrusted", /not in the node's bundle of authorities/);
+  await cache.as("root").succeed(["sh", "-c", "cat /tls/ca.pem >>/etc/ssl/certs/ca-certificates.crt"]);
+  expect(await judged(cache, unknown.accepts())).toMatchObject({ met: true });
   await expectNoticed(cache, redis({ port: 6380, password, tls }).dbSize(0), ofRedis, /one key more/);
   expect(await set(...shows("old"))).toBe("OK");
   await expectOf(cache, redis({ port: 6380, tls }).accepts(), "certificate-expired", /CN=old\) has expired/);
@@ -204,7 +206,9 @@ SQL`;
   });
   await expectOf(
     database,
-    postgres({ ...options, tls: { ...tls, servername: "cache" } }).accepts(),
+    postgres({ ...options, tls: { ...tls, servername: "cache" } })
+      .role("zoo")
+      .exists(),
     "certificate-name",
   );
 });
@@ -220,6 +224,7 @@ test("RabbitMQ by AMQP 1.0 and 0-9-1, its management, and Celery", async () => {
     seen: expect.stringMatching(/no worker/),
   });
   await expectOf(broker, amqp({ user, password, tls }).answers(), "certificate-wanted", /port 5671/);
+  await expectOf(broker, amqp({ user, password, tls }).queue("a").exists(), "certificate-wanted");
   await expectOf(broker, celery({ user, password, tls }).worker("*").answersPing(), "certificate-wanted");
   await expectOf(broker, amqp({ port: 5671, user, password }).answers(), "tls-wanted");
   await expectOf(broker, celery({ port: 5671, user, password }).worker("*").answersPing(), "tls-wanted");

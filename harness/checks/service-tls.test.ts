@@ -51,7 +51,7 @@ async function redisOver(options: ServerOptions): Promise<{ readonly port: numbe
         .on("error", () => undefined)
         .on("data", (bytes: Buffer) => {
           heard.push(String(bytes));
-          for (const verb of String(bytes).matchAll(/\r\n(PING|AUTH|QUIT)\r\n/g))
+          for (const verb of String(bytes).matchAll(/\r\n(PING|AUTH|TYPE|QUIT)\r\n/g))
             socket.write(verb[1] === "PING" ? "+PONG\r\n" : "+OK\r\n");
         });
     }).on("tlsClientError", () => undefined),
@@ -322,7 +322,9 @@ describe.each(Object.entries(services))("%s", (name, sentence) => {
   test("in the clear, of a server of TLS it says what that speaks", async () => {
     const { port } = await redisOver(issued("server"));
     await expectOf(sentence(port), "tls-wanted", `what listens on port ${port} speaks TLS`);
-    const asks = await redisOver({ ...issued("server"), ca: read("studio/ca.pem"), requestCert: true });
+    // By TLS 1.2 a handshake without a certificate fails.
+    const asking: ServerOptions = { ca: read("studio/ca.pem"), requestCert: true, maxVersion: "TLSv1.2" };
+    const asks = await redisOver({ ...issued("server"), ...asking });
     await expectOf(sentence(asks.port), "tls-wanted");
   });
 
@@ -379,6 +381,20 @@ test("versions and ciphers that nobody takes any more are told by OpenSSL's word
     ciphers: "ALL:@SECLEVEL=0",
   });
   await expectOf(redis({ port, tls: trusting() }).accepts(), "tls-failed", /version/);
+});
+
+test("a cipher that is not shared is no question of who asks", async () => {
+  // The server's key is of another kind.
+  const ciphers = "ECDHE-RSA-AES128-GCM-SHA256";
+  const { port } = await redisOver({ ...issued("server"), maxVersion: "TLSv1.2", ciphers });
+  await expectOf(redis({ port, tls: trusting() }).accepts(), "tls-failed", /handshake failure/);
+});
+
+test("who trusts somebody else does not ask by a client that is there already", async () => {
+  const { port } = await redisOver(issued("server"));
+  const exists = (tls: TlsOptions) => redis({ port, tls }).key("a").exists();
+  expect(await isMet(exists(trusting()))).toBe(true);
+  await expectOf(exists(trusting({ ca: at("other/ca.pem") })), "certificate-untrusted");
 });
 
 test("a REST interface is asked over TLS by the same words", async () => {
