@@ -1,13 +1,12 @@
 // Decides that services are asked over TLS by who may be trusted alone: each way in which it does not come about has a code of its own,
 // nothing is said to a server before its certificate was looked at, and one that wants TLS is told from one that is not there.
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createServer as createTlsServer, type TlsOptions as ServerOptions, TLSSocket } from "node:tls";
+import type { TlsOptions as ServerOptions } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { hostNode } from "../drivers/shell-node.ts";
 import { makeAuthority, signedBy } from "../drivers/testing/tls-proxy.ts";
@@ -23,6 +22,15 @@ import { mongodb } from "./mongodb.ts";
 import { postgres } from "./postgres.ts";
 import { redis } from "./redis.ts";
 import { restAnswer } from "./service-http.ts";
+import {
+  closeServers,
+  listen,
+  opensslServer,
+  postgresThat,
+  redisOver,
+  servers,
+  sockets,
+} from "./testing/tls-servers.ts";
 import type { TlsOptions } from "./tls-options.ts";
 
 const password = secret("a password over TLS", "correct-horse-tls");
@@ -31,70 +39,6 @@ let root: string;
 const at = (path: string) => join(root, path);
 const read = (path: string) => readFileSync(at(path));
 const issued = (name: string) => ({ cert: read(`studio/${name}-cert.pem`), key: read(`studio/${name}-key.pem`) });
-
-const children: ChildProcess[] = [];
-const servers = new Set<Server>();
-const sockets = new Set<Socket>();
-async function listen(server: Server): Promise<number> {
-  servers.add(server);
-  server.on("connection", (socket: Socket) => sockets.add(socket));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return (server.address() as AddressInfo).port;
-}
-
-/** As Redis answers PING and a password; `heard` is what it was told. */
-async function redisOver(options: ServerOptions): Promise<{ readonly port: number; readonly heard: string[] }> {
-  const heard: string[] = [];
-  const port = await listen(
-    createTlsServer(options, (socket) => {
-      socket
-        .on("error", () => undefined)
-        .on("data", (bytes: Buffer) => {
-          heard.push(String(bytes));
-          for (const verb of String(bytes).matchAll(/\r\n(PING|AUTH|TYPE|QUIT)\r\n/g))
-            socket.write(verb[1] === "PING" ? "+PONG\r\n" : "+OK\r\n");
-        });
-    }).on("tlsClientError", () => undefined),
-  );
-  return { port, heard };
-}
-
-/** Begins TLS as PostgreSQL does, and says with this answer whether it does. */
-const postgresThat = (answer: string, over?: ServerOptions) =>
-  listen(
-    createServer((socket) => {
-      socket
-        .on("error", () => undefined)
-        .once("data", (request: Buffer) => {
-          if (!request.equals(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]))) return socket.end("E");
-          socket.write(answer);
-          if (over !== undefined)
-            new TLSSocket(socket, { isServer: true, rejectUnauthorized: true, ...over }).on("error", () => undefined);
-          return undefined;
-        });
-    }),
-  );
-
-/** `openssl s_server`, which takes certificates of the studio's authority alone. */
-async function opensslServer(version: "TLSv1.2" | "TLSv1.3") {
-  const { cert, key } = { cert: at("studio/server-cert.pem"), key: at("studio/server-key.pem") };
-  const words = ["-accept", "127.0.0.1:0", "-cert", cert, "-key", key, "-CAfile", at("studio/ca.pem")];
-  const only = version === "TLSv1.2" ? "-tls1_2" : "-tls1_3";
-  const server = spawn("openssl", ["s_server", ...words, "-Verify", "2", "-verify_return_error", only]);
-  children.push(server);
-  let said = "";
-  return new Promise<number>((resolve, reject) => {
-    server.once("exit", () => reject(new Error(said)));
-    server.stderr.on("data", (bytes: Buffer) => {
-      said += bytes;
-    });
-    server.stdout.on("data", (bytes: Buffer) => {
-      said += bytes;
-      const [, found] = /^ACCEPT 127\.0\.0\.1:(\d+)$/m.exec(said) ?? [];
-      if (found !== undefined) resolve(Number(found));
-    });
-  });
-}
 
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), "assay-service-tls-"));
@@ -118,9 +62,7 @@ beforeAll(() => {
   writeFileSync(at("studio/below-cert.pem"), Buffer.concat([read("middle/below-cert.pem"), read("middle/ca.pem")]));
 });
 afterAll(async () => {
-  for (const child of children) child.kill();
-  for (const socket of sockets) socket.destroy();
-  for (const server of servers) server.close();
+  closeServers();
   rmSync(root, { recursive: true });
   await host.close();
 });
@@ -235,7 +177,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("a server that asks by %s who it 
   });
 
   test("refuses another's, by an alert of OpenSSL's, which most servers are", async () => {
-    const port = await opensslServer(version);
+    const port = await opensslServer(at("studio"), version);
     const foreign = redis({ port, password, tls: showing("other") });
     for (let tried = 0; tried < 3; tried++)
       await expectOf(foreign.accepts(), "certificate-refused", /other\/cert\.pem: .*unknown ca/);
