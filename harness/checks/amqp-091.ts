@@ -26,7 +26,7 @@ export function brokerPort({ port, tls }: { readonly port?: number; readonly tls
 /** How long a broker may take to let somebody in, ms. */
 const openMs = 10_000;
 
-/** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`. */
+/** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`; of TLS what `serviceStream` tells. */
 export async function openAmqp091(node: Node, options: Amqp091Options): Promise<ServiceClient<ChannelModel>> {
   const { port, user, password, virtualHost, tls } = options;
   const [{ connect }, socket] = await Promise.all([import("amqplib"), serviceSocket(node, { port, tls }, methods)]);

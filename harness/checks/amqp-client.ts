@@ -52,7 +52,7 @@ const openMs = 10_000;
 
 let container: Promise<Container> | undefined;
 
-/** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`. */
+/** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`; of TLS what `serviceStream` tells. */
 export async function openAmqp(node: Node, options: AmqpOptions): Promise<ServiceClient<Broker>> {
   const { virtualHost } = options;
   // Broker-J takes the name of its virtual host. RabbitMQ takes any name for the default one, and others by this prefix alone.

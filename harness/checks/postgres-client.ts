@@ -83,7 +83,7 @@ function isLost(error: unknown): boolean {
   return error instanceof HarnessError && error.code === "service-unreachable";
 }
 
-/** Rejects with an `ObservationError`: `service-unreachable`, `service-unready`, `other-protocol`, `login-refused`. */
+/** Rejects with an `ObservationError`: `service-unreachable`, `service-unready`, `other-protocol`, `login-refused`; of TLS what `serviceStream` tells. */
 export async function openPostgres(node: Node, options: PostgresOptions): Promise<ServiceClient<Client>> {
   const { port = postgresPort, user, password, database = "postgres", tls } = options;
   const [{ default: pg }, { stream, whySilent }] = await Promise.all([

@@ -56,7 +56,7 @@ export function askRedis(node: Node, options: RedisOptions, command: readonly st
   );
 }
 
-/** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`. */
+/** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`; of TLS what `serviceStream` tells. */
 export async function openRedis(node: Node, options: RedisOptions): Promise<ServiceClient<RedisClientType>> {
   const { port = redisPort, user, password, database = 0, tls } = options;
   const [{ createClient }, socket] = await Promise.all([
