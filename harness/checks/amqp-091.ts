@@ -6,6 +6,7 @@ import type { Node } from "../model/node.ts";
 import type { Secret } from "../model/secret.ts";
 import { isRefused, loginRefused, otherProtocol, type ServiceClient, unreachable } from "./service-client.ts";
 import { serviceSocket } from "./service-socket.ts";
+import type { TlsOptions } from "./tls-options.ts";
 import { failedProbe } from "./unanswered.ts";
 
 /** Where a broker is on its node, and who asks. */
@@ -14,15 +15,21 @@ export interface Amqp091Options {
   readonly user: string;
   readonly password: Secret | undefined;
   readonly virtualHost: string;
+  readonly tls?: TlsOptions | undefined;
+}
+
+/** Where a broker listens: 5672, over TLS 5671, unless it is said. */
+export function brokerPort({ port, tls }: { readonly port?: number; readonly tls?: TlsOptions | undefined }): number {
+  return port ?? (tls === undefined ? 5672 : 5671);
 }
 
 /** How long a broker may take to let somebody in, ms. */
 const openMs = 10_000;
 
-/** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`. */
+/** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`; of TLS what `serviceStream` tells. */
 export async function openAmqp091(node: Node, options: Amqp091Options): Promise<ServiceClient<ChannelModel>> {
-  const { port, user, password, virtualHost } = options;
-  const [{ connect }, socket] = await Promise.all([import("amqplib"), serviceSocket(node, port, methods)]);
+  const { port, user, password, virtualHost, tls } = options;
+  const [{ connect }, socket] = await Promise.all([import("amqplib"), serviceSocket(node, { port, tls }, methods)]);
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`it let nobody in for ${openMs / 1000} s`)), openMs);

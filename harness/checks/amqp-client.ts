@@ -1,27 +1,44 @@
 // Decides how a broker is asked by AMQP 1.0: rhea's protocol over a stream that the node opens, one connection for all questions and a
 // session for each. Says of each failure what it is. Refuses to know what is asked.
-import type { Duplex } from "node:stream";
 import type { AmqpError, Connection, Container, Session } from "rhea";
 import { ObservationError, TransportError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import type { Secret } from "../model/secret.ts";
-import { isRefused, loginRefused, otherProtocol, type ServiceClient, unreachable } from "./service-client.ts";
+import { brokerPort } from "./amqp-091.ts";
+import {
+  isRefused,
+  loginRefused,
+  otherBytes,
+  otherProtocol,
+  type ServiceClient,
+  unreachable,
+} from "./service-client.ts";
+import { type ServicePort, type ServiceStream, serviceStream } from "./service-stream.ts";
+import type { TlsOptions } from "./tls-options.ts";
 import { failedProbe } from "./unanswered.ts";
 
 /** Where a broker is on its node, and who asks. */
 export interface AmqpOptions {
-  /** Default 5672. */
+  /** Default 5672; over TLS 5671. */
   readonly port?: number;
   /** Without a user nobody logs in: the mechanism ANONYMOUS. */
   readonly user?: string;
   readonly password?: Secret;
   /** Default: the broker's own. */
   readonly virtualHost?: string;
-  /** Its REST API, where queues are listed. The port is by default 15672 of RabbitMQ, 8080 of Broker-J; the login that of AMQP. */
-  readonly management?: { readonly port?: number; readonly user?: string; readonly password?: Secret };
+  /** Speaks TLS (`amqps`). Default: in the clear. */
+  readonly tls?: TlsOptions;
+  /**
+   * Its REST API, where queues are listed. The port is by default 15672 of RabbitMQ, 8080 of Broker-J, over TLS 15671 and 8443; the login that of
+   * AMQP. Without `tls` here it is spoken to in the clear, whatever is given for AMQP.
+   */
+  readonly management?: {
+    readonly port?: number;
+    readonly user?: string;
+    readonly password?: Secret;
+    readonly tls?: TlsOptions;
+  };
 }
-
-export const amqpPort = 5672;
 
 /** A broker that let us in. */
 export interface Broker {
@@ -35,7 +52,7 @@ const openMs = 10_000;
 
 let container: Promise<Container> | undefined;
 
-/** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`. */
+/** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`; of TLS what `serviceStream` tells. */
 export async function openAmqp(node: Node, options: AmqpOptions): Promise<ServiceClient<Broker>> {
   const { virtualHost } = options;
   // Broker-J takes the name of its virtual host. RabbitMQ takes any name for the default one, and others by this prefix alone.
@@ -50,10 +67,11 @@ export async function openAmqp(node: Node, options: AmqpOptions): Promise<Servic
 }
 
 async function openOnce(node: Node, options: AmqpOptions, hostname: string): Promise<ServiceClient<Broker>> {
-  const { port = amqpPort, user, password } = options;
+  const { user, password, tls } = options;
+  const port = brokerPort(options);
   const service = `the broker on port ${port}`;
   container ??= import("rhea").then(({ default: rhea }) => rhea.create_container({ id: `assay-${process.pid}` }));
-  const [amqp, stream] = await Promise.all([container, openStream(node, port, service)]);
+  const [amqp, { stream, whySilent }] = await Promise.all([container, openStream(node, { port, tls }, service)]);
   let heard = Buffer.alloc(0);
   const { promise: opened, resolve, reject } = Promise.withResolvers<Broker>();
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
@@ -107,9 +125,10 @@ async function openOnce(node: Node, options: AmqpOptions, hostname: string): Pro
     if (heard.length < 200) heard = Buffer.concat([heard, bytes.subarray(0, 200)]);
   });
   stream.on("error", () => undefined);
-  stream.once("close", () => {
+  stream.once("close", async () => {
     end();
-    reject(heard.length === 0 || !looksLikeAmqp(heard) ? strange(port, heard) : lost(service, heard));
+    if (heard.length === 0) reject((await whySilent()) ?? strange(port, heard));
+    else reject(looksLikeAmqp(heard) ? lost(service, heard) : strange(port, heard));
   });
   const late = setTimeout(() => reject(silent(service, heard, port)), openMs);
   try {
@@ -123,9 +142,9 @@ async function openOnce(node: Node, options: AmqpOptions, hostname: string): Pro
 }
 
 /** The stream itself; that nobody listens is told with its cause. */
-async function openStream(node: Node, port: number, service: string): Promise<Duplex> {
+async function openStream(node: Node, at: ServicePort, service: string): Promise<ServiceStream> {
   try {
-    return await node.connect(port);
+    return await serviceStream(node, at);
   } catch (error) {
     throw isRefused(error) ? unreachable(service, error) : error;
   }
@@ -147,7 +166,7 @@ export function sayStrange(heard: Buffer): string {
 }
 
 function strange(port: number, heard: Buffer): ObservationError {
-  const error = otherProtocol("AMQP 1.0 server", port, sayStrange(heard));
+  const error = otherBytes("AMQP 1.0 server", port, heard, sayStrange(heard));
   if (!heard.toString("latin1").startsWith("AMQP\0\0")) return error;
   const { code, phase, seen } = error;
   return new ObservationError({

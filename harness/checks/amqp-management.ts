@@ -3,6 +3,7 @@
 import type { EventContext, Message, Session } from "rhea";
 import { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
+import { brokerPort } from "./amqp-091.ts";
 import { type AmqpOptions, AmqpRefusal, type Broker, inSession } from "./amqp-client.ts";
 import { type Queue, readBrokerJQueues, readManaged, readRabbitQueues, unreadableAnswer } from "./amqp-queues.ts";
 import { isRefused, loginRefused } from "./service-client.ts";
@@ -18,8 +19,8 @@ const listings = new WeakMap<Broker, Map<string, Promise<readonly Queue[]>>>();
 export function listQueues(node: Node, options: AmqpOptions, broker: Broker): Promise<readonly Queue[]> {
   const own = listings.get(broker) ?? new Map<string, Promise<readonly Queue[]>>();
   listings.set(broker, own);
-  const { port, user, password } = options.management ?? {};
-  const key = JSON.stringify([port, user, password?.reveal()]);
+  const { port, user, password, tls } = options.management ?? {};
+  const key = JSON.stringify([port, user, password?.reveal(), tls]);
   const asked =
     own.get(key) ??
     new Promise((resolve) => setImmediate(resolve)).then(() => {
@@ -44,7 +45,7 @@ function listed(node: Node, options: AmqpOptions, broker: Broker): Promise<reado
 async function rabbitQueues(node: Node, options: AmqpOptions): Promise<readonly Queue[]> {
   const host = encodeURIComponent(options.virtualHost ?? "/");
   const [queues, bindings] = await Promise.all(
-    ["queues", "bindings"].map((what) => restJson(node, options, 15672, `/api/${what}/${host}`)),
+    ["queues", "bindings"].map((what) => restJson(node, options, [15672, 15671], `/api/${what}/${host}`)),
   );
   return readRabbitQueues(queues, bindings);
 }
@@ -53,7 +54,7 @@ async function brokerJQueues(node: Node, options: AmqpOptions, broker: Broker): 
   const host = encodeURIComponent(brokerJHost(options));
   try {
     const [queues, exchanges] = await Promise.all(
-      ["queue", "exchange"].map((what) => restJson(node, options, 8080, `/api/latest/${what}/*/${host}`)),
+      ["queue", "exchange"].map((what) => restJson(node, options, [8080, 8443], `/api/latest/${what}/*/${host}`)),
     );
     // Every virtual host has some of its own.
     if (Array.isArray(exchanges) && exchanges.length === 0)
@@ -62,7 +63,7 @@ async function brokerJQueues(node: Node, options: AmqpOptions, broker: Broker): 
   } catch (error) {
     const noRest = error instanceof ObservationError && isRefused(error.cause) && options.management === undefined;
     if (!noRest) throw error;
-    return managedQueues(broker, `the broker on port ${options.port ?? 5672}`);
+    return managedQueues(broker, `the broker on port ${brokerPort(options)}`);
   }
 }
 
@@ -70,12 +71,23 @@ const brokerJHost = ({ virtualHost }: AmqpOptions) =>
   virtualHost === undefined || virtualHost === "/" ? "default" : virtualHost;
 
 /** What is answered, as data. A login that is refused, or may not look, is told as such. */
-async function restJson(node: Node, options: AmqpOptions, usualPort: number, path: string): Promise<unknown> {
+async function restJson(
+  node: Node,
+  options: AmqpOptions,
+  [inTheClear, overTls]: readonly [number, number],
+  path: string,
+): Promise<unknown> {
   const { management = {} } = options;
-  const port = management.port ?? usualPort;
+  const { tls } = management;
+  const port = management.port ?? (tls === undefined ? inTheClear : overTls);
   const user = management.user ?? options.user;
   const password = management.password ?? options.password;
-  const { status, body } = await restAnswer(node, port, path, user === undefined ? undefined : { user, password });
+  const { status, body } = await restAnswer(
+    node,
+    { port, tls },
+    path,
+    user === undefined ? undefined : { user, password },
+  );
   const service = `the broker's management on port ${port}`;
   if (status === 401) throw loginRefused(service, `status 401${user === undefined ? ", nobody logs in" : ""}`);
   if (status === 403) throw denied(`cannot look at ${path} of ${service}`, "status 403");

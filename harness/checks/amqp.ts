@@ -3,13 +3,14 @@
 import type { Check, ServiceSubject } from "../model/check.ts";
 import { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
-import { openAmqp091, queueFigures } from "./amqp-091.ts";
+import { brokerPort, openAmqp091, queueFigures } from "./amqp-091.ts";
 import { type Carried, carryMessage } from "./amqp-carry.ts";
-import { type AmqpOptions, amqpPort, type Broker, openAmqp } from "./amqp-client.ts";
+import { type AmqpOptions, type Broker, openAmqp } from "./amqp-client.ts";
 import { listQueues } from "./amqp-management.ts";
 import { type Binding, isNamed, type Queue, sayNames } from "./amqp-queues.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import { askService, isRefused, requireService } from "./service-client.ts";
+import { sayFlags } from "./tls-options.ts";
 import { failedProbe } from "./unanswered.ts";
 
 /** A queue's name, where `*` stands for any characters; all queues; without either, whether somebody is let in. */
@@ -24,6 +25,14 @@ export type AmqpSubject = ServiceSubject<
   }
 >;
 
+/** Of openssl s_client. */
+const clientFlags = {
+  ca: "-verify_return_error -CAfile",
+  certificate: "-cert",
+  key: "-key",
+  servername: "-verify_hostname",
+};
+
 /** Whether somebody was let in. */
 type Trial = { readonly product: string } | { readonly gone: string } | { readonly loginRefused: string };
 
@@ -36,12 +45,14 @@ type Trial = { readonly product: string } | { readonly gone: string } | { readon
  * @example await expect(broker).toMeet(amqp({ user: "pulp", password }).answers(), { within: "30s" });
  * @example await expect(broker).toMeet(amqp({ user: "pulp", password }).queue("celeryev.*").isAutoDelete());
  * @example await expect(broker).toMeet(amqp({ user: "pulp", password }).queues().include(["celery", "resource_manager"]));
+ * @example await expect(broker).toMeet(amqp({ user: "pulp", password, tls: { ca: "/etc/ssl/studio-ca.pem" } }).carries("celery"));
  */
 export function amqp(options: AmqpOptions = {}) {
-  const { port = amqpPort, user, management } = options;
-  requireService(port, options.password);
-  requireService(management?.port ?? port, management?.password);
-  const subject = port === amqpPort ? "amqp" : `amqp on port ${port}`;
+  const { user, management, tls } = options;
+  const port = brokerPort(options);
+  requireService(port, options.password, tls);
+  requireService(management?.port ?? port, management?.password, management?.tls);
+  const subject = port === brokerPort({ tls }) ? "amqp" : `amqp on port ${port}`;
   const service = `the broker on port ${port}`;
   const ask = <Answer>(node: Node, question: (broker: Broker) => Promise<Answer>) =>
     askService(node, keyOf("amqp", options), () => openAmqp(node, options), question);
@@ -51,7 +62,10 @@ export function amqp(options: AmqpOptions = {}) {
   });
   const tried = about<Node, Trial>({
     subject,
-    command: `nc 127.0.0.1 ${port}`,
+    command:
+      tls === undefined
+        ? `nc 127.0.0.1 ${port}`
+        : `openssl s_client -connect 127.0.0.1:${port}${sayFlags(tls, clientFlags)}`,
     // A connection that stood before says nothing of who is let in now.
     observe: (node) => trial(() => openAmqp(node, options)),
     looksAt: looksAt(),
@@ -121,8 +135,10 @@ const without = (missing: readonly string[], names: readonly string[]) =>
   `${missing.length === 0 ? "" : `no ${missing.join(", ")}; `}${sayNames(names)}`;
 
 /** Who asks whom. Stays in this process: it tells passwords apart. */
-const keyOf = (protocol: string, { port = amqpPort, user = "", password, virtualHost = "" }: AmqpOptions) =>
-  JSON.stringify([protocol, port, user, password?.reveal(), virtualHost]);
+const keyOf = (protocol: string, options: AmqpOptions) => {
+  const { user = "", password, virtualHost = "", tls } = options;
+  return JSON.stringify([protocol, brokerPort(options), user, password?.reveal(), virtualHost, tls]);
+};
 
 async function trial(open: () => Promise<{ readonly client: Broker; close(): void }>): Promise<Trial> {
   try {
@@ -262,8 +278,9 @@ function queueOf(options: AmqpOptions, subject: string, name: string, ask: AskBr
 const sayBinding = ({ exchange, key }: Binding) => `${sayWord(exchange)} by ${sayWord(key)}`;
 
 async function liveFigures(node: Node, options: AmqpOptions, queues: readonly Queue[]): Promise<readonly Queue[]> {
-  const { port = amqpPort, user = "guest", password, virtualHost = "/" } = options;
-  const login = { port, user, password, virtualHost };
+  const { user = "guest", password, virtualHost = "/", tls } = options;
+  const port = brokerPort(options);
+  const login = { port, user, password, virtualHost, tls };
   const figures = (name: string) =>
     askService(
       node,

@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import type { ChannelModel, ConfirmChannel, ConsumeMessage } from "amqplib";
 import type { Node } from "../model/node.ts";
 import type { Secret } from "../model/secret.ts";
-import { type Amqp091Options, ChannelRefusal, inChannel, openAmqp091 } from "./amqp-091.ts";
+import { type Amqp091Options, brokerPort, ChannelRefusal, inChannel, openAmqp091 } from "./amqp-091.ts";
 import {
   type CeleryEvent,
   commandBody,
@@ -16,11 +16,12 @@ import {
   taskMessage,
 } from "./celery-messages.ts";
 import { askService } from "./service-client.ts";
+import type { TlsOptions } from "./tls-options.ts";
 import { failedProbe } from "./unanswered.ts";
 
 /** Where the broker is on its node, and who asks. */
 export interface CeleryOptions {
-  /** Default 5672. */
+  /** Default 5672; over TLS 5671. */
   readonly port?: number;
   readonly user: string;
   readonly password?: Secret;
@@ -28,6 +29,8 @@ export interface CeleryOptions {
   readonly virtualHost?: string;
   /** `control_exchange` of the application; default `celery`. */
   readonly control?: string;
+  /** Speaks TLS to the broker. Default: in the clear. */
+  readonly tls?: TlsOptions;
 }
 
 /** How long workers may take to answer a command, ms. */
@@ -61,10 +64,11 @@ export function converse<Answer>(
   options: CeleryOptions,
   ask: (talk: Conversation) => Promise<Answer>,
 ): Promise<Answer> {
-  const { port = 5672, user, password, virtualHost = "/" } = options;
-  const login: Amqp091Options = { port, user, password, virtualHost };
+  const { user, password, virtualHost = "/", tls } = options;
+  const port = brokerPort(options);
+  const login: Amqp091Options = { port, user, password, virtualHost, tls };
   const service = `the broker on port ${port}`;
-  const key = JSON.stringify(["celery", port, user, password?.reveal(), virtualHost]);
+  const key = JSON.stringify(["celery", port, user, password?.reveal(), virtualHost, tls]);
   return askService(
     node,
     key,

@@ -53,7 +53,7 @@ async function soon(check: Check<Node>, ms = 60_000): Promise<void> {
 async function things(): Promise<readonly string[]> {
   const lists = await Promise.all(
     ["queues", "exchanges", "bindings"].map(async (what) => {
-      const { body } = await restAnswer(broker, 15672, `/api/${what}/%2F`, { user, password });
+      const { body } = await restAnswer(broker, { port: 15672 }, `/api/${what}/%2F`, { user, password });
       return (JSON.parse(body) as Record<string, unknown>[]).map(
         ({ name, source, destination }) => `${name ?? source} ${destination ?? ""}`,
       );

@@ -2,6 +2,7 @@
 import { type Duration, durationMs } from "../model/duration.ts";
 import { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
+import { brokerPort } from "./amqp-091.ts";
 import { isNamed } from "./amqp-queues.ts";
 import { type CeleryOptions, converse, replyMs } from "./celery-client.ts";
 import { readActiveQueues, readRegistered } from "./celery-messages.ts";
@@ -30,11 +31,12 @@ type Replied = Readonly<Record<string, unknown>>;
  *
  * @example await expect(broker).toMeet(celery({ user: "pulp", password }).worker("reserved_*").answersPing(), { within: "30s" });
  * @example await expect(broker).toMeet(celery({ user: "pulp", password }).executes("pulp.tasks.publish", { args: ["zoo"], queue: "celery" }));
+ * @example await expect(broker).toMeet(celery({ user: "pulp", password, tls: { ca: "/etc/ssl/studio-ca.pem" } }).worker("*").answersPing());
  */
 export function celery(options: CeleryOptions) {
-  const { port = 5672 } = options;
-  requireService(port, options.password);
-  const subject = port === 5672 ? "celery" : `celery on port ${port}`;
+  const port = brokerPort(options);
+  requireService(port, options.password, options.tls);
+  const subject = port === brokerPort({ tls: options.tls }) ? "celery" : `celery on port ${port}`;
   return {
     /** A worker by its whole name, `celery@host`; `*` stands for any characters, and then the first to answer counts. */
     worker: (name: string) => workerOf(options, subject, name),

@@ -52,6 +52,12 @@ export function chainFlaw(chain: Certificates, authorities: Certificates, nowMs:
   }
 }
 
+/** The name is among its subject alternative names; a wildcard covers one label. Addresses are compared as addresses, common names not at all. */
+export function isFor(certificate: X509Certificate, name: string): boolean {
+  const found = /^[\d.]+$|:/.test(name) ? certificate.checkIP(name) : certificate.checkHost(name, { subject: "never" });
+  return found !== undefined;
+}
+
 /** Whether a private key belongs to a certificate; else why that cannot be said. No word of the key itself. */
 export function compareKey(
   certificate: X509Certificate,

@@ -2,17 +2,10 @@
 // The files are read from the node and judged here, by this program's own OpenSSL: the node needs none. Names no revocation list.
 import { isAbsolute } from "node:path";
 import type { Node } from "../model/node.ts";
-import {
-  type Certificates,
-  chainFlaw,
-  readCertificates,
-  type Seen,
-  sayCertificate,
-  storePaths,
-} from "./certificate-chain.ts";
+import { type Certificates, chainFlaw, isFor, type Seen, sayCertificate, storePaths } from "./certificate-chain.ts";
+import { certificatesOf, sayNothing, systemStore } from "./certificate-files.ts";
 import { fileContents } from "./file-bytes.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
-import { failedProbe } from "./unanswered.ts";
 
 const dayMs = 86_400_000;
 
@@ -51,7 +44,7 @@ export function certificate(path: string) {
     /** The name is among its subject alternative names; a wildcard covers one label. Addresses are compared as addresses. */
     isFor: (name: string) =>
       say(`is for ${name}`, name, ([leaf]) => ({
-        met: (/^[\d.]+$|:/.test(name) ? leaf.checkIP(name) : leaf.checkHost(name, { subject: "never" })) !== undefined,
+        met: isFor(leaf, name),
         seen: leaf.subjectAltName ?? "no subject alternative names",
       })),
     /** Exactly these subject alternative names, in any order, as in `DNS:a.example` or `IP Address:192.0.2.1`. */
@@ -188,25 +181,9 @@ export function caStore() {
   };
 }
 
-async function certificatesOf(node: Node, path: string): Promise<Seen> {
-  const contents = await node.observe(fileContents, path);
-  if ("nothing" in contents) return { flaw: `${path} ${sayNothing(contents.nothing)}` };
-  if (!contents.whole) throw failedProbe(`cannot read the certificates in ${path}`, "it is longer than what is read");
-  return readCertificates(path, contents.bytes);
-}
-
-async function systemStore(node: Node): Promise<Seen> {
-  const all = await Promise.all(storePaths.map((path) => certificatesOf(node, path)));
-  return all.find((seen) => !("flaw" in seen)) ?? { flaw: `no bundle of authorities: ${storePaths.join(", ")}` };
-}
-
 function keyBits({ asymmetricKeyDetails }: import("node:crypto").KeyObject): number | undefined {
   const curve = /(\d{3})/.exec(asymmetricKeyDetails?.namedCurve ?? "")?.[1];
   return asymmetricKeyDetails?.modulusLength ?? (curve === undefined ? undefined : Number(curve));
-}
-
-function sayNothing(nothing: "absent" | "irregular"): string {
-  return nothing === "absent" ? "does not exist" : "is not a regular file";
 }
 
 function requirePath(path: string): void {

@@ -1,10 +1,10 @@
 // Decides how one HTTP request is written down for who makes it: options of curl, JSON for python3, the bytes on the wire for bash and nc.
 // Refuses what no request can hold, where the spec was written.
-import { isAbsolute } from "node:path";
 import { type Duration, durationMs } from "../model/duration.ts";
 import { requireSubject } from "./question.ts";
+import { requireTrust, type TrustOptions } from "./tls-options.ts";
 
-export interface HttpOptions {
+export interface HttpOptions extends TrustOptions {
   /** Default: GET, or POST where there is a body. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -15,13 +15,6 @@ export interface HttpOptions {
   readonly password?: string;
   /** Redirects that are followed at most, of GET and HEAD. Default: 0, so that a redirect is the answer. */
   readonly follow?: number;
-  /** Any certificate will do. */
-  readonly insecure?: boolean;
-  /** PEM file on the node that is asked: the authorities that are trusted, in the place of the system's. */
-  readonly ca?: string;
-  /** PEM files on the node that is asked: with what it says who it is. */
-  readonly certificate?: string;
-  readonly key?: string;
   /** Longest wait for the whole answer. Default: 5 s. */
   readonly timeout?: Duration;
 }
@@ -65,8 +58,7 @@ export function httpRequest(url: string, options: HttpOptions = {}): HttpRequest
     `${follow} redirects of ${method} cannot be followed`,
     "a whole number from 0 on, of GET or HEAD: what becomes of another method is for the server to say",
   );
-  for (const path of [ca, certificate, key])
-    requireSubject(path === undefined || isAbsolute(path), `"${path}" is not an absolute path`, "write it from /");
+  requireTrust(options);
   const credentials = `Basic ${Buffer.from(`${user}:${password ?? ""}`).toString("base64")}`;
   return {
     url,

@@ -6,6 +6,7 @@ import type { Node } from "../model/node.ts";
 import type { Secret } from "../model/secret.ts";
 import { askService, isRefused, loginRefused, type ServiceClient, unreachable } from "./service-client.ts";
 import { type Spoken, serviceSocket } from "./service-socket.ts";
+import type { TlsOptions } from "./tls-options.ts";
 import { failedProbe } from "./unanswered.ts";
 
 /** Where the server is on its node, and who asks. */
@@ -16,6 +17,8 @@ export interface MongodbOptions {
   readonly password?: Secret;
   /** Database that knows the user; default `admin`. */
   readonly authSource?: string;
+  /** Speaks TLS: `mongod --tlsMode requireTLS`. Default: in the clear. */
+  readonly tls?: TlsOptions;
 }
 
 /** How long a server may take to say hello, ms: in an emulated machine the program that carries the stream starts for seconds. */
@@ -29,10 +32,10 @@ export async function askMongodb<Answer>(
   options: MongodbOptions,
   ask: (client: MongoClient) => Promise<Answer>,
 ): Promise<Answer> {
-  const { port = usualPort, user, password, authSource = "admin" } = options;
+  const { port = usualPort, user, password, authSource = "admin", tls } = options;
   try {
     // Stays in this process: it tells passwords apart.
-    const key = JSON.stringify(["mongodb", port, user, password?.reveal(), authSource]);
+    const key = JSON.stringify(["mongodb", port, user, password?.reveal(), authSource, tls]);
     return await askService(node, key, () => open(node, options), ask, isLost);
   } catch (error) {
     throw explained(error, port);
@@ -50,8 +53,11 @@ export function askDatabase<Answer>(
 }
 
 async function open(node: Node, options: MongodbOptions): Promise<ServiceClient<MongoClient>> {
-  const { port = usualPort, user, password, authSource = "admin" } = options;
-  const [{ MongoClient }, socket] = await Promise.all([import("mongodb"), serviceSocket(node, port, mongoMessages)]);
+  const { port = usualPort, user, password, authSource = "admin", tls } = options;
+  const [{ MongoClient }, socket] = await Promise.all([
+    import("mongodb"),
+    serviceSocket(node, { port, tls }, mongoMessages),
+  ]);
   const login = user === undefined ? {} : { auth: { username: user, password: password?.reveal() ?? "" }, authSource };
   const client = new MongoClient(`mongodb://${encodeURIComponent(socket.path)}`, {
     ...login,

@@ -6,6 +6,7 @@ import type { Node } from "../model/node.ts";
 import { askDatabase, askMongodb, type MongodbOptions, usualPort } from "./mongodb-client.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import { requireService } from "./service-client.ts";
+import { sayFlags } from "./tls-options.ts";
 import { versionOrder } from "./version-order.ts";
 import { isInRange, versionRange } from "./version-range.ts";
 import { excerpt } from "./wanted.ts";
@@ -22,6 +23,15 @@ export type MongodbSubject = ServiceSubject<
   }
 >;
 
+/** Of mongosh, which wants a certificate and its key in one file. */
+const shellFlags = {
+  on: "--tls",
+  insecure: "--tlsAllowInvalidCertificates",
+  ca: "--tlsCAFile",
+  certificate: "--tlsCertificateKeyFile",
+  servername: "--host",
+};
+
 /** Whether it let itself be asked at all. */
 type Trial = { readonly version: string } | { readonly no: string };
 
@@ -32,13 +42,14 @@ type Trial = { readonly version: string } | { readonly no: string };
  *
  * @example await expect(database).toMeet(mongodb().answers(), { within: "20s" });
  * @example await expect(database).toMeet(mongodb({ user: "ops", password }).databases().include("pulp_database"));
+ * @example await expect(database).toMeet(mongodb({ tls: { ca: "/etc/ssl/studio-ca.pem" } }).answers());
  */
 export function mongodb(options: MongodbOptions = {}) {
-  const { port = usualPort, user } = options;
-  requireService(port, options.password);
+  const { port = usualPort, user, tls } = options;
+  requireService(port, options.password, tls);
   const subject = port === usualPort ? "mongodb" : `mongodb on port ${port}`;
   const shell = (question: string) =>
-    `mongosh${port === usualPort ? "" : ` --port ${port}`}${user === undefined ? "" : ` --username ${user}`} --quiet --eval ${JSON.stringify(question)}`;
+    `mongosh${port === usualPort ? "" : ` --port ${port}`}${user === undefined ? "" : ` --username ${user}`}${sayFlags(tls, shellFlags)} --quiet --eval ${JSON.stringify(question)}`;
   const version = async (node: Node) => {
     const { version } = await askDatabase(node, options, "admin", (admin) => admin.command({ buildInfo: 1 }));
     return String(version);

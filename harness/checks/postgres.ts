@@ -6,6 +6,7 @@ import type { Node } from "../model/node.ts";
 import { askPostgres, openPostgres, type PostgresOptions, postgresPort, type Row } from "./postgres-client.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import { isRefused, requireService } from "./service-client.ts";
+import { sayFlags, type TlsOptions } from "./tls-options.ts";
 import { versionOrder } from "./version-order.ts";
 import { isInRange, versionRange } from "./version-range.ts";
 import { excerpt } from "./wanted.ts";
@@ -36,14 +37,15 @@ type Trial = { readonly version: string } | { readonly gone: string } | { readon
  *
  * @example await expect(database).toMeet(postgres({ user: "pulp", password, database: "pulp" }).answers(), { within: "20s" });
  * @example await expect(database).toMeet(postgres({ user: "pulp", password, database: "pulp" }).table("core_content").hasRows(3));
+ * @example await expect(database).toMeet(postgres({ user: "pulp", password, tls: { ca: "/etc/ssl/studio-ca.pem" } }).accepts());
  */
 export function postgres(options: PostgresOptions) {
-  const { port = postgresPort, user, database = "postgres" } = options;
-  requireService(port, options.password);
+  const { port = postgresPort, user, database = "postgres", tls } = options;
+  requireService(port, options.password, tls);
   requireSubject(user !== "", "no user was named", 'write who asks, as in { user: "postgres" }');
   const subject = port === postgresPort ? "postgres" : `postgres on port ${port}`;
   const psql = (sql: string) =>
-    `psql -h 127.0.0.1 -p ${port} -U ${sayWord(user)} -d ${sayWord(database)} -c ${JSON.stringify(sql)}`;
+    `${sayTls(tls)}psql -h ${sayWord(tls?.servername ?? "127.0.0.1")} -p ${port} -U ${sayWord(user)} -d ${sayWord(database)} -c ${JSON.stringify(sql)}`;
   const sayTrial = (seen: Trial) =>
     "gone" in seen ? seen.gone : "loginRefused" in seen ? seen.loginRefused : `version ${seen.version}`;
   const looksAt = (more: LooksAt = {}): PostgresSubject => ({ probe: "postgres", subject: { options, ...more } });
@@ -123,6 +125,15 @@ export function postgres(options: PostgresOptions) {
       };
     },
   };
+}
+
+/** psql is told of TLS by its environment. Without a name it looks at none: it would want one for 127.0.0.1. */
+function sayTls(tls: TlsOptions | undefined): string {
+  if (tls === undefined) return "";
+  const { insecure = false, servername } = tls;
+  const mode = insecure ? "require" : servername === undefined ? "verify-ca" : "verify-full";
+  const flags = sayFlags(tls, { ca: "PGSSLROOTCERT", certificate: "PGSSLCERT", key: "PGSSLKEY" });
+  return `PGSSLMODE=${mode}${flags.replace(/ (PG\w+) /g, " $1=")} `;
 }
 
 /** As JSON has it. */

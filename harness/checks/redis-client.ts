@@ -13,6 +13,7 @@ import {
   unreachable,
 } from "./service-client.ts";
 import { serviceSocket } from "./service-socket.ts";
+import type { TlsOptions } from "./tls-options.ts";
 import { failedProbe } from "./unanswered.ts";
 
 /** Where the server is on its node, and who asks. */
@@ -24,6 +25,8 @@ export interface RedisOptions {
   readonly password?: Secret;
   /** Number of the database; default 0. */
   readonly database?: number;
+  /** Speaks TLS: its `tls-port`. Default: in the clear. */
+  readonly tls?: TlsOptions;
 }
 
 /** What Redis answers, in its own types. */
@@ -36,8 +39,8 @@ const openMs = 10_000;
 
 /** What the server answers to a command. Rejects with an `ObservationError` where it could not be asked. */
 export function askRedis(node: Node, options: RedisOptions, command: readonly string[]): Promise<RedisReply> {
-  const { port = redisPort, user, password, database = 0 } = options;
-  const key = JSON.stringify(["redis", port, user, password?.reveal(), database]);
+  const { port = redisPort, user, password, database = 0, tls } = options;
+  const key = JSON.stringify(["redis", port, user, password?.reveal(), database, tls]);
   return askService(
     node,
     key,
@@ -53,10 +56,13 @@ export function askRedis(node: Node, options: RedisOptions, command: readonly st
   );
 }
 
-/** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`. */
+/** Rejects with an `ObservationError`: `service-unreachable`, `other-protocol`, `login-refused`; of TLS what `serviceStream` tells. */
 export async function openRedis(node: Node, options: RedisOptions): Promise<ServiceClient<RedisClientType>> {
-  const { port = redisPort, user, password, database = 0 } = options;
-  const [{ createClient }, socket] = await Promise.all([import("@redis/client"), serviceSocket(node, port, replies)]);
+  const { port = redisPort, user, password, database = 0, tls } = options;
+  const [{ createClient }, socket] = await Promise.all([
+    import("@redis/client"),
+    serviceSocket(node, { port, tls }, replies),
+  ]);
   const client = createClient({
     socket: { path: socket.path, tls: false, reconnectStrategy: false, connectTimeout: openMs },
     RESP: 2,

@@ -5,6 +5,7 @@ import type { Node } from "../model/node.ts";
 import { about, requireSubject, sayWord, verdict } from "./question.ts";
 import { askRedis, openRedis, type RedisOptions, type RedisReply, redisPort } from "./redis-client.ts";
 import { isRefused, requireService } from "./service-client.ts";
+import { sayFlags } from "./tls-options.ts";
 import { failedProbe } from "./unanswered.ts";
 import { versionOrder } from "./version-order.ts";
 import { isInRange, versionRange } from "./version-range.ts";
@@ -16,6 +17,16 @@ export type RedisSubject = ServiceSubject<
   { readonly options: RedisOptions; readonly command?: readonly string[] }
 >;
 
+/** Of redis-cli, which looks at no name. */
+const cliFlags = {
+  on: "--tls",
+  insecure: "--insecure",
+  ca: "--cacert",
+  certificate: "--cert",
+  key: "--key",
+  servername: "--sni",
+};
+
 /** Whether somebody was let in. */
 type Trial = { readonly pong: true } | { readonly gone: string } | { readonly loginRefused: string };
 
@@ -26,10 +37,11 @@ type Trial = { readonly pong: true } | { readonly gone: string } | { readonly lo
  *
  * @example await expect(cache).toMeet(redis().answers(), { within: "10s" });
  * @example await expect(cache).toMeet(redis({ password }).key("session:1").expires());
+ * @example await expect(cache).toMeet(redis({ port: 6380, password, tls: { ca: "/etc/ssl/studio-ca.pem" } }).accepts());
  */
 export function redis(options: RedisOptions = {}) {
-  const { port = redisPort, user, database = 0 } = options;
-  requireService(port, options.password);
+  const { port = redisPort, user, database = 0, tls } = options;
+  requireService(port, options.password, tls);
   requireSubject(
     Number.isInteger(database) && database >= 0,
     `${database} is not a database's number`,
@@ -37,7 +49,7 @@ export function redis(options: RedisOptions = {}) {
   );
   const subject = port === redisPort ? "redis" : `redis on port ${port}`;
   const cli = (command: readonly string[]) =>
-    `redis-cli${port === redisPort ? "" : ` -p ${port}`}${database === 0 ? "" : ` -n ${database}`} ${command.map(sayWord).join(" ")}`;
+    `redis-cli${port === redisPort ? "" : ` -p ${port}`}${database === 0 ? "" : ` -n ${database}`}${sayFlags(tls, cliFlags)} ${command.map(sayWord).join(" ")}`;
   const looksAt = (command?: readonly string[]): RedisSubject => ({
     probe: "redis",
     subject: { options, ...(command === undefined ? {} : { command }) },

@@ -4,6 +4,8 @@ import { ObservationError, TransportError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import { isSecret, type Secret } from "../model/secret.ts";
 import { requireSubject } from "./question.ts";
+import { isTlsRecord, tlsWanted } from "./tls-failure.ts";
+import { requireTls, type TlsOptions } from "./tls-options.ts";
 
 /** A client that is connected. */
 export interface ServiceClient<Client> {
@@ -78,13 +80,18 @@ export function otherProtocol(service: string, port: number, said: string): Obse
   });
 }
 
+/** The same of the first bytes that came from there: where they are TLS, that is told (code `tls-wanted`). */
+export function otherBytes(service: string, port: number, first: Buffer, said: string): ObservationError {
+  return isTlsRecord(first) ? tlsWanted(port) : otherProtocol(service, port, said);
+}
+
 /** It is there and wants another login (code `login-refused`). */
-export function loginRefused(service: string, said: string): ObservationError {
+export function loginRefused(service: string, said: string, hint?: string): ObservationError {
   return new ObservationError({
     code: "login-refused",
     phase: "observe",
     seen: `${service} refuses the login: ${said}`,
-    hint: "give user and password: { user, password: secret(…) }",
+    hint: hint ?? "give user and password: { user, password: secret(…) }",
   });
 }
 
@@ -94,8 +101,9 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message || error.name : String(error);
 }
 
-/** Refuses where the spec was written what is no port, and a password that would be shown. */
-export function requireService(port: number, password: Secret | undefined): void {
+/** Refuses where the spec was written what is no port, a password that would be shown, and TLS by what is no file. */
+export function requireService(port: number, password: Secret | undefined, tls?: TlsOptions): void {
+  requireTls(tls);
   requireSubject(
     Number.isInteger(port) && port >= 1 && port <= 65535,
     `${port} is not a port`,

@@ -1,10 +1,12 @@
-// Decides how a REST interface of a service is asked: one GET over a stream that the node opens, with a login. Any status is an answer.
+// Decides how a REST interface of a service is asked: one GET over a stream that the node opens, in TLS or not, with a login. Any status
+// is an answer.
 import { Agent, request } from "node:http";
 import type { Duplex } from "node:stream";
-import { TransportError } from "../model/errors.ts";
+import { ObservationError, TransportError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
 import type { Secret } from "../model/secret.ts";
-import { otherProtocol, unreachable } from "./service-client.ts";
+import { otherBytes, unreachable } from "./service-client.ts";
+import { type ServicePort, type ServiceStream, serviceStream } from "./service-stream.ts";
 
 export interface RestAnswer {
   readonly status: number;
@@ -17,21 +19,22 @@ const answerMs = 10_000;
 const most = 16 * 1024 * 1024;
 
 /** Agents keep a stream for the next question: to open one is the dear part. */
-const agents = new WeakMap<Node, Map<number, NodeAgent>>();
+const agents = new WeakMap<Node, Map<string, NodeAgent>>();
 
 /** Streams of a node in the place of sockets. */
 class NodeAgent extends Agent {
-  readonly #open: () => Promise<Duplex>;
+  readonly #open: () => Promise<ServiceStream>;
 
-  constructor(open: () => Promise<Duplex>) {
+  constructor(open: () => Promise<ServiceStream>) {
     super({ keepAlive: true, maxSockets: 2 });
     this.#open = open;
   }
 
   override createConnection(_options: unknown, done?: (error: Error | null, stream: Duplex) => void): null {
     this.#open().then(
-      (stream) => {
+      ({ stream, whySilent }) => {
         stream.on("error", () => undefined);
+        reasons.set(stream, whySilent);
         done?.(null, stream);
       },
       (error: Error) => done?.(error, undefined as never),
@@ -40,25 +43,38 @@ class NodeAgent extends Agent {
   }
 }
 
-function agentOf(node: Node, port: number): NodeAgent {
-  const own = agents.get(node) ?? new Map<number, NodeAgent>();
+/** Of each stream, why it ended without a word. */
+const reasons = new WeakMap<Duplex, ServiceStream["whySilent"]>();
+
+function agentOf(node: Node, at: ServicePort): NodeAgent {
+  const own = agents.get(node) ?? new Map<string, NodeAgent>();
   agents.set(node, own);
-  const agent = own.get(port) ?? new NodeAgent(() => node.connect(port));
-  own.set(port, agent);
+  const key = JSON.stringify([at.port, at.tls]);
+  const agent = own.get(key) ?? new NodeAgent(() => serviceStream(node, at));
+  own.set(key, agent);
   return agent;
 }
 
-/** Rejects with `service-unreachable`, whose cause is the stream's refusal where nobody listens, or with `other-protocol`. */
-export async function restAnswer(node: Node, port: number, path: string, login?: Login): Promise<RestAnswer> {
+/**
+ * Rejects with `service-unreachable`, whose cause is the stream's refusal where nobody listens, with `other-protocol`, or with what is wrong
+ * with TLS.
+ */
+export async function restAnswer(node: Node, at: ServicePort, path: string, login?: Login): Promise<RestAnswer> {
+  const { port } = at;
   const service = `the REST interface on port ${port}`;
-  const once = () => asked(agentOf(node, port), port, path, login);
+  const once = () => asked(agentOf(node, at), port, path, login);
   try {
     // A stream that was kept may have been ended at the other side while it was asked: that is no answer yet.
     return await once().catch((error: unknown) => (error instanceof KeptTooLong ? once() : Promise.reject(error)));
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
+    if (!(error instanceof Error) || error instanceof ObservationError) throw error;
     if (String((error as { code?: unknown }).code).startsWith("HPE_"))
-      throw otherProtocol("HTTP server", port, error.message);
+      throw otherBytes(
+        "HTTP server",
+        port,
+        (error as { rawPacket?: Buffer }).rawPacket ?? Buffer.alloc(0),
+        error.message,
+      );
     // Of a node that is gone its own words say more.
     throw error instanceof TransportError && error.code !== "refused" ? error : unreachable(service, error);
   }
@@ -95,9 +111,12 @@ function asked(agent: Agent, port: number, path: string, login: Login | undefine
         .once("end", () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }))
         .once("error", reject);
     })
-    .once("error", (error: Error & { code?: string }) =>
-      reject(sent.reusedSocket && error.code === "ECONNRESET" ? new KeptTooLong(error.message) : error),
-    )
+    // More than once: of bytes that are no HTTP, and of the stream that is destroyed for them.
+    .on("error", async (error: Error & { code?: string }) => {
+      const ended = error.code === "ECONNRESET";
+      if (sent.reusedSocket && ended) reject(new KeptTooLong(error.message));
+      else reject((ended && sent.socket ? await reasons.get(sent.socket)?.() : undefined) ?? error);
+    })
     .end();
   return promise.finally(() => clearTimeout(late));
 }

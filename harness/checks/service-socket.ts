@@ -4,9 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pipeline } from "node:stream";
+import type { ObservationError } from "../model/errors.ts";
 import type { Node } from "../model/node.ts";
-import { otherProtocol } from "./service-client.ts";
+import { otherBytes } from "./service-client.ts";
+import { letGo, type ServicePort, type ServiceStream, serviceStream } from "./service-stream.ts";
 import { excerpt } from "./wanted.ts";
 
 export interface ServiceSocket {
@@ -26,8 +27,11 @@ export interface Spoken {
   speaks(first: Buffer): boolean;
 }
 
-/** A way to a port of the node. Close it when done. @example const { path } = await serviceSocket(node, 27017, mongoMessages); */
-export async function serviceSocket(node: Node, port: number, { service, speaks }: Spoken): Promise<ServiceSocket> {
+/**
+ * A way to a port of the node. Over TLS it is this process that speaks it: clients speak in the clear to the socket. Close it when done.
+ * @example const { path } = await serviceSocket(node, { port: 27017, tls }, mongoMessages);
+ */
+export async function serviceSocket(node: Node, at: ServicePort, { service, speaks }: Spoken): Promise<ServiceSocket> {
   const directory = await mkdtemp(join(tmpdir(), "assay-service-"));
   // Clients know a socket by this ending.
   const path = join(directory, "service.sock");
@@ -37,14 +41,18 @@ export async function serviceSocket(node: Node, port: number, { service, speaks 
   const server = createServer((socket) => {
     open.add(socket);
     socket.on("error", () => undefined).once("close", () => open.delete(socket));
-    node.connect(port).then(
-      (stream) => {
-        if (socket.destroyed) stream.destroy();
-        else pipeline(socket, stream, socket, () => stream.destroy());
-        // Clients wait for more, or tell of bytes that nobody has seen.
-        stream.once("data", (first: Buffer) => {
-          if (!speaks(first)) fail(otherProtocol(service, port, `it said ${excerpt(first.toString("latin1"), 80)}`));
-        });
+    serviceStream(node, at).then(
+      (opened) => {
+        if (socket.destroyed) opened.stream.destroy();
+        else
+          relayed(socket, opened, (first) => {
+            // Clients wait for more, or tell of bytes that nobody has seen.
+            if (!speaks(first))
+              fail(otherBytes(service, at.port, first, `it said ${excerpt(first.toString("latin1"), 80)}`));
+          }).then((why) => {
+            if (why !== undefined) fail(why);
+            socket.end();
+          });
       },
       (error: unknown) => {
         fail(error);
@@ -66,4 +74,25 @@ export async function serviceSocket(node: Node, port: number, { service, speaks 
       remove();
     },
   };
+}
+
+/** Passes bytes both ways. Resolves when the service's side has ended, before the client is told: with why, where it ended without a word. */
+async function relayed(
+  socket: Socket,
+  { stream, whySilent }: ServiceStream,
+  hear: (first: Buffer) => void,
+): Promise<ObservationError | undefined> {
+  let heard = false;
+  stream.once("data", (first: Buffer) => {
+    heard = true;
+    hear(first);
+  });
+  stream.on("error", () => undefined);
+  stream.pipe(socket, { end: false });
+  socket.pipe(stream);
+  socket.once("close", () => letGo(stream));
+  await new Promise<void>((ended) => {
+    stream.once("end", ended).once("close", ended);
+  });
+  return heard || socket.destroyed ? undefined : whySilent();
 }

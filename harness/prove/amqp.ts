@@ -1,8 +1,8 @@
 // Decides which changes of a broker a spec ought to notice that asks for its queues: one is not there, one consumer more has it, a message
 // more waits in it, one queue more. What was deleted does not come back: such changes take a clone of their own.
 import type { AmqpSubject } from "../checks/amqp.ts";
-import { inChannel, openAmqp091 } from "../checks/amqp-091.ts";
-import { type AmqpOptions, amqpPort, openAmqp } from "../checks/amqp-client.ts";
+import { brokerPort, inChannel, openAmqp091 } from "../checks/amqp-091.ts";
+import { type AmqpOptions, openAmqp } from "../checks/amqp-client.ts";
 import { listQueues } from "../checks/amqp-management.ts";
 import { isNamed, type Queue } from "../checks/amqp-queues.ts";
 import type { Node } from "../model/node.ts";
@@ -23,8 +23,9 @@ async function queuesOf(node: Node, options: AmqpOptions, name: string): Promise
 
 /** In a channel of its own, by AMQP 0-9-1: what 1.0 cannot say, both kinds of broker understand so. */
 async function withChannel<Answer>(node: Node, options: AmqpOptions, ask: (channel: Channel) => Promise<Answer>) {
-  const { port = amqpPort, user = "guest", password, virtualHost = "/" } = options;
-  const { client, close } = await openAmqp091(node, { port, user, password, virtualHost });
+  const { user = "guest", password, virtualHost = "/", tls } = options;
+  const port = brokerPort(options);
+  const { client, close } = await openAmqp091(node, { port, user, password, virtualHost, tls });
   try {
     return await inChannel(client, `the broker on port ${port}`, ask);
   } finally {
@@ -140,7 +141,7 @@ function ofFigures(seen: Observation, options: AmqpOptions, name: string): reado
 /** Of what a broker was asked. */
 export function ofBroker(seen: Observation): readonly Made[] {
   const { options, queue, queues, figures } = seen.subject as AmqpSubject["subject"];
-  const server = endListener(seen, options.port ?? amqpPort);
+  const server = endListener(seen, brokerPort(options));
   if (queue !== undefined)
     return [
       server,

@@ -69,8 +69,8 @@ export function makeAuthority(directory: string): void {
   ]);
 }
 
-/** `NAME-cert.pem` and `NAME-key.pem` beside the authority's; without a name, `cert.pem` and `key.pem`. */
-function signedBy(directory: string, name: string, extension: string): void {
+/** `NAME-cert.pem` and `NAME-key.pem` beside the authority's; without a name, `cert.pem` and `key.pem`. Of less than 0 days: expired. */
+export function signedBy(directory: string, name: string, extension: string, days = 2): void {
   const file = (kind: string) => (name === "" ? `${kind}.pem` : `${name}-${kind}.pem`);
   openssl(directory, [
     ...[
@@ -88,7 +88,7 @@ function signedBy(directory: string, name: string, extension: string): void {
   writeFileSync(join(directory, "extension"), extension);
   openssl(directory, [
     ...["x509", "-req", "-in", "request.pem", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial"],
-    ...["-days", "2", "-extfile", "extension", "-out", file("cert")],
+    ...["-days", String(days), "-extfile", "extension", "-out", file("cert")],
   ]);
 }
 
