@@ -10,7 +10,8 @@ export const studioNfs = defineEnvironment("studio-nfs", {
       image: nfsServer,
       hostname: nfs.server,
       networks: { studio: { mac: "02:00:00:00:00:fe", address: "172.16.0.2" }, guests: {} },
-      ready: { unit: "nfs-server.service" },
+      // At the end of its boot, and no sooner: only then may the next start from its memory.
+      ready: { port: 2049 },
     }),
     dev: vm({
       image: nfsClient,

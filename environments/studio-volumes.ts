@@ -27,7 +27,8 @@ export const studioVolumes = defineEnvironment("studio-volumes", {
       image: nfsServer,
       hostname: nfs.server,
       networks: { studio: {} },
-      ready: { unit: "nfs-server.service" },
+      // As in `studio-nfs.ts`.
+      ready: { port: 2049 },
     }),
     one: engine("vfx-engine-001"),
     two: engine("vfx-engine-002"),
