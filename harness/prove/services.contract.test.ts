@@ -225,8 +225,18 @@ test("what would not come back as it was is refused, and nothing is changed", as
 describe("services are stopped and disabled by whoever looks after them, and undone", () => {
   const ground = { of: "container", memory: [] } as const;
   const root = { user: "0" } as const;
+  // A daemon that is there, and gone, after its script has ended.
+  const late = `cat >/etc/init.d/late <<'EOF'
+#!/bin/sh
+case $1 in
+  start) (sleep 0.3; touch /run/late) & ;;
+  stop) (sleep 0.3; rm /run/late) & ;;
+  status) [ -e /run/late ] ;;
+esac
+EOF
+chmod 755 /etc/init.d/late; ln -s ../init.d/late /etc/rc2.d/S01late; touch /run/late`;
   beforeAll(async () => {
-    for (const text of Object.values(startScript)) await nodes.lab.succeed(shell(text));
+    for (const text of [...Object.values(startScript), late]) await nodes.lab.succeed(shell(text));
   });
 
   test.each<[string, ServiceManager, readonly string[]]>([
@@ -235,6 +245,7 @@ describe("services are stopped and disabled by whoever looks after them, and und
     ["job", "supervisor", ["stop job"]],
     ["cron", "openrc", ["stop cron", "disable cron"]],
     ["cron", "sysv", ["stop cron", "disable cron"]],
+    ["late", "sysv", ["stop late", "disable late"]],
   ])("%s of %s", async (name, under, ids) => {
     const { lab } = nodes;
     const runs = service(name, { under }).isRunning();

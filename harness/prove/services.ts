@@ -15,6 +15,20 @@ const supervised = (directories: string) =>
 const s6 = supervised("/run/service /var/run/service /run/s6/services /var/run/s6/services /service /etc/s6/services");
 const runit = supervised("/etc/service /service /var/service /run/runit/service /run/service");
 
+/**
+ * A daemon that a script of init starts goes on after the script: cron's file holds the pid of a process that has ended until the one that
+ * stays has written its own, and `status` says 1 meanwhile. There is no event of it: what the script itself says is waited for, 5 s at most.
+ */
+function ofInit(script: string): Words {
+  const told = (what: string) => `${script} ${what} >/dev/null 2>&1 </dev/null`;
+  const until = (seen: string) => `left=50; until ${seen} || [ "$((left -= 1))" -lt 0 ]; do sleep 0.1; done`;
+  return {
+    stop: `${told("stop")} && { ${until(`! ${told("status")}`)}; }`,
+    start: `${told("start")}; ${until(told("status"))}`,
+    look: `${told("status")}; echo "status $?"`,
+  };
+}
+
 const words: Readonly<Record<ServiceManager, Words>> = {
   systemd: {
     stop: 'systemctl stop -- "$1"',
@@ -22,11 +36,7 @@ const words: Readonly<Record<ServiceManager, Words>> = {
     // What fails starts again, and is neither meanwhile.
     look: 'systemctl is-active -- "$1"; systemctl is-enabled -- "$1" 2>&1; :',
   },
-  openrc: {
-    stop: 'rc-service "$1" stop >/dev/null 2>&1 </dev/null',
-    start: 'rc-service "$1" start >/dev/null 2>&1 </dev/null',
-    look: 'rc-service "$1" status >/dev/null 2>&1 </dev/null; echo "status $?"',
-  },
+  openrc: ofInit('rc-service "$1"'),
   s6: {
     stop: `${s6}; s6-svc -wd -T 5000 -d "$(at "$1")"`,
     start: `${s6}; s6-svc -wu -T 5000 -u "$(at "$1")"`,
@@ -42,11 +52,7 @@ const words: Readonly<Record<ServiceManager, Words>> = {
     start: 'supervisorctl start "$1" >/dev/null',
     look: `supervisorctl status "$1" | awk '{ print $2 }'`,
   },
-  sysv: {
-    stop: '"/etc/init.d/$1" stop >/dev/null 2>&1 </dev/null',
-    start: '"/etc/init.d/$1" start >/dev/null 2>&1 </dev/null',
-    look: '"/etc/init.d/$1" status >/dev/null 2>&1 </dev/null; echo "status $?"',
-  },
+  sysv: ofInit('"/etc/init.d/$1"'),
 };
 
 function stopped(seen: Observation, name: string, manager: ServiceManager): Made {
