@@ -30,6 +30,12 @@ test("none, and each by its name", () => {
   expect(read(two)).toEqual({ failed: ["broken.service", "vfx.mount"], moment });
 });
 
+test("none, as systemd itself says it", () => {
+  expect(read("none")).toEqual({ failed: [], moment });
+  expect(() => failedUnits.parse(output("none"), [{}])).toThrow(ObservationError);
+  expect(() => failedUnits.parse(output(`none\0${moment}`, 1), [{}])).toThrow(ObservationError);
+});
+
 test("as older ones print it", () => {
   const old = "0 loaded units listed.\nTo show all installed unit files use 'systemctl list-unit-files'.\n";
   expect(read(old)).toMatchObject({ failed: [] });

@@ -1,7 +1,8 @@
-// Decides which units systemd says have failed, at a price that can be paid at the end of each test: its tool is called once, and not at all
-// where systemd has not had a moment of the processor since it was asked last, as no unit fails without it. Refuses a list that does not
-// agree with the count printed below it.
+// Decides which units systemd says have failed, at a price that can be paid at the end of each test: nobody is asked where systemd has not had
+// a moment of the processor since it was asked last, as no unit fails without it; its tool, which is slow to start, is asked where some have.
+// Refuses a list that does not agree with the count printed below it.
 import { type Probe, quoteWord } from "../model/check.ts";
+import { noneFailed } from "../model/no-failed-units.ts";
 import { failedProbe, requireTool, unreadable } from "./unanswered.ts";
 
 /** `behind`: the `moment` of an earlier answer of the same boot. */
@@ -17,6 +18,7 @@ export interface FailedUnits {
 }
 
 const unchanged = "unchanged";
+const none = "none";
 
 /** Answer: the failed units, or `unchanged` where nothing can have become of any; where systemd does not run, there is none. */
 export const failedUnits: Probe<FailedUnitsQuestion, FailedUnits | "unchanged"> = {
@@ -36,10 +38,12 @@ rest() {
   done
   moment=
 }
+${noneFailed}
 known=${quoteWord(knownMoment(subjects) ?? "")}
 rest
 [ -z "$known" ] || [ "$moment" != "$known" ] || { printf '\\0${unchanged}'; exit 0; }
-systemctl list-units --all --state=failed --plain --no-pager --full || exit
+if none_failed; then printf ${none}
+else systemctl list-units --all --state=failed --plain --no-pager --full || exit; fi
 rest
 printf '\\0%s' "$moment"`,
   parse(output, subjects) {
@@ -49,6 +53,7 @@ printf '\\0%s' "$moment"`,
     const [said = "", moment] = output.stdout.toString("utf8").split("\0");
     if (said === "" && moment === unchanged && knownMoment(subjects) !== undefined)
       return subjects.map(() => unchanged);
+    if (said === none && output.status === 0 && moment !== undefined) return subjects.map(() => answer([], moment));
     // A list without units has no words below it but these, so that an empty answer is none.
     const count = /^(\d+) loaded units listed\./m.exec(said)?.[1];
     if (output.status !== 0 || count === undefined || moment === undefined)
@@ -58,9 +63,14 @@ printf '\\0%s' "$moment"`,
     const failed = Number(count) === 0 ? [] : rows.flatMap((line) => line.trim().split(" ")[0] || []);
     if (failed.length !== Number(count))
       throw failedProbe("cannot see failed units", `systemctl counts ${count} and lists ${failed.length}`, "ask again");
-    return subjects.map(() => ({ failed, moment: moment === "" ? undefined : moment }));
+    return subjects.map(() => answer(failed, moment));
   },
 };
+
+const answer = (failed: readonly string[], moment: string): FailedUnits => ({
+  failed,
+  moment: moment === "" ? undefined : moment,
+});
 
 /** Where several ask, each from another moment, all get everything. */
 function knownMoment(subjects: readonly FailedUnitsQuestion[]): string | undefined {

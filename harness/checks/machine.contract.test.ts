@@ -8,6 +8,7 @@ import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import { ObservationError } from "../model/errors.ts";
 import { shell } from "../model/exec.ts";
+import { noneFailed } from "../model/no-failed-units.ts";
 import type { ContainerNode, Node, VmNode } from "../model/node.ts";
 import { secret } from "../model/secret.ts";
 import { vm } from "../model/vm.ts";
@@ -304,6 +305,17 @@ describe.each(probes.map(([probe, subject]) => ({ name: probe.name, probe, subje
     });
   },
 );
+
+test("systemd says by itself whether a unit has failed, and its tool which", async () => {
+  const ask = shell(`${noneFailed}\nnone_failed`);
+  expect(await machine.observe(failedUnits, {})).toMatchObject({ failed: [] });
+  expect(await machine.exec(ask)).toMatchObject({ status: 0 });
+  await machine.exec(["systemd-run", "--wait", "--unit=egg", "false"]);
+  expect(await machine.exec(ask)).toMatchObject({ status: 3 });
+  expect(await machine.observe(failedUnits, {})).toMatchObject({ failed: ["egg.service"] });
+  await machine.succeed(["systemctl", "reset-failed", "egg.service"]);
+  expect(await machine.exec(ask)).toMatchObject({ status: 0 });
+});
 
 test("a superblock is read on a machine, and not without tune2fs", async () => {
   const device = await machine.succeed(["findmnt", "-n", "-o", "SOURCE", "/"]);

@@ -4,6 +4,7 @@ import { cpus } from "node:os";
 import { basename } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { messageOf, ProvisionError } from "../model/errors.ts";
+import { noneFailed } from "../model/no-failed-units.ts";
 import type { Machine } from "./libvirt-machine.ts";
 import { snapshotDelete } from "./libvirt-qmp-jobs.ts";
 import { freshen, loadOther, ran, readySnapshot, saveAll } from "./libvirt-snapshot.ts";
@@ -57,7 +58,8 @@ export interface WarmFacts {
 }
 
 /** What is asked of each machine behind its tests: who starts from the memory of one that has run these need not read them from an emulated disk. */
-const rehearsal = `{ systemctl list-units --all --state=failed; journalctl --boot --lines=1; bash -c :; dd count=0; } </dev/null >/dev/null 2>&1
+const rehearsal = `${noneFailed}
+{ none_failed || systemctl list-units --all --state=failed; journalctl --boot --lines=1; bash -c :; dd count=0; } </dev/null >/dev/null 2>&1
 :`;
 
 /** What was known of a machine when it was kept. */

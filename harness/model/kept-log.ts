@@ -3,10 +3,11 @@
 // Shell words only.
 
 /**
- * The bash. Its `read` takes one record, whole, and says in the system's words why there is no more. dd is there to make reads end where
+ * The bash, which begins when it is told to. Its `read` takes one record, whole, and says in the system's words why there is no more. dd is there to make reads end where
  * the log does, and for the first of them, which are many. An answer is over when a line comes at 5.
  */
 const reader = `export LC_ALL=C
+read -r _ || exit
 dd iflag=nonblock ibs=8192 obs=65536 status=none <&9
 while :; do
   echo >&5
@@ -21,7 +22,8 @@ while :; do
 done`;
 
 /**
- * Given to a shell first; it starts the bash when it is asked for the first time. Where anything is missing, the shell goes on without.
+ * Given to a shell first; the bash starts beside it, to be there when it is asked for the first time: a machine that comes up waits for its
+ * network then, and not behind it. Where anything is missing, the shell goes on without.
  * A document in a shell's text is a pipe, and /proc has its other end: no program has to make one. Who reads at 7 ends with the last shell
  * that can write at 8, and who waits at 4 is told at once when nobody is left to answer. The log itself stays open in the bash alone: a program
  * that the shell starts, and that SELinux knows, may not have it.
@@ -35,7 +37,7 @@ if [ -c /proc/self/fd/9 ] && [ -p /proc/self/fd/7 ] && [ -p /proc/self/fd/4 ] &&
 { command exec 8>/proc/self/fd/7 && command exec 5>/proc/self/fd/4; } 2>/dev/null; then
 read -r _ <&7
 read -r _ <&4
-(exec 0<&7 4<&- 7<&- 8>&-; read -r _ && exec bash -c '${reader}') &
+(exec 0<&7 4<&- 7<&- 8>&-; exec bash -c '${reader}') &
 exec 5>&- 7<&- 9<&-
 _assay_log=open
 fi`;

@@ -1,5 +1,6 @@
-// Decides which files the harness has in a guest, all of them below /run, which is memory: the shell on ports, and a daemon of its own
-// for ssh where that is asked for. Refuses to touch any file of the image.
+// Decides which files the harness has in a guest from its start, all of them below /run, which is memory: the shell on ports, and a daemon of
+// its own for ssh where that is asked for. Refuses to touch any file of the image. (A program that asks systemd comes into /dev/shm later, by
+// `model/no-failed-units.ts`.)
 import type { Secret } from "../model/secret.ts";
 import { guestShell, portPrefix } from "./guest-shell.ts";
 
