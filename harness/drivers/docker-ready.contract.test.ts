@@ -8,6 +8,7 @@ import { type ContainerOptions, container } from "../model/container.ts";
 import { when } from "../model/edge.ts";
 import { defineEnvironment } from "../model/environment.ts";
 import type { Node } from "../model/node.ts";
+import { standUpsIn } from "../reporting/stand-ups.ts";
 import { onEachEngine } from "../vitest/each-engine.ts";
 import { openStage, type Stage } from "../vitest/stage.ts";
 
@@ -117,6 +118,11 @@ onEachEngine((engine) => {
       const began = Number(await nodes.second.succeed(["stat", "--format=%.3Y", "/proc/1"]));
       expect(began).toBeGreaterThan(made);
       await takeDown();
+      const phases = standUpsIn(stage.events, Date.now())
+        .at(-1)
+        ?.nodes.find(({ node }) => node === "second")?.phases;
+      expect(phases?.filter(({ state }) => state !== "done")).toEqual([]);
+      expect(phases?.find(({ detail }) => detail?.startsWith("waiting until first: "))?.ms).toBeGreaterThan(500);
     });
 
     test("the first has the processors before others until it is ready, where the engine can be told that it is", async () => {

@@ -280,14 +280,12 @@ class Stand {
     else if ("facts" in live) this.#tell(live.name, (live as StillNode | ContainerNode).facts);
   }
 
-  #edges(edges: readonly Edge[], name: string): Promise<void> {
+  async #edges(edges: readonly Edge[], name: string): Promise<void> {
+    if (edges.length === 0) return;
     const { environment, signal } = this.#wanted;
-    return untilAllTrue(edges, {
-      nodes: this.#nodes,
-      waiter: `${environment.name}/${name}`,
-      say: (why) => this.#say("create", "started", name, why),
-      signal,
-    });
+    const waiter = `${environment.name}/${name}`;
+    const say = (why: string) => this.#say("create", "started", name, why);
+    await this.#phase("create", name, () => untilAllTrue(edges, { nodes: this.#nodes, waiter, say, signal }));
   }
 
   /** Watched from the moment at which it is ready. */

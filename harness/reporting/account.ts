@@ -47,20 +47,39 @@ export function accountsOf(test: TestReport, limit = 4000): Account[] {
   }));
   const others = test.errors
     .filter(({ message }) => explained(message) === undefined)
-    .map((error) => ({
-      heading: plain(error.message === "" ? error.name : error.message, limit),
-      facts: placeOf(error),
-    }));
+    .flatMap((error) => toldBy(error, limit));
   const silent = accounts.length + others.length === 0 && test.reason !== undefined;
   return [...accounts, ...others, ...(silent ? [{ heading: plain(test.reason ?? "", limit), facts: [] }] : [])];
 }
 
 /** The account of something that went wrong outside any test. */
 export function troubleOf({ file, error }: Report["troubles"][number], limit = 4000): Account {
-  return {
-    heading: plain(error.message === "" ? error.name : error.message, limit),
-    facts: [...placeOf(error), ...(file === undefined ? [] : [["file", plain(file)] as const])],
-  };
+  const [first, ...more] = toldBy(error, limit);
+  const { heading, facts } = first === undefined || more.length > 0 ? wholeOf(error, limit) : first;
+  return { heading, facts: [...facts, ...(file === undefined ? [] : [["file", plain(file)] as const])] };
+}
+
+type Told = TestReport["errors"][number];
+
+function wholeOf(error: Told, limit: number): Account {
+  return { heading: plain(error.message === "" ? error.name : error.message, limit), facts: placeOf(error) };
+}
+
+/** Where all of a message are sentences with labelled lines below them, as findings of health are, each is an account of its own. */
+function toldBy(error: Told, limit: number): Account[] {
+  const accounts: { heading: string; facts: [string, string][] }[] = [];
+  for (const line of plain(error.message, limit).split("\n")) {
+    const facts = accounts.at(-1)?.facts;
+    const [, label, text] = /^ {2}([a-z]+) {2,}(\S.*)$/.exec(line) ?? [];
+    if (label !== undefined && text !== undefined && facts !== undefined) {
+      const before = facts.at(-1);
+      if (before?.[0] === label) before[1] += `\n${text}`;
+      else facts.push([label, text]);
+    } else if (line.startsWith(" ") || facts?.length === 0) return [wholeOf(error, limit)];
+    else accounts.push({ heading: line, facts: [] });
+  }
+  if (accounts.some(({ facts }) => facts.length === 0)) return [wholeOf(error, limit)];
+  return accounts.map(({ heading, facts }) => ({ heading, facts: [...facts, ...placeOf(error)] }));
 }
 
 /** An account as lines of plain text; what runs over several lines stays under its label. `link` dresses places in files. */
@@ -76,7 +95,7 @@ export function sayAccount({ heading, facts }: Account, indent = "", link: Link 
   return lines.flatMap((line) => line.split("\n"));
 }
 
-function placeOf({ code, at }: TestReport["errors"][number]): (readonly [string, string])[] {
+function placeOf({ code, at }: Told): (readonly [string, string])[] {
   return [
     ...(code === undefined ? [] : [["code", plain(code)] as const]),
     ...(at === undefined ? [] : [["at", plain(at)] as const]),
