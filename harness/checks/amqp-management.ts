@@ -7,7 +7,7 @@ import { brokerPort } from "./amqp-091.ts";
 import { type AmqpOptions, AmqpRefusal, type Broker, inSession } from "./amqp-client.ts";
 import { type Queue, readBrokerJQueues, readManaged, readRabbitQueues, unreadableAnswer } from "./amqp-queues.ts";
 import { isRefused, loginRefused } from "./service-client.ts";
-import { restAnswer } from "./service-http.ts";
+import { type RestChange, restAnswer } from "./service-http.ts";
 import { denied, failedProbe } from "./unanswered.ts";
 
 /** Longest wait for one answer of `$management`, ms. */
@@ -45,9 +45,14 @@ function listed(node: Node, options: AmqpOptions, broker: Broker): Promise<reado
 async function rabbitQueues(node: Node, options: AmqpOptions): Promise<readonly Queue[]> {
   const host = encodeURIComponent(options.virtualHost ?? "/");
   const [queues, bindings] = await Promise.all(
-    ["queues", "bindings"].map((what) => restJson(node, options, [15672, 15671], `/api/${what}/${host}`)),
+    ["queues", "bindings"].map((what) => askRabbit(node, options, `${what}/${host}`)),
   );
   return readRabbitQueues(queues, bindings);
+}
+
+/** Of RabbitMQ's management, below `/api`. */
+export function askRabbit(node: Node, options: AmqpOptions, path: string, change?: RestChange): Promise<unknown> {
+  return restJson(node, options, [15672, 15671], `/api/${path}`, change);
 }
 
 async function brokerJQueues(node: Node, options: AmqpOptions, broker: Broker): Promise<readonly Queue[]> {
@@ -70,12 +75,13 @@ async function brokerJQueues(node: Node, options: AmqpOptions, broker: Broker): 
 const brokerJHost = ({ virtualHost }: AmqpOptions) =>
   virtualHost === undefined || virtualHost === "/" ? "default" : virtualHost;
 
-/** What is answered, as data. A login that is refused, or may not look, is told as such. */
+/** What is answered, as data; nothing where it answers with nothing. A login that is refused, or may not look, is told as such. */
 async function restJson(
   node: Node,
   options: AmqpOptions,
   [inTheClear, overTls]: readonly [number, number],
   path: string,
+  change?: RestChange,
 ): Promise<unknown> {
   const { management = {} } = options;
   const { tls } = management;
@@ -87,10 +93,13 @@ async function restJson(
     { port, tls },
     path,
     user === undefined ? undefined : { user, password },
+    change,
   );
   const service = `the broker's management on port ${port}`;
   if (status === 401) throw loginRefused(service, `status 401${user === undefined ? ", nobody logs in" : ""}`);
-  if (status === 403) throw denied(`cannot look at ${path} of ${service}`, "status 403");
+  if (status === 403)
+    throw denied(`cannot ${change === undefined ? "look at" : "change"} ${path} of ${service}`, "status 403");
+  if (change !== undefined && [201, 204].includes(status)) return undefined;
   if (status !== 200)
     throw failedProbe(
       `${service} answers ${status} to ${path}`,

@@ -1,4 +1,4 @@
-// Decides how a REST interface of a service is asked: one GET over a stream that the node opens, in TLS or not, with a login. Any status
+// Decides how a REST interface of a service is asked: one request over a stream that the node opens, in TLS or not, with a login. Any status
 // is an answer.
 import { Agent, request } from "node:http";
 import type { Duplex } from "node:stream";
@@ -7,6 +7,7 @@ import type { Node } from "../model/node.ts";
 import type { Secret } from "../model/secret.ts";
 import { otherBytes, unreachable } from "./service-client.ts";
 import { type ServicePort, type ServiceStream, serviceStream } from "./service-stream.ts";
+import { servernameOf } from "./tls-options.ts";
 
 export interface RestAnswer {
   readonly status: number;
@@ -59,10 +60,18 @@ function agentOf(node: Node, at: ServicePort): NodeAgent {
  * Rejects with `service-unreachable`, whose cause is the stream's refusal where nobody listens, with `other-protocol`, or with what is wrong
  * with TLS.
  */
-export async function restAnswer(node: Node, at: ServicePort, path: string, login?: Login): Promise<RestAnswer> {
+export async function restAnswer(
+  node: Node,
+  at: ServicePort,
+  path: string,
+  login?: Login,
+  change?: RestChange,
+): Promise<RestAnswer> {
   const { port } = at;
   const service = `the REST interface on port ${port}`;
-  const once = () => asked(agentOf(node, at), port, path, login);
+  // A server that has to know its own name may refuse another one: Jetty holds `Host` against its certificate.
+  const host = at.tls === undefined ? "127.0.0.1" : servernameOf(node, at.tls);
+  const once = () => asked(agentOf(node, at), host, port, path, login, change);
   try {
     // A stream that was kept may have been ended at the other side while it was asked: that is no answer yet.
     return await once().catch((error: unknown) => (error instanceof KeptTooLong ? once() : Promise.reject(error)));
@@ -87,14 +96,33 @@ interface Login {
   readonly password: Secret | undefined;
 }
 
-function asked(agent: Agent, port: number, path: string, login: Login | undefined): Promise<RestAnswer> {
+/** What is not only read. Asked twice, it comes to the same. */
+export interface RestChange {
+  readonly method: "PUT" | "DELETE";
+  /** Sent as JSON. */
+  readonly body?: unknown;
+}
+
+function asked(
+  agent: Agent,
+  host: string,
+  port: number,
+  path: string,
+  login: Login | undefined,
+  change: RestChange | undefined,
+): Promise<RestAnswer> {
+  const text = change?.body === undefined ? undefined : JSON.stringify(change.body);
   const { promise, resolve, reject } = Promise.withResolvers<RestAnswer>();
   const sent = request({
     agent,
-    host: "127.0.0.1",
+    host,
     port,
     path,
-    headers: { accept: "application/json" },
+    method: change?.method ?? "GET",
+    headers: {
+      accept: "application/json",
+      ...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
+    },
     ...(login === undefined ? {} : { auth: `${login.user}:${login.password?.reveal() ?? ""}` }),
   });
   const late = setTimeout(() => sent.destroy(new Error(`no answer in ${answerMs / 1000} s`)), answerMs);
@@ -117,6 +145,6 @@ function asked(agent: Agent, port: number, path: string, login: Login | undefine
       if (sent.reusedSocket && ended) reject(new KeptTooLong(error.message));
       else reject((ended && sent.socket ? await reasons.get(sent.socket)?.() : undefined) ?? error);
     })
-    .end();
+    .end(text);
   return promise.finally(() => clearTimeout(late));
 }

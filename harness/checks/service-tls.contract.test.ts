@@ -1,5 +1,7 @@
-// Decides that real servers are asked over TLS, by each client and through their containers: Redis, PostgreSQL, RabbitMQ with its
-// management, a server of MongoDB's protocol behind a relay that speaks TLS; and that each says its own when it is asked the wrong way.
+// Decides that real servers are asked over TLS, by each client and through their containers: Redis, PostgreSQL, RabbitMQ and Broker-J with
+// their management, a server of MongoDB's protocol behind a relay that speaks TLS; and that each says its own when it is asked the wrong way.
+import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,6 +11,7 @@ import { createServer } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { mongodb as mongodbImage } from "../../fixtures/mongodb/recipe.ts";
 import { postgres as postgresImage } from "../../fixtures/postgres/recipe.ts";
+import { qpid } from "../../fixtures/qpid/recipe.ts";
 import { rabbitmq as rabbitmqImage } from "../../fixtures/rabbitmq/recipe.ts";
 import { redis as redisImage } from "../../fixtures/redis/recipe.ts";
 import { hostNode } from "../drivers/shell-node.ts";
@@ -39,7 +42,7 @@ makeAuthority(root);
 signedBy(root, "", "extendedKeyUsage=clientAuth");
 // PostgreSQL's is nobody else's, and nobody else is PostgreSQL.
 signedBy(root, "database", "subjectAltName=DNS:database,DNS:localhost");
-signedBy(root, "services", "subjectAltName=DNS:cache,DNS:broker,DNS:localhost");
+signedBy(root, "services", "subjectAltName=DNS:cache,DNS:broker,DNS:brokerj,DNS:localhost");
 signedBy(root, "old", "subjectAltName=DNS:cache", -1);
 
 const certificates = () =>
@@ -67,6 +70,39 @@ management.ssl.keyfile = /tls/services-key.pem
 const settings = readFileSync(join(import.meta.dirname, "../../fixtures/rabbitmq/rabbitmq.conf"), "utf8")
   // One port of the management, or the other.
   .replace(/^management\.tcp\..*\n/m, "");
+
+/** Broker-J reads a key and its certificate from a key store, which may be a URL of the data themselves. */
+function brokerJSettings(): string {
+  const secretOfStore = randomUUID();
+  const store = execFileSync(
+    "openssl",
+    ["pkcs12", "-export", "-inkey", "services-key.pem", "-in", "services-cert.pem", "-passout", "env:STORE"],
+    { cwd: root, env: { ...process.env, STORE: secretOfStore }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  const { ports, ...rest } = JSON.parse(
+    readFileSync(join(import.meta.dirname, "../../fixtures/qpid/initial.json"), "utf8"),
+  ) as { readonly ports: readonly { readonly name: string }[] };
+  const others = { amqp: { name: "amqps", port: "5671" }, http: { name: "https", port: "8443" } } as const;
+  const overTls = ports.map((port) => ({
+    ...port,
+    ...others[port.name as keyof typeof others],
+    transports: ["SSL"],
+    keyStore: "services",
+  }));
+  return JSON.stringify({
+    ...rest,
+    keystores: [
+      {
+        name: "services",
+        type: "FileKeyStore",
+        keyStoreType: "PKCS12",
+        storeUrl: `data:application/x-pkcs12;base64,${store.toString("base64")}`,
+        password: secretOfStore,
+      },
+    ],
+    ports: [...ports.filter(({ name }) => name === "amqp"), ...overTls],
+  });
+}
 
 const environment = defineEnvironment("service-tls", {
   nodes: {
@@ -98,6 +134,20 @@ const environment = defineEnvironment("service-tls", {
       },
       ready: { log: /Server startup complete/, within: "120s" },
     }),
+    brokerj: container({
+      image: qpid,
+      env: { QPID_USER: user, QPID_PASSWORD: password },
+      memory: "512m",
+      mounts: {
+        "/tls": certificates(),
+        "/opt/qpid/initial.json": scratch({
+          readOnly: true,
+          files: { "initial.json": { content: brokerJSettings() } },
+          file: "initial.json",
+        }),
+      },
+      ready: { log: /BRK-1004/, within: "120s" },
+    }),
     documents: container({ image: mongodbImage, ready: { log: /Waiting for connections/ } }),
   },
 });
@@ -106,10 +156,11 @@ let stage: Stage;
 let cache: ContainerNode;
 let database: ContainerNode;
 let broker: ContainerNode;
+let brokerj: ContainerNode;
 let documents: ContainerNode;
 beforeAll(async () => {
   stage = await openStage();
-  ({ cache, database, broker, documents } = (await stage.standUp(environment)).nodes);
+  ({ cache, database, broker, brokerj, documents } = (await stage.standUp(environment)).nodes);
 }, 600_000);
 afterAll(async () => {
   const { leaked } = await stage.close();
@@ -233,6 +284,35 @@ test("RabbitMQ by AMQP 1.0 and 0-9-1, its management, and Celery", async () => {
   await expectOf(broker, management({ port: 15671 }), "tls-wanted", /15671/);
   await expectOf(broker, management({ tls: { ...tls, servername: "elsewhere" } }), "certificate-name");
   await expectNoticed(broker, said.queues().areOnly([]), ofBroker, /one queue more/);
+});
+
+test("Broker-J by AMQP 1.0 and 0-9-1, and its management", async () => {
+  const login = { user, password };
+  const said = amqp({ ...login, tls, management: { tls } });
+  expect(await judged(brokerj, said.accepts())).toMatchObject({
+    met: true,
+    seen: expect.stringContaining("Broker-J"),
+  });
+  await expectNoticed(brokerj, said.queues().areOnly([]), ofBroker, /one queue more/);
+  expect(await judged(brokerj, said.queue("assay.prove").hasDepth(0))).toMatchObject({ met: true });
+  expect(await judged(brokerj, said.carries("assay.prove"))).toMatchObject({ met: true });
+  await expectOf(brokerj, amqp({ ...login, port: 5671 }).answers(), "tls-wanted", /port 5671 speaks TLS/);
+  await expectOf(
+    brokerj,
+    celery({ ...login, port: 5671 })
+      .worker("*")
+      .answersPing(),
+    "tls-wanted",
+  );
+  await expectOf(brokerj, amqp({ ...login, port: 5672, tls }).answers(), "no-tls", /it answered "AMQP/);
+  const elsewhere = { ...tls, servername: "elsewhere" };
+  await expectOf(brokerj, amqp({ ...login, tls: elsewhere }).answers(), "certificate-name", /DNS:brokerj/);
+  const management = (more: object) =>
+    amqp({ ...login, tls, management: more })
+      .queue("a")
+      .exists();
+  await expectOf(brokerj, management({ port: 8443 }), "tls-wanted", /8443/);
+  await expectOf(brokerj, management({ tls: elsewhere }), "certificate-name");
 });
 
 test("a server of MongoDB's protocol", async () => {
