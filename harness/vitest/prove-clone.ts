@@ -160,11 +160,15 @@ export class Clone {
     }
   }
 
-  /** Who of the tests notices, the first that fails before one that could not ask. */
-  async noticed(tests: readonly TestRecord[]): Promise<Noticed | undefined> {
+  /** Who of the tests notices, the first that fails before one that could not ask. Of those who are not `able` to pass, nobody: they run for the others. */
+  async noticed(
+    tests: readonly TestRecord[],
+    able = new Set(tests) as ReadonlySet<TestRecord>,
+  ): Promise<Noticed | undefined> {
     let errored: Noticed | undefined;
     for (const test of tests) {
       const noticed = await this.run(test);
+      if (!able.has(test)) continue;
       if (noticed?.outcome === "found") return noticed;
       errored ??= noticed;
     }

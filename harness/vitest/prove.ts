@@ -58,6 +58,8 @@ class Prover {
   #environment: Environment;
   /** Whether these tests pass by themselves in a part of the environment, by their names. */
   readonly #enough = new Map<string, Promise<boolean>>();
+  /** Which of these tests pass in an environment that nobody changed, by their names. */
+  readonly #passing = new Map<string, Promise<ReadonlySet<TestRecord>>>();
   /** Machines that were used, to be brought back for the next change. */
   #kept: Clone | undefined;
 
@@ -122,16 +124,17 @@ class Prover {
       return asked.map((test) => ({
         tests: [test],
         environment: partOf(this.#environment, [mutation.node, ...test.nodes]) ?? this.#environment,
+        proved: false,
       }));
     const tests = this.#tests.filter((each) => asked.includes(each));
-    const whole = { tests: this.#tests, environment: this.#environment };
+    const whole = { tests: this.#tests, environment: this.#environment, proved: false };
     const part = partOf(this.#environment, [mutation.node, ...tests.flatMap(({ nodes }) => [...nodes])]);
     if (part === undefined) return [whole];
     // They may need what another test left: that they do not is tried once.
     const key = tests.map(nameOf).join("\0");
     const known = this.#enough.get(key) ?? this.#passes(tests, part);
     this.#enough.set(key, known);
-    return [(await known) ? { tests, environment: part } : whole];
+    return [(await known) ? { tests, environment: part, proved: true } : whole];
   }
 
   async #passes(tests: readonly TestRecord[], environment: Environment): Promise<boolean> {
@@ -141,6 +144,23 @@ class Prover {
     } finally {
       this.#letGo(clone);
     }
+  }
+
+  /** A test that waits for longer than it may, or needs what is no more, fails in any clone: who fails in one that is unchanged notices nothing. */
+  async #ableToPass({ tests, environment, proved }: Round): Promise<ReadonlySet<TestRecord>> {
+    if (proved) return new Set(tests);
+    const key = tests.map(nameOf).join("\0");
+    const known = this.#passing.get(key) ?? this.#passingIn(tests, environment);
+    this.#passing.set(key, known);
+    return known;
+  }
+
+  async #passingIn(tests: readonly TestRecord[], environment: Environment): Promise<ReadonlySet<TestRecord>> {
+    const clone = await this.#clean(environment);
+    const passing = new Set<TestRecord>();
+    for (const test of tests) if ((await clone.run(test)) === undefined) passing.add(test);
+    this.#done(clone);
+    return passing;
   }
 
   #done(clone: Clone): void {
@@ -273,8 +293,13 @@ class Prover {
     // With an environment for each test one that looks at it is enough; else each may need what those before it left.
     const rounds = await this.#rounds(mutation);
     let noticed: Noticed | undefined;
-    for (const { tests, environment } of rounds) {
+    let asked = rounds.length === 0;
+    for (const round of rounds) {
+      const { tests, environment } = round;
       const { change } = mutation;
+      const able = await this.#ableToPass(round);
+      if (able.size === 0) continue;
+      asked = true;
       let clone: Clone;
       try {
         clone = await (change.way === "declaration"
@@ -291,7 +316,7 @@ class Prover {
           const made = await clone.change(mutation);
           if ("refused" in made) return { refused: made.refused };
         }
-        const found = await clone.noticed(tests);
+        const found = await clone.noticed(tests, able);
         if (found?.outcome === "found" || noticed === undefined) noticed = found ?? noticed;
         if (found === undefined && !(await clone.holds())) return { refused: undone(mutation) };
         await clone.judge(mutation, this.#findings.unsettled(mutation, found));
@@ -301,7 +326,7 @@ class Prover {
       }
       if (noticed?.outcome === "found") break;
     }
-    return { noticed };
+    return asked ? { noticed } : { refused: "no test that could notice it passes in a clone that nobody changed" };
   }
 }
 
@@ -312,4 +337,6 @@ function looksAt({ keys }: TestRecord, { from }: Mutation): boolean {
 interface Round {
   readonly tests: readonly TestRecord[];
   readonly environment: Environment;
+  /** They pass in it. */
+  readonly proved: boolean;
 }
