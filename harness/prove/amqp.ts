@@ -1,25 +1,31 @@
 // Decides which changes of a broker a spec ought to notice that asks for its queues: one is not there, one consumer more has it, a message
-// more waits in it, one queue more. What was deleted does not come back: such changes take a clone of their own.
+// more waits in it, one queue more. What was deleted does not come back: such changes take a clone of their own. Refuses to count a queue
+// as deleted that somebody declares anew.
+import { setTimeout } from "node:timers/promises";
 import type { AmqpSubject } from "../checks/amqp.ts";
 import { brokerPort, inChannel, openAmqp091 } from "../checks/amqp-091.ts";
 import { type AmqpOptions, openAmqp } from "../checks/amqp-client.ts";
 import { listQueues } from "../checks/amqp-management.ts";
 import { isNamed, type Queue } from "../checks/amqp-queues.ts";
 import type { Node } from "../model/node.ts";
+import { forbidden } from "./amqp-forbidden.ts";
 import { byService, type Made, type Observation, type ServiceChange } from "./mutation.ts";
 import { endListener } from "./processes.ts";
 
 type Channel = Parameters<Parameters<typeof inChannel>[2]>[0];
 
-/** Queues of the wanted name, by the broker's own list. */
-async function queuesOf(node: Node, options: AmqpOptions, name: string): Promise<readonly Queue[]> {
+/** Queues of the wanted name, by the broker's own list, and how it calls itself. */
+async function askedFor(node: Node, options: AmqpOptions, name: string) {
   const { client, close } = await openAmqp(node, options);
   try {
-    return (await listQueues(node, options, client)).filter((queue) => isNamed(name, queue.name));
+    const queues = await listQueues(node, options, client);
+    return { product: client.product, queues: queues.filter((queue) => isNamed(name, queue.name)) };
   } finally {
     close();
   }
 }
+
+const queuesOf = async (node: Node, options: AmqpOptions, name: string) => (await askedFor(node, options, name)).queues;
 
 /** In a channel of its own, by AMQP 0-9-1: what 1.0 cannot say, both kinds of broker understand so. */
 async function withChannel<Answer>(node: Node, options: AmqpOptions, ask: (channel: Channel) => Promise<Answer>) {
@@ -36,13 +42,13 @@ async function withChannel<Answer>(node: Node, options: AmqpOptions, ask: (chann
 /** What is told of one queue. */
 type Tell = (queue: Queue, channel: Channel) => Promise<unknown>;
 
-/** What is told of each queue of the name. */
+/** What is told of each queue of the name. Which of those that are meant it is, makes no difference: one for another is no change. */
 const looking = (options: AmqpOptions, name: string, tell: Tell) => async (node: Node) => {
   const queues = await queuesOf(node, options, name);
   return withChannel(node, options, async (channel) => {
     const told = [];
-    for (const queue of queues) told.push([queue.name, await tell(queue, channel)]);
-    return JSON.stringify(told.sort());
+    for (const queue of queues) told.push(JSON.stringify(await tell(queue, channel)));
+    return `${name} ${told.sort().join(" ")}`;
   });
 };
 
@@ -71,16 +77,50 @@ function required(queues: readonly Queue[]): readonly Queue[] {
 
 const itself = (queue: Queue) => Promise.resolve([queue.durable, queue.autoDelete]);
 
-function deleted(options: AmqpOptions, name: string): ServiceChange {
-  return change(options, name, itself, async (queues, channel) => {
-    for (const queue of required(queues)) await channel.deleteQueue(queue.name);
-  });
-}
-
 const figure =
   (what: "messageCount" | "consumerCount"): Tell =>
   async ({ name }, channel) =>
     (await channel.checkQueue(name))[what];
+
+/**
+ * How long somebody may take to declare a queue anew of whose end he was told, ms. A worker of Celery's takes 10 to 100, and a second more
+ * where it asks for other workers first.
+ */
+const againMs = 3_000;
+/** Before each look for it, ms: of a queue that is declared no broker tells. */
+const lookMs = 50;
+
+/** Not there, and not to be declared again; rejects where it is there again all the same. */
+function deleted(options: AmqpOptions, name: string): ServiceChange {
+  return {
+    final: true,
+    look: looking(options, name, itself),
+    async make(node) {
+      const { product, queues: before } = await askedFor(node, options, name);
+      required(before);
+      const held = await forbidden(node, options, product, name);
+      const { consumers, began } = await withChannel(node, held.as, async (channel) => {
+        // One may have come meanwhile, in the place of another.
+        const queues = await queuesOf(node, options, name);
+        let consumed = 0;
+        for (const queue of queues) consumed += Number(await figure("consumerCount")(queue, channel));
+        const now = performance.now();
+        for (const queue of queues) await channel.deleteQueue(queue.name);
+        return { consumers: consumed, began: now };
+      }).finally(held.done);
+      const until = began + ("not" in held ? againMs : 0);
+      do {
+        await setTimeout(lookMs);
+        const again = (await queuesOf(node, options, name)).length > 0;
+        const ms = Math.ceil(performance.now() - began);
+        const who = consumers > 0 ? "who consumes from it" : "somebody";
+        if (again)
+          throw new Error(`${who} declares it again within ${ms} ms${"not" in held ? `, and ${held.not}` : ""}`);
+      } while (performance.now() < until);
+      return () => Promise.reject(new Error("what was deleted does not come back"));
+    },
+  };
+}
 
 /** So low that others who have room are given every message first. */
 const lastOfAll = -1000;
@@ -126,8 +166,12 @@ function ofFigures(seen: Observation, options: AmqpOptions, name: string): reado
             "queue",
             `put a message into the queue ${name}`,
             change(options, name, figure("messageCount"), async (found, channel) => {
-              for (const queue of required(found)) channel.sendToQueue(queue.name, Buffer.from("assay prove"));
+              const waiting = figure("messageCount");
+              const before = await Promise.all(required(found).map((queue) => waiting(queue, channel)));
+              for (const queue of found) channel.sendToQueue(queue.name, Buffer.from("assay prove"));
               await channel.waitForConfirms();
+              const after = await Promise.all(found.map((queue) => waiting(queue, channel)));
+              if (String(after) === String(before)) throw new Error("who consumes from it takes the message at once");
             }),
           ),
         ]
@@ -150,13 +194,12 @@ export function ofBroker(seen: Observation): readonly Made[] {
     ];
   if (queues !== true || !Array.isArray(seen.answer)) return [server];
   const words = seen.titles.flatMap((title) => title.replace(/^.*? (include|are only) /, "").split(", "));
-  const named = (seen.answer as readonly Queue[]).filter(({ name }) => words.some((word) => isNamed(word, name)));
+  // Of one whose name is another in each clone, the pattern is what stays.
+  const named = words.filter((word) => (seen.answer as readonly Queue[]).some(({ name }) => isNamed(word, name)));
   const more = seen.titles.some((title) => / are (only|none)/.test(title));
   return [
     server,
-    ...named
-      .slice(0, 8)
-      .map(({ name }) => byService(seen, "queue", `delete the queue ${name}`, deleted(options, name))),
+    ...named.slice(0, 8).map((word) => byService(seen, "queue", `delete the queue ${word}`, deleted(options, word))),
     ...(more
       ? [
           byService(

@@ -1,5 +1,5 @@
 // Decides that what is changed in a real server, or of a service, is noticed by who asks for it, by nobody else, and comes back as it was.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { debian } from "../../fixtures/debian.ts";
 import { mongodb as mongodbImage } from "../../fixtures/mongodb/recipe.ts";
 import { postgres as postgresImage } from "../../fixtures/postgres/recipe.ts";
@@ -7,6 +7,7 @@ import { rabbitmq } from "../../fixtures/rabbitmq/recipe.ts";
 import { redis as redisImage } from "../../fixtures/redis/recipe.ts";
 import { amqp } from "../checks/amqp.ts";
 import { inChannel, openAmqp091 } from "../checks/amqp-091.ts";
+import { askRabbit } from "../checks/amqp-management.ts";
 import { mongodb } from "../checks/mongodb.ts";
 import { askDatabase } from "../checks/mongodb-client.ts";
 import { postgres } from "../checks/postgres.ts";
@@ -14,7 +15,7 @@ import { redis } from "../checks/redis.ts";
 import { service } from "../checks/service.ts";
 import { type ServiceManager, serviceFacts } from "../checks/service-facts.ts";
 import { startScript, systemLab } from "../checks/testing/system-lab.ts";
-import { password, user } from "../checks/testing/zoo.ts";
+import { password, start, user, zooOn } from "../checks/testing/zoo.ts";
 import type { Check } from "../model/check.ts";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
@@ -40,7 +41,7 @@ const environment = defineEnvironment("prove-services", {
       ready: { log: /database system is ready to accept connections/ },
     }),
     broker: container({
-      image: rabbitmq,
+      image: zooOn(rabbitmq),
       env: { RABBITMQ_USER: user, RABBITMQ_PASSWORD: password },
       ready: { log: /Server startup complete/, within: "120s" },
     }),
@@ -280,6 +281,13 @@ describe("broker", () => {
     const { client, close } = await openAmqp091(nodes.broker, login);
     return { answer: await inChannel(client, "the broker", ask), client, close };
   };
+  const allow = (who: string) =>
+    askRabbit(nodes.broker, { user, password }, `permissions/%2F/${who}`, {
+      method: "PUT",
+      body: { configure: ".*", write: ".*", read: ".*" },
+    });
+  // What was forbidden is not allowed again: that takes a clone of its own.
+  beforeEach(() => allow(user));
   const changeBy = async (id: string, check: Check<Node>) => {
     const mutation = (await mutationsOf("broker", check)).find((each) => each.id === `broker: ${id}`);
     if (mutation === undefined) throw new Error(`${id} does not follow from ${check.title}`);
@@ -303,6 +311,7 @@ describe("broker", () => {
   ])("a queue %s", async (_, check, ids) => {
     const other = said.answers();
     for (const id of ids) {
+      await allow(user);
       const { close: first } = await onQueue(async (channel) => {
         for (const name of ["assay.prove", "films", "other"]) await channel.deleteQueue(name);
         for (const name of ["films", "other"]) await channel.assertQueue(name, { durable: true });
@@ -330,6 +339,75 @@ describe("broker", () => {
         close();
       }
     }
+  });
+
+  describe("a queue that Celery's workers declare anew", () => {
+    const names = ["animals", "celeryev.*"];
+    const isThere = (name: string) => isMet("broker", said.queue(name).exists());
+    const areConsumed = async () => {
+      for (const name of names)
+        await expect
+          .poll(() => isMet("broker", said.queue(name).hasConsumers(1)), { timeout: 30_000, message: name })
+          .toBe(true);
+    };
+    const worked = async (doing: () => Promise<void>) => {
+      const worker = await start(nodes.broker, ["worker", "-n", "keeper@zoo", "-P", "solo"]);
+      try {
+        await areConsumed();
+        await doing();
+      } finally {
+        await worker.stop();
+      }
+    };
+    const whatIsAllowed = () => askRabbit(nodes.broker, { user, password }, "vhosts/%2F/permissions");
+
+    test.each(names)("%s stays away", (name) =>
+      worked(async () => {
+        const allowed = await whatIsAllowed();
+        const change = await changeBy(`delete the queue ${name}`, said.queues().include([name]));
+        const before = await change.look(nodes.broker);
+        await change.make(nodes.broker);
+        const made = await change.look(nodes.broker);
+        expect(made).not.toBe(before);
+        // Longer than who hears of its end takes to declare it.
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        expect([await isThere(name), await change.look(nodes.broker)]).toEqual([false, made]);
+        const declaring = onQueue((channel) => channel.assertQueue(name.replace("*", "1"), { autoDelete: true }));
+        await expect(declaring).rejects.toThrow(/ACCESS_REFUSED/);
+        const { close } = await onQueue((channel) =>
+          channel.assertQueue("celeryev", { autoDelete: true, exclusive: true }),
+        );
+        close();
+        const users = (await askRabbit(nodes.broker, { user, password }, "users")) as readonly { name: string }[];
+        expect(users.map((each) => each.name)).toEqual([user]);
+        await allow(user);
+        expect(await whatIsAllowed()).toEqual(allowed);
+      }),
+    );
+
+    test("is told as one that is, where nobody can be kept from it; and so is one that is emptied", () =>
+      worked(async () => {
+        const plain = { user: "visitor", password };
+        const root = { user, password };
+        const tags = "monitoring";
+        await askRabbit(nodes.broker, root, "users/visitor", {
+          method: "PUT",
+          body: { password: password.reveal(), tags },
+        });
+        await allow("visitor");
+        for (const name of names) {
+          const change = await changeBy(`delete the queue ${name}`, amqp(plain).queue(name).exists());
+          const before = await change.look(nodes.broker);
+          await expect(change.make(nodes.broker), name).rejects.toThrow(
+            /^who consumes from it declares it again within \d+ ms, and visitor is no administrator, who could forbid that$/,
+          );
+          // Another of its name is none less.
+          await areConsumed();
+          expect(await change.look(nodes.broker)).toBe(before);
+        }
+        const one = await changeBy("put a message into the queue animals", said.queue("animals").hasDepth(0));
+        await expect(one.make(nodes.broker)).rejects.toThrow("who consumes from it takes the message at once");
+      }));
   });
 
   test("one consumer more takes nothing from others, gives back what it was given, and is refused where a queue would go with it", async () => {
