@@ -9,6 +9,9 @@ import type { Channel, Opener, OpenOptions, ProbingShell } from "./transport.ts"
 /** Most bytes that one command may print on one stream. */
 export const outputLimit = 256 * 1024 * 1024;
 
+/** What waits for a shell and has no deadline of its own gives it up then: a stopped node's shells say nothing, and do not end either. */
+const mostAnswerMs = 120_000;
+
 /** Bytes of a shell's last words, on each stream. */
 const mostWords = 2_000;
 
@@ -76,13 +79,21 @@ export class LiveShell {
     });
   }
 
-  /** Starts a shell and waits for its first answer. Rejects with a `TransportError` when there is no usable `/bin/sh`, or `probing`. */
-  static async open(opener: Opener, options: OpenOptions, probing?: ProbingShell): Promise<LiveShell> {
+  /**
+   * Starts a shell and waits for its first answer. Rejects with a `TransportError` when there is no usable `/bin/sh`, or `probing`; `no-answer`
+   * when it says nothing for `mostMs` after it was started.
+   */
+  static async open(
+    opener: Opener,
+    options: OpenOptions,
+    probing?: ProbingShell,
+    mostMs = mostAnswerMs,
+  ): Promise<LiveShell> {
     const channel = await opener.open(probing?.argv ?? ["/bin/sh"], options);
     const shell = new LiveShell(opener, options, channel);
     if (probing !== undefined) channel.stdin.write(`${probing.prelude}\n`);
     const [hello] = shell.send(["echo $$"]); // in a subshell, too, `$$` is the shell's own pid
-    const answer = await (hello as Promise<FrameResult>).catch((error: TransportError) => {
+    const answer = await shell.#within(mostMs, hello as Promise<FrameResult>).catch((error: TransportError) => {
       // An engine tells that there is no shell on the shell's own output, and then ends it.
       if (error.code !== "shell-closed") throw error;
       throw new TransportError({
@@ -135,16 +146,17 @@ export class LiveShell {
 
   /**
    * Throws away whatever the shell said before now. Built-ins alone, so that it costs no process: a node that was brought
-   * back to an earlier moment has its shells as they were then, and what they said since may still be on its way.
+   * back to an earlier moment has its shells as they were then, and what they said since may still be on its way. A shell that
+   * does not answer for `mostMs` is given up: the next command opens another.
    */
-  async fence(): Promise<void> {
+  async fence(mostMs = mostAnswerMs): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#number += 1;
     const number = this.#number;
     const mark = markerCommand(this.#token, number, "0");
     const passed = new Promise<FrameResult>((resolve, reject) => this.#frames.push({ number, resolve, reject }));
     this.channel.stdin.write(`${mark}; ${mark} >&2\n`);
-    await passed.catch(() => undefined); // a shell that has ended is not taken again
+    await this.#within(mostMs, passed).catch(() => undefined); // a shell that has ended is not taken again
   }
 
   /** Rejects what is under way with `reason`, and leaves alone what runs at the other end. */
@@ -159,6 +171,19 @@ export class LiveShell {
     this.#close(this.#error("closed", "the connection was closed"));
     this.channel.stdin.end();
     this.channel.destroy();
+  }
+
+  /** The answer; what does not come in time is abandoned, and the shell with it. */
+  async #within<Answer>(mostMs: number, coming: Promise<Answer>): Promise<Answer> {
+    const late = setTimeout(() => {
+      const seen = `a shell that was started said nothing for ${mostMs} ms`;
+      this.abandon(this.#error("no-answer", seen, "the node stands still or is too busy: see what runs on it"));
+    }, mostMs);
+    try {
+      return await coming;
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   #take(stream: "out" | "err", part: MarkedPart): void {
