@@ -4,6 +4,7 @@ import { networkNames } from "../model/environment.ts";
 import { findUefi } from "../model/firmware.ts";
 import type { BuiltDisk } from "../model/image.ts";
 import type { VmDeclaration } from "../model/vm.ts";
+import { emulatedArguments } from "../transports/guest-access.ts";
 import type { Standing } from "./driver.ts";
 import { accessOf, slotsOf } from "./libvirt-access.ts";
 import type { Card } from "./libvirt-addresses.ts";
@@ -33,12 +34,6 @@ export interface BuildOptions {
   readonly kept: KeptMachines | undefined;
   readonly archives: ArchiveRoom;
 }
-
-/**
- * Emulated on a busy host, a guest may see no timer interrupt for longer than its kernel's self-test waits, and then panics at once
- * ("IO-APIC + timer doesn't work"). With hardware virtualisation kernels leave that test out by themselves.
- */
-const emulated = ["no_timer_check"];
 
 /** What carriers are spared: their own boot would wait for it, and nothing asks for it. */
 const carrierArguments = [
@@ -98,7 +93,7 @@ export async function buildMachine(options: BuildOptions): Promise<Machine> {
           initrd: access.injected.cpio === undefined ? initrd : files.initrd,
           arguments: [
             ...consoleFirst(disk.kernelArguments),
-            ...(accelerator === "qemu" ? emulated.filter((each) => !disk.kernelArguments.includes(each)) : []),
+            ...(accelerator === "qemu" ? emulatedArguments.filter((each) => !disk.kernelArguments.includes(each)) : []),
             ...(declaration.carrier ? carrierArguments : []),
             ...(declaration.hostname === undefined ? [] : [`systemd.hostname=${declaration.hostname}`]),
             ...declaration.kernelArguments,

@@ -130,8 +130,8 @@ async function leaveCanary(machine: Machine): Promise<boolean> {
 const quickMs = 100;
 
 /**
- * When the guest's count of its uptime was zero, in milliseconds since the epoch. It is not what the snapshot would say: an emulated
- * processor's ticks never go back. Asked again while the answer was slow: the first question may have to connect, and start a shell.
+ * When the guest's count of its uptime was zero, in milliseconds since the epoch. It is not what the snapshot would say where
+ * the guest counts an emulated processor's ticks, which never go back. Asked again while the answer was slow: the first question may have to connect, and start a shell.
  */
 async function beginningOf({ transport }: Machine): Promise<number> {
   let best = { tookMs: Number.POSITIVE_INFINITY, beganMs: 0 };

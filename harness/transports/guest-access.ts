@@ -5,6 +5,17 @@ import { DeclarationError } from "../model/errors.ts";
 import { cpio } from "./cpio.ts";
 import { earlyPath, guestFiles, type SshAccess, scriptPath } from "./guest-files.ts";
 
+/**
+ * What the kernel of an emulated guest is told.
+ *
+ * - On a busy host it may see no timer interrupt for longer than its self-test waits, and then panics at once ("IO-APIC + timer doesn't
+ *   work"). With hardware virtualisation kernels leave that test out by themselves.
+ * - QEMU's emulated time stamp counter does not go back with a snapshot: it jumps on by all the time since that was taken. By such a counter
+ *   the scheduler thinks that what ran at that moment has run ever since, and lets all others run first, for as long each; that may be the
+ *   shell which had just answered. The other clocks of a PC go back.
+ */
+export const emulatedArguments = ["no_timer_check", "tsc=unstable"];
+
 export interface AccessOptions {
   /** A daemon of the harness's own for ssh; needs OpenSSH's in the image. */
   readonly ssh?: SshAccess | undefined;

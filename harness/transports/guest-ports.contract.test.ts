@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { machine } from "../../fixtures/debian-machine/recipe.ts";
 import { proxies } from "../commands/proxies.ts";
@@ -21,13 +22,18 @@ let guest: PrivateGuest;
 let ports: GuestPorts;
 let qmp: Qmp;
 
+/** Whoever waits for a slot is told what is in the way before the test's own time is over. */
+function portsOf({ control, slots }: PrivateGuest): GuestPorts {
+  return new GuestPorts({ node: "contract/ports", control, slots, patienceMs: 120_000 });
+}
+
 beforeAll(async () => {
   const config = readConfig();
   mkdirSync(config.state, { recursive: true });
   const store = new Store({ directory: config.store, disks: config.disks, environment: proxies() });
   const { image } = await store.build(machine, {});
   guest = await privateGuest(image.disk as BuiltDisk, { addition: initrdAddition(), slots: 25 });
-  ports = new GuestPorts({ node: "contract/ports", control: guest.control, slots: guest.slots });
+  ports = portsOf(guest);
   qmp = await connectQmp(guest.qmp);
   const booting = new ShellTransport(ports);
   // What still boots would make the deadlines below a matter of luck.
@@ -111,7 +117,7 @@ describe("slots", () => {
     const { end } = await running(transport);
     ports.close();
     expect((await end).code).toBe("shell-closed");
-    ports = new GuestPorts({ node: "contract/ports", control: guest.control, slots: guest.slots });
+    ports = portsOf(guest);
     transport = new ShellTransport(ports);
     expect((await transport.exec(["pgrep", "-fx", "sleep 1000"])).stdout).toBe("");
   });
@@ -157,6 +163,41 @@ describe("a moment that is kept", () => {
   });
 });
 
+describe("the time of a moment that is come back to", () => {
+  const monitor = (line: string) => qmp.execute("human-monitor-command", { "command-line": line });
+
+  test("is counted on from there: what ran then is not thought to have run ever since", async () => {
+    const transport = new ShellTransport(ports);
+    // All but one sleep, so that it is what runs when the moment is kept; nanoseconds on a processor are the first of its three numbers.
+    const { stdout: busy } = await transport.exec(shell("while :; do :; done >/dev/null & echo $!"));
+    const ran = async () => {
+      const { stdout } = await transport.exec(shell(`cut -d' ' -f1 /proc/uptime /proc/${busy.trim()}/schedstat`));
+      const [uptime = 0, onProcessor = 0] = stdout.split("\n").map(Number);
+      return [uptime, onProcessor / 1e9];
+    };
+    const moment = await transport.quiesce();
+    expect(await monitor("savevm time")).toBe("");
+    await transport.resume(moment);
+    const began = performance.now();
+    const [upThen = 0, ranThen = 0] = await ran();
+    await pause(4_000);
+    transport.hold(moment);
+    await qmp.stop();
+    const since = (performance.now() - began) / 1000;
+    expect(await monitor("loadvm time")).toBe("");
+    const again = performance.now();
+    await qmp.cont();
+    await transport.resume(moment);
+    const [up = 0, onProcessor = 0] = await ran();
+    const took = (performance.now() - again) / 1000;
+    // As much has passed as has passed since, and not what was undone.
+    expect(up - upThen).toBeLessThan(took + since / 2);
+    expect(onProcessor - ranThen).toBeLessThan(took + since / 2);
+    await transport.exec(["kill", busy.trim()]);
+    await transport.close();
+  });
+});
+
 describe("a moment that is come back to while it works", () => {
   const monitor = (line: string) => qmp.execute("human-monitor-command", { "command-line": line });
 
@@ -181,9 +222,10 @@ describe("a moment that is come back to while it works", () => {
       await transport.resume(moment);
       await ends;
       channels = await dialled(guest.slots.length - 2);
-      for (const { stdin, stdout } of channels) {
+      for (const { stdin, stdout, ended } of channels) {
         stdin.write("again\n");
-        const [said] = await once(stdout, "data");
+        const lost = ended.then((status) => [`nothing: the program is gone, status ${status}`]);
+        const [said] = await Promise.race([once(stdout, "data"), lost]);
         expect(String(said)).toBe("again\n");
       }
     }

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BuiltDisk } from "../../model/image.ts";
 import { appended } from "../cpio.ts";
+import { emulatedArguments } from "../guest-access.ts";
 import { guestSlots, portPrefix } from "../guest-shell.ts";
 import type { SlotSockets } from "../port-slot.ts";
 
@@ -59,7 +60,7 @@ export async function privateGuest(disk: BuiltDisk, options: PrivateGuestOptions
   const words = [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg,thread=multi", "-machine", "q35"],
     ...["-m", "256", "-kernel", disk.kernel, "-initrd", at("initrd")],
-    ...["-append", ["console=ttyS0", "panic=-1", ...disk.kernelArguments].join(" ")],
+    ...["-append", ["console=ttyS0", "panic=-1", ...emulatedArguments, ...disk.kernelArguments].join(" ")],
     ...["-drive", `file=${at("overlay")},if=none,id=disk,cache=unsafe`, "-device", "virtio-blk-pci,drive=disk"],
     ...["-device", "virtio-rng-pci", ...socket("console"), "-serial", "chardev:console"],
     ...ports,
