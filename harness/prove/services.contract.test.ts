@@ -1,6 +1,5 @@
-// Decides that what is changed in a real server, or of a service, is noticed by who asks for it, by nobody else, and comes back as it was.
+// Decides that what is changed in a real server is noticed by who asks for it, by nobody else, and comes back as it was.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { debian } from "../../fixtures/debian.ts";
 import { mongodb as mongodbImage } from "../../fixtures/mongodb/recipe.ts";
 import { postgres as postgresImage } from "../../fixtures/postgres/recipe.ts";
 import { rabbitmq } from "../../fixtures/rabbitmq/recipe.ts";
@@ -12,23 +11,17 @@ import { mongodb } from "../checks/mongodb.ts";
 import { askDatabase } from "../checks/mongodb-client.ts";
 import { postgres } from "../checks/postgres.ts";
 import { redis } from "../checks/redis.ts";
-import { service } from "../checks/service.ts";
-import { type ServiceManager, serviceFacts } from "../checks/service-facts.ts";
-import { startScript, systemLab } from "../checks/testing/system-lab.ts";
 import { password, start, user, zooOn } from "../checks/testing/zoo.ts";
 import type { Check } from "../model/check.ts";
 import { container } from "../model/container.ts";
 import { defineEnvironment } from "../model/environment.ts";
-import { shell } from "../model/exec.ts";
 import type { ContainerNode, Node } from "../model/node.ts";
 import { openStage, type Stage } from "../vitest/stage.ts";
 import { derive } from "./derive.ts";
 import type { Mutation, ServiceChange } from "./mutation.ts";
-import { applyCommand, findCommand, undoCommand } from "./script.ts";
 
 const environment = defineEnvironment("prove-services", {
   nodes: {
-    lab: container({ image: systemLab(debian), idle: true }),
     cache: container({
       image: redisImage,
       env: { REDIS_PASSWORD: password },
@@ -221,57 +214,6 @@ test("what would not come back as it was is refused, and nothing is changed", as
     await undo();
     expect(await change.look(nodes.tables)).toBe(before);
   }
-});
-
-describe("services are stopped and disabled by whoever looks after them, and undone", () => {
-  const ground = { of: "container", memory: [] } as const;
-  const root = { user: "0" } as const;
-  // A daemon that is there, and gone, after its script has ended.
-  const late = `cat >/etc/init.d/late <<'EOF'
-#!/bin/sh
-case $1 in
-  start) (sleep 0.3; touch /run/late) & ;;
-  stop) (sleep 0.3; rm /run/late) & ;;
-  status) [ -e /run/late ] ;;
-esac
-EOF
-chmod 755 /etc/init.d/late; ln -s ../init.d/late /etc/rc2.d/S01late; touch /run/late`;
-  beforeAll(async () => {
-    for (const text of [...Object.values(startScript), late]) await nodes.lab.succeed(shell(text));
-  });
-
-  test.each<[string, ServiceManager, readonly string[]]>([
-    ["web", "s6", ["stop web"]],
-    ["job", "runit", ["stop job"]],
-    ["job", "supervisor", ["stop job"]],
-    ["cron", "openrc", ["stop cron", "disable cron"]],
-    ["cron", "sysv", ["stop cron", "disable cron"]],
-    ["late", "sysv", ["stop late", "disable late"]],
-  ])("%s of %s", async (name, under, ids) => {
-    const { lab } = nodes;
-    const runs = service(name, { under }).isRunning();
-    const enabled = service(name, { under }).isEnabled();
-    const answer = await lab.observe(serviceFacts, `${under} ${name}`);
-    const subject = `${under} ${name}`;
-    const seen = { key: "a", node: "lab", of: "container", probe: "services", subject, answer } as const;
-    const { mutations } = derive([{ ...seen, facets: new Set(), titles: [] }], environment, { only: ["service"] });
-    expect(mutations.map(({ id }) => id)).toEqual(ids.map((id) => `lab: ${id}`));
-    for (const { id, change } of mutations) {
-      if (change.way !== "script") throw new Error(`${id} is made ${change.way}`);
-      const { script } = change;
-      const { stdout: found } = await lab.exec(findCommand(script), root);
-      const paths = found.split("\0").filter(Boolean);
-      const made = await lab.exec(applyCommand(script, paths, ground), root);
-      const [before = "", after = ""] = made.stdout.split("\0");
-      expect([id, made.status, made.stderr]).toEqual([id, 0, ""]);
-      expect(after.trimEnd()).not.toBe(before.trimEnd());
-      const [noticing, other] = id.includes("stop") ? [runs, enabled] : [enabled, runs];
-      expect([id, await isMet("lab", noticing), await isMet("lab", other)]).toEqual([id, false, true]);
-      const undone = await lab.exec(undoCommand(script, paths), root);
-      expect([id, undone.status, undone.stdout.trimEnd()]).toEqual([id, 0, before.trimEnd()]);
-      expect([id, await isMet("lab", noticing)]).toEqual([id, true]);
-    }
-  });
 });
 
 describe("broker", () => {
