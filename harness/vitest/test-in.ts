@@ -17,6 +17,7 @@ import { recording } from "./prove-record.ts";
 import { readPaths } from "./reads.ts";
 import { scratchOf, session } from "./session.ts";
 import { refuseSharing } from "./sharing.ts";
+import { isFollowed, refuseSpare } from "./spare.ts";
 import { substituted } from "./substitute.ts";
 
 export interface TestInOptions {
@@ -25,6 +26,12 @@ export interface TestInOptions {
    * brought back in place to the moment at which it was ready, which takes well under a second. Default `file`.
    */
   readonly isolation?: "file" | "test";
+  /**
+   * With `isolation: "test"`, of containers: while a test runs, the environment of the next comes up, and those of tests that have ended go.
+   * Two of them stand at a time, and a test has the processors less for itself. Refused (`no-spare`) where two cannot: fixed host ports and
+   * subnets, a directory of this host that may be written to. Default `false`.
+   */
+  readonly spare?: boolean;
 }
 
 /** What `testIn` gives, as far as a body of tests that several environments share needs it. */
@@ -45,6 +52,8 @@ export type NodesOf<E extends Environment> = { [Name in keyof E["declared"]]: No
  */
 export function testIn<E extends Environment>(environment: E, options: TestInOptions = {}): TestAPI<NodesOf<E>> {
   const perTest = options.isolation === "test";
+  const spare = options.spare === true;
+  if (spare) refuseSpare(environment, perTest);
   refuseSharing(environment, perTest);
   readPaths(pathsOf(environment));
   /** Opened when a test asks for it. */
@@ -54,6 +63,9 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   let used: WatchedEnvironment | undefined;
   /** With isolation by test: what was stood up before the first test, for that one. */
   let first: Promise<WatchedEnvironment> | undefined;
+  /** What comes up while a test runs, for the next one, and what goes meanwhile. */
+  let next: Promise<WatchedEnvironment> | undefined;
+  const going: Promise<unknown>[] = [];
   let skipped: string | undefined;
   /** Some test of this one failed, and what it left is wanted for a look. */
   let failed = false;
@@ -63,11 +75,11 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   /** Of several that failed the first is kept: hundreds of them would leave no room to look at any. */
   const end = async (live: WatchedEnvironment, wanted: boolean) => {
     const unhealthy = await whyNot(live.watch.close());
-    if (left || !(wanted || (unhealthy !== undefined && keeping() !== undefined))) await live.takeDown();
-    else {
-      left = true;
-      await live.leave();
-    }
+    const stays = !left && (wanted || (unhealthy !== undefined && keeping() !== undefined));
+    left ||= stays;
+    const gone = stays ? live.leave() : live.takeDown();
+    if (spare) going.push(whyNot(gone));
+    else await gone;
     if (unhealthy !== undefined) throw unhealthy;
   };
   const keeping = () => session().settings.keep;
@@ -102,7 +114,7 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
   });
   afterAll(async () => {
     const wanted = keeping() === "always" || failed;
-    const stood = await Promise.all([first, shared].map((each) => each?.catch(() => undefined)));
+    const stood = await Promise.all([first, shared, next].map((each) => each?.catch(() => undefined)));
     const failures: unknown[] = [];
     if (session().settings.prove !== undefined && ran.length > 0) {
       const [, live] = stood;
@@ -112,7 +124,8 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
       failures.push(await whyNot(prove({ environment, perTest, ran, live, host: openHost, stand: standAside })));
     }
     for (const live of [used, ...stood])
-      if (live !== undefined) failures.push(await whyNot(end(live, wanted && live !== stood[0])));
+      if (live !== undefined) failures.push(await whyNot(end(live, wanted && live !== stood[0] && live !== stood[2])));
+    failures.push(...(await Promise.all(going)));
     await host?.then(
       (opened) => opened.close(),
       () => undefined,
@@ -169,9 +182,13 @@ export function testIn<E extends Environment>(environment: E, options: TestInOpt
           return watching(used);
         }
       }
-      const ready = first;
-      first = undefined;
+      const ready = first ?? next;
+      first = next = undefined;
       const live = await (ready ?? stand(environment));
+      if (spare && isFollowed(task.file, task)) {
+        next = stand(environment);
+        next.catch(() => undefined); // told to the test that it is for
+      }
       // What can be brought back in place is kept for the next test; everything else is made anew.
       if (live.rewind === undefined)
         return watching(live, (unhealthy) =>
