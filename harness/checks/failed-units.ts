@@ -23,28 +23,26 @@ const none = "none";
 /** Answer: the failed units, or `unchanged` where nothing can have become of any; where systemd does not run, there is none. */
 export const failedUnits: Probe<FailedUnitsQuestion, FailedUnits | "unchanged"> = {
   name: "systemctl list-units",
-  // A systemd that is about to run may have heard of an end that it has not yet told: only one that sleeps knows everything. After an answer
-  // it has its caller's end to see to. All of this is the shell's own doing, without a process.
+  // A systemd that is about to run may have heard of an end that it has not yet told: only one that sleeps knows everything. Who asks it is
+  // answered behind that. After an answer it has its caller's end to see to, and where it stays busy, no moment is worth keeping. All of this
+  // is the shell's own doing, without a process.
   script: (subjects) => `export LC_ALL=C SYSTEMD_COLORS=0
 command -v systemctl >/dev/null || exit 127
 [ -d /run/systemd/system ] || exit 77
-rest() {
-  tries=0
-  while [ $tries -lt 100 ]; do
-    tries=$((tries + 1))
-    { read -r moment </proc/1/schedstat && read -r _ _ state _ </proc/1/stat; } 2>/dev/null || break
-    [ "$moment" != '0 0 0' ] || break
-    [ "$state" != S ] || return 0
-  done
-  moment=
+rests() {
+  { read -r moment </proc/1/schedstat && read -r _ _ state _ </proc/1/stat; } 2>/dev/null || state=
+  [ "$state" = S ] && [ "$moment" != '0 0 0' ]
 }
 ${noneFailed}
 known=${quoteWord(knownMoment(subjects) ?? "")}
-rest
-[ -z "$known" ] || [ "$moment" != "$known" ] || { printf '\\0${unchanged}'; exit 0; }
+[ -z "$known" ] || ! rests || [ "$moment" != "$known" ] || { printf '\\0${unchanged}'; exit 0; }
 if none_failed; then printf ${none}
 else systemctl list-units --all --state=failed --plain --no-pager --full || exit; fi
-rest
+tries=0
+until rests; do
+  tries=$((tries + 1))
+  [ $tries -lt 25 ] || { moment=; break; }
+done
 printf '\\0%s' "$moment"`,
   parse(output, subjects) {
     requireTool(output, "systemctl", "failed units");

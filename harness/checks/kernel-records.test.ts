@@ -16,19 +16,24 @@ const records = `5,0,0,-;Linux version 6.1.0
 6,1,12500000,-;perl[1]: segfault at 0 ip 0
  SUBSYSTEM=x
  DEVICE=perl[1]: segfault at 0
-6,4,90000001,-,caller=T7;veth0: left
+6,2,90000001,-,caller=T7;veth0: left
 `;
 
 describe("what was read", () => {
   test("the kernel's trouble, its time as dmesg has it, and how far it reaches", () => {
     expect(read(records)).toEqual({
-      records: { from: 0, to: 4 },
+      records: { from: 0, to: 2 },
       lines: [{ kind: "segfault", at: "12.500000", text: "perl[1]: segfault at 0 ip 0" }],
       overwritten: false,
+      missing: false,
     });
   });
 
-  test("nothing came", () => expect(read("")).toEqual({ lines: [], overwritten: false }));
+  test("nothing came", () => expect(read("")).toEqual({ lines: [], overwritten: false, missing: false }));
+
+  test("a number that is left out is a record that nobody saw", () => {
+    expect(read(records.replace("6,2,", "6,3,"))).toMatchObject({ records: { from: 0, to: 3 }, missing: true });
+  });
 
   test("what a program wrote into the log is not the kernel's", () => {
     expect(read("12,5,1,-;Kernel panic - not syncing: typed by somebody\n")).toMatchObject({ lines: [] });

@@ -13,6 +13,8 @@ export interface KernelNews {
   readonly lines: readonly KernelLine[];
   /** Records were overwritten before they were read. What is behind them was not read yet: ask again. */
   readonly overwritten: boolean;
+  /** Some are missing between those that were read. */
+  readonly missing: boolean;
 }
 
 /** Subject: always `log`. Each answer is given once: of two who ask one after the other, the second is told what is new. */
@@ -34,6 +36,7 @@ export const kernelNews: Probe<"log", KernelNews> = {
         return kind === undefined ? [] : [{ kind, at, text }];
       }),
       overwritten,
+      missing: records.some(({ number }, index) => number !== (first?.number ?? 0) + index),
     };
     return subjects.map(() => answer);
   },

@@ -315,6 +315,11 @@ test("systemd says by itself whether a unit has failed, and its tool which", asy
   expect(await machine.observe(failedUnits, {})).toMatchObject({ failed: ["egg.service"] });
   await machine.succeed(["systemctl", "reset-failed", "egg.service"]);
   expect(await machine.exec(ask)).toMatchObject({ status: 0 });
+  // As where the program is no program: on another machine's processor.
+  await machine.succeed(["ln", "-sf", "/bin/false", "/dev/shm/.assay-no-failed-units"]);
+  expect(await machine.observe(failedUnits, {})).toMatchObject({ failed: [] });
+  await machine.succeed(["rm", "/dev/shm/.assay-no-failed-units"]);
+  expect(await machine.exec(ask)).toMatchObject({ status: 0 });
 });
 
 test("a superblock is read on a machine, and not without tune2fs", async () => {

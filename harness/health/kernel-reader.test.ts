@@ -72,11 +72,8 @@ test("numbers that nobody saw are missing, unless the guest is another one by no
   expect(await told()).toEqual([]);
 });
 
-test("where the kernel says that records were overwritten, what is behind them is read all the same", async () => {
-  instead(
-    "dd",
-    `echo "dd: error reading 'standard input': Broken pipe" >&2; exec env PATH=/usr/bin:/bin dd count=0 "$@"`,
-  );
+test("what was overwritten while the log was read first is missing, and what is behind it is read all the same", async () => {
+  instead("dd", `PATH=/usr/bin:/bin; printf '6,1,1000001,-;veth0: left\\n'; exec dd count=0 "$@"`);
   says([900, trap]);
   expect(await told()).toEqual([trap, "something is missing"]);
   expect(await told()).toEqual([]);

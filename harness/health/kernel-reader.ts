@@ -56,11 +56,11 @@ export class KernelReader {
     const lines: KernelLine[] = [];
     let missed = false;
     for (let turn = 0; turn < mostTurns; turn += 1) {
-      const { records, overwritten, lines: fresh } = await this.#node.observe(kernelNews, "log");
+      const { records, overwritten, missing, lines: fresh } = await this.#node.observe(kernelNews, "log");
       lines.push(...fresh);
       // Another shell may read than the last time, from the beginning.
       const gap = records !== undefined && this.#to !== undefined && records.from > this.#to + 1;
-      missed ||= overwritten || gap;
+      missed ||= overwritten || missing || gap;
       this.#to = records?.to ?? this.#to;
       if (!overwritten) break;
     }

@@ -3,22 +3,24 @@
 // Shell words only.
 
 /**
- * The bash, which begins when it is told to. Its `read` takes one record, whole, and says in the system's words why there is no more. dd is there to make reads end where
- * the log does, and for the first of them, which are many. An answer is over when a line comes at 5.
+ * The bash. What the log has by then it reads at once, by dd, as that is much; what comes later when it is told to. Its `read` takes one record,
+ * whole, and says in the system's words why there is no more. dd leaves the log so that reads end where it does: where they would wait for
+ * ever, the bash ends. An answer is over when a line comes at 5.
  */
 const reader = `export LC_ALL=C
-read -r _ || exit
-dd iflag=nonblock ibs=8192 obs=65536 status=none <&9
-while :; do
-  echo >&5
-  read -r _ || exit
-  said=
-  while IFS= read -r -n 8192 -u 9 line; do
-    said+="$line
+nl="
 "
+said=$(dd iflag=nonblock ibs=8192 obs=65536 status=none <&9 2>/dev/null)$nl
+{ read -r _ && read -r _ flags; } </proc/self/fdinfo/9
+(( flags & 04000 )) || exit
+while read -r _; do
+  while IFS= read -r -n 8192 -u 9 line; do
+    said+=$line$nl
     (( \${#said} < 8000 )) || { printf %s "$said"; said=; }
   done
   printf %s "$said"
+  said=
+  echo >&5
 done`;
 
 /**

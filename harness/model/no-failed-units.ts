@@ -22,14 +22,21 @@ const program =
 /** In memory, and a place where Debian lets programs run, which /run is not. It is put there when it is needed first, and stays. */
 const place = "/dev/shm/.assay-no-failed-units";
 
+/** Puts the program into its place, where nothing is there. The kernel tells its machine without a process, since Linux 6.1. */
+const placed = `[ -e ${place} ] || {
+  read -r machine </proc/sys/kernel/arch || machine=$(uname -m)
+  [ "$machine" = x86_64 ] && (umask 077 && set -C && printf '${octal(program)}' >${place} && exec chmod 0700 ${place})
+}`;
+
+/** Given to a shell first: the program is put into its place beside it, while a machine that comes up waits for its network. */
+export const placeNoneFailed = `[ ! -d /run/systemd/system ] || { ${placed}; } </dev/null >/dev/null 2>&1 &`;
+
 /**
  * Defines `none_failed`. Status 0: systemd says so. Anything else: some have, or that is not known. Everybody may write where the program
  * lies: one that is somebody else's, and a link, is not run. A file that may be run is whole, as it may be only then.
  */
 export const noneFailed = `none_failed() {
-[ -e ${place} ] || {
-  [ "$(uname -m)" = x86_64 ] && (umask 077 && set -C && printf '${octal(program)}' >${place}) && chmod 0700 ${place}
-}
+${placed}
 [ -O ${place} ] && [ ! -L ${place} ] && ${place} /run/systemd/private
 } 2>/dev/null`;
 

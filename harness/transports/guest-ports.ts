@@ -5,6 +5,7 @@ import { connect, type Socket } from "node:net";
 import { quoteWord } from "../model/check.ts";
 import { messageOf, TransportError } from "../model/errors.ts";
 import { keepLogOpen } from "../model/kept-log.ts";
+import { placeNoneFailed } from "../model/no-failed-units.ts";
 import { greeting } from "./guest-shell.ts";
 import { PortSlot, type SlotSockets } from "./port-slot.ts";
 import type { Channel, Opener, OpenerMoments, OpenOptions } from "./transport.ts";
@@ -51,7 +52,7 @@ interface Waiting<Value> {
 export class GuestPorts implements Opener {
   readonly node: string;
   readonly administrator = "0";
-  readonly probing = { argv: ["/bin/sh"], prelude: keepLogOpen } as const;
+  readonly probing = { argv: ["/bin/sh"], prelude: `${keepLogOpen}\n${placeNoneFailed}` } as const;
   readonly #options: GuestPortsOptions;
   readonly #slots: readonly PortSlot[];
   #socket: Socket | undefined;
