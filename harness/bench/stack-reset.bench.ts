@@ -7,6 +7,7 @@ import type { LiveEnvironment } from "../lifecycle/run.ts";
 import { startOrder } from "../model/environment.ts";
 import { standMachine } from "./machine-stand.ts";
 import { benchSettings } from "./settings.ts";
+import { dirtIn, leaveDirt } from "./stack-dirt.ts";
 import { downScript, type Part, partsOf, upScript } from "./stack-peers.ts";
 import { loginOf, stackOnMachine } from "./stack-work.ts";
 import { taking } from "./studio-take.ts";
@@ -28,12 +29,12 @@ test("a stack of services on a machine, clean again", { timeout: 3_600_000 }, as
     if (rewind === undefined) throw new Error("the environment cannot be brought back");
     await works(live);
     for (let each = 0; each < settings.rounds * resets; each += 1) {
-      await leaveDirt(live);
+      await leaveDirt(node(live, "worker"));
       await take.time("reset: ours", async () => {
         await rewind();
         await works(live);
       });
-      expect(await dirtIn(live)).toEqual([]);
+      expect(await dirtIn(node(live, "worker"))).toEqual([]);
     }
     const parts = await inspected(engine, live);
     const run = (...scripts: string[]) => engine.succeed(["bash", "-c", scripts.join("\n")], patient);
@@ -60,43 +61,6 @@ async function inspected(engine: Node, live: LiveEnvironment): Promise<readonly 
   const facts = JSON.parse(said) as Part["facts"][];
   const order = startOrder(environment.name, environment.nodes);
   return partsOf(environment, order, new Map(ids.map(([name], index) => [name ?? "", facts[index] as Part["facts"]])));
-}
-
-const python = (script: string) => ["python3", "-B", "-c", script] as const;
-const documents = 'import pymongo; units = pymongo.MongoClient("database")["pulp_database"]["units"]';
-const content = "/var/lib/pulp/content/dirt";
-
-/** Documents in the database, a message that nobody takes in a queue that only memory has, a file in the content, one in memory. */
-async function leaveDirt(live: LiveEnvironment): Promise<void> {
-  const ways = [
-    `${documents}; units.insert_many([{"_id": f"dirt {n}", "repo_id": "dirt", "name": str(n)} for n in range(100)])`,
-    `import kombu
-from pulp_standin.settings import settings
-with kombu.Connection(settings().broker_url) as broker:
-    channel = broker.channel()
-    kombu.Queue("dirt", durable=False)(channel).declare()
-    kombu.Producer(channel).publish("dirt", routing_key="dirt")`,
-    `open("${content}", "w").close(); open("/dev/shm/dirt", "w").close()`,
-  ];
-  for (const way of ways) await node(live, "worker").succeed(python(way), patient);
-  expect(await dirtIn(live)).toEqual(["100 documents", "a message", "a file", "memory"]);
-}
-
-/** What there is of a test's. */
-async function dirtIn(live: LiveEnvironment): Promise<readonly string[]> {
-  const script = `import os, kombu
-${documents}
-from pulp_standin.settings import settings
-count = units.count_documents({"repo_id": "dirt"})
-if count: print(count, "documents")
-with kombu.Connection(settings().broker_url) as broker:
-    try:
-        if broker.channel().queue_declare("dirt", passive=True).message_count: print("a message")
-    except Exception as error:
-        if "NOT_FOUND" not in str(error): raise
-if os.path.exists("${content}"): print("a file")
-if os.path.exists("/dev/shm/dirt"): print("memory")`;
-  return (await node(live, "worker").succeed(python(script), patient)).split("\n").filter((line) => line !== "");
 }
 
 /** The web server answers for the database, and the worker waits for what the broker gives it. */

@@ -7,25 +7,35 @@ import type { Told } from "./told.ts";
 const told = (timings: Told["timings"], why = ""): Told => ({ timings, words: {}, why });
 const verdicts = (timings: Told["timings"]) => stackRows(told(timings)).map(verdictOf);
 
-test("up is within nine tenths of a script and seven of testcontainers, checks within a tenth, memory within its limits", () => {
-  const took = (up: number, checks: number, stack: number, harness: number) => ({
+test("up is within nine tenths of a script and seven of testcontainers, checks within a tenth, a clean one within a third of down and up, memory within its limits", () => {
+  const took = (up: number, checks: number, clean: number, stack: number, harness: number) => ({
     "up: ours": [up],
     "up: script": [1000],
     "up: testcontainers": [1000],
     "checks: ours": [checks],
     "checks: docker exec": [1000],
+    "clean: ours": [clean],
+    "clean: script": [1000],
     "memory: stack": [stack],
     "memory: harness": [harness],
   });
-  expect(verdicts(took(700, 100, 1200, 80))).toEqual(["met", "met", "met", "met", "met"]);
-  expect(verdicts(took(701, 101, 1201, 81))).toEqual(["met", "not met", "not met", "not met", "not met"]);
-  expect(verdicts(took(901, 1, 1, 1))[0]).toBe("not met");
+  expect(verdicts(took(700, 100, 350, 1200, 80))).toEqual(["met", "met", "met", "met", "met", "met"]);
+  expect(verdicts(took(701, 101, 351, 1201, 81))).toEqual([
+    "met",
+    "not met",
+    "not met",
+    "not met",
+    "not met",
+    "not met",
+  ]);
+  expect(verdicts(took(901, 1, 1, 1, 1))[0]).toBe("not met");
 });
 
 test("what was not taken is neither met nor not met", () => {
   expect(verdicts({ "up: ours": [1] })).toEqual([
     "peer missing",
     "peer missing",
+    "not measured",
     "not measured",
     "not measured",
     "not measured",

@@ -33,6 +33,17 @@ export function stackRows(told: Told): Row[] {
       ...loadOf(told, "checks: load"),
     },
     {
+      work: "stack of 8 services clean again for the next test, where a test takes 8 s",
+      ours: side(
+        told,
+        "clean: ours",
+        "a spare (testIn's option) came up while the last test ran; from the end of its body to the beginning of the next one's",
+      ),
+      peer: side(told, "clean: script", "down and up by the same script"),
+      target: 0.35,
+      ...loadOf(told, "up: load"),
+    },
+    {
       work: "memory of the stack",
       ours: side(told, "memory: stack", "sum of what docker stats says"),
       limit: 1200,

@@ -1,19 +1,23 @@
 // A stack of services from nothing until each part is ready: by Assay, by a script of `docker`, by testcontainers, by turns; forty
-// questions about what its services do; what it takes of memory. Nothing is measured before each side has found the same defect.
-import { test } from "vitest";
+// questions about what its services do; what it takes of memory; what a test waits for a clean one. Nothing is measured before each side has found the same defect.
+import { setTimeout as pause } from "node:timers/promises";
+import { describe, test } from "vitest";
 import { findEngine } from "../drivers/docker-engine.ts";
 import { type HostNode, hostNode } from "../drivers/shell-node.ts";
-import { expect, type Node } from "../index.ts";
+import { expect, type Node, testIn } from "../index.ts";
 import { startOrder } from "../model/environment.ts";
 import { session } from "../vitest/session.ts";
 import { standMachine } from "./machine-stand.ts";
 import { benchSettings } from "./settings.ts";
+import { dirtIn, leaveDirt } from "./stack-dirt.ts";
 import { byTestcontainers, downScript, type Part, partsOf, upScript } from "./stack-peers.ts";
 import { loginOf, type ServiceQuestion, serviceQuestions, stackEnvironment } from "./stack-work.ts";
 import { taking } from "./studio-take.ts";
 import { timed } from "./timed.ts";
 
 const settings = benchSettings();
+/** About as long as it takes such a stack to stand up beside a test. */
+const testMs = 8000;
 const take = taking();
 process.env["TESTCONTAINERS_RYUK_DISABLED"] = "true";
 const environment = await stackEnvironment();
@@ -48,6 +52,20 @@ test("a stack of services", { timeout: 3_600_000 }, async () => {
     await model.live.takeDown();
     await host.close();
   }
+});
+
+describe("clean for each test, by a spare", () => {
+  const clean = testIn(environment, { isolation: "test", spare: true });
+  let ended = 0;
+  for (let number = 0; number <= settings.rounds * 2; number += 1)
+    clean(`a test that takes ${testMs / 1000} s, ${number}`, async ({ worker }) => {
+      const began = performance.now();
+      if (number > 0) take.keep("clean: ours", began - ended);
+      expect(await dirtIn(worker as Node)).toEqual([]);
+      await leaveDirt(worker as Node);
+      await pause(Math.max(0, testMs - (performance.now() - began)));
+      ended = performance.now();
+    });
 });
 
 function residentMiB(): number {
@@ -118,6 +136,10 @@ async function upRounds(parts: readonly Part[], host: HostNode): Promise<void> {
   const script = async () => {
     try {
       take.keep("up: script", await timed(host, ["bash", "-c", upScript(parts)], {}, 600_000));
+      take.keep(
+        "clean: script",
+        await timed(host, ["bash", "-c", `(${downScript(parts)})\n${upScript(parts)}`], {}, 600_000),
+      );
     } finally {
       await run(downScript(parts));
     }
