@@ -26,23 +26,31 @@ export const attestTable: readonly CommandEntry[] = [
       ["--keyless", "sign by the CI job's identity, with Fulcio and Rekor, instead of a key"],
       ["--fulcio-url <url>", "another Fulcio than Sigstore's public one"],
       ["--rekor-url <url>", "another Rekor"],
-      ["--json", "print [{ image, result, subjects, bundle, keyId }] as JSON"],
+      ["--timestamp-url <url>", "a time stamp authority, asked beside the log"],
+      ["--json", "print [{ image, result, subjects, bundle, keyId or identity }] as JSON"],
     ],
     exits: [0, 2, 3],
     act: async ([word], options) => (await import("./attest.ts")).attestCommand(word, options),
   },
   {
     usage: "verify [bundle...]",
-    does: "tell whether an image is attested by an allowed key, with a result that is a pass",
+    does: "tell whether an image is attested by an allowed key or identity, with a result that is a pass",
     teaches:
       "Every bundle that is given must be good. Without any, with --image, those attached to it are taken: one must be good, and none of an\n" +
-      "allowed key may say FAILED. What else a release needs is the gate's policy.",
+      "allowed signer may say FAILED. What else a release needs is the gate's policy.",
     examples: [
       ["assay verify soe.sigstore.json --key release.pub --file soe.qcow2", "a disk, hashed now"],
       ["assay verify --key release.pub --image registry.example/soe:1", "by what is attached to it"],
+      [
+        "assay verify soe.sigstore.json --identity https://ci.example/soe/release@main --issuer https://ci.example --trusted-root trusted_root.json --digest sha256:…",
+        "signed without a key",
+      ],
     ],
     options: [
       ["--key <file...>", "public keys that may sign, SPKI in PEM"],
+      ["--identity <subject>", "who may sign without a key: the certificate's subject, letter by letter"],
+      ["--issuer <url>", "who vouched for that subject, letter by letter"],
+      ["--trusted-root <file>", "whose certificates and logs count: Sigstore's trusted_root.json"],
       ["--image <reference>", "an image in a registry, by tag or digest"],
       ["--file <file>", "a disk's file"],
       ["--digest <digest>", "a digest alone: of a manifest, a configuration or a file"],
