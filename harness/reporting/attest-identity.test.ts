@@ -1,5 +1,7 @@
 // Decides that a bundle that was signed without a key is taken from the identity that is allowed, and that each thing that is missing, foreign
 // or altered in it is refused for its reason. The bundles are real ones: Fulcio, Rekor and a time stamp authority made them.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Certified, identityIn } from "./attest-identity.ts";
 import { readTrustedRoot } from "./attest-trust.ts";
@@ -52,6 +54,26 @@ describe("a bundle of an identity that is allowed", () => {
     // A log that is not trusted says nothing, not even beside a good time stamp.
     expect(codeOf(text("stamped"), { identities: [identity], root: noLogs })).toBe("bad-witness");
   });
+});
+
+describe("the identity of a certificate", () => {
+  const of = (name: string) => {
+    const pem = readFileSync(join(import.meta.dirname, "testing", "golden", `subject-${name}.pem`), "utf8");
+    const rawBytes = pem.replaceAll(/-----[A-Z ]+-----|\s/g, "");
+    return identityIn(
+      changed("logged", ({ verificationMaterial }) => {
+        verificationMaterial.certificate.rawBytes = rawBytes;
+      }),
+    );
+  };
+  const issuer = "https://issuer.example";
+
+  test("is its one subject, a URI or an address, and the issuer", () => {
+    expect(of("address")).toEqual({ issuer, subject: "ops@example.com" });
+    expect(of("comma")).toEqual({ issuer, subject: "https://ci.example/a,b@x" });
+  });
+
+  test.each(["two", "both"])("is none where there are several: %s", (name) => expect(of(name)).toBeUndefined());
 });
 
 describe("refused is", () => {

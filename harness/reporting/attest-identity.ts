@@ -80,10 +80,19 @@ function identityOf(certificate: Certificate): SigningIdentity | undefined {
   const issuer = certificate.extension(issuerExtension)?.valueObj.subs[0]?.value.toString("utf8");
   const subject = certificate.subjectAltName;
   const { subjectAltName: all } = new X509Certificate(certificate.root.toDER());
-  if (issuer === undefined || subject === undefined) return undefined;
-  // The library reads one name, as ASCII without the eighth bit; OpenSSL tells all of them, those with a comma in quotes.
-  const alone = [subject, JSON.stringify(subject)].flatMap((name) => [`URI:${name}`, `email:${name}`]);
-  return all !== undefined && alone.includes(all) ? { issuer, subject } : undefined;
+  // The library reads the first name, as ASCII without the eighth bit; OpenSSL tells all of them.
+  return issuer !== undefined && subject !== undefined && onlyName(all) === subject ? { issuer, subject } : undefined;
+}
+
+/** The name of a list that has one, a URI or an address: Node writes it as it is, or as JSON where it has a comma or a quote. */
+function onlyName(all: string | undefined): string | undefined {
+  const [, name] = /^(?:URI|email):(.+)$/s.exec(all ?? "") ?? [];
+  if (name?.startsWith('"') !== true) return name;
+  try {
+    return JSON.parse(name);
+  } catch {
+    return undefined;
+  }
 }
 
 /** When it was signed, as the log promised and time stamps say; nothing of that is verified. */
