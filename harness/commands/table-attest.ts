@@ -10,11 +10,12 @@ export const attestTable: readonly CommandEntry[] = [
       "A run by its name, directory or report.json; the newest without one. One bundle an image, in attestations/ of its directory. Its subject\n" +
       "is the digest of what ran: of a disk the whole file, hashed again now; of a container the image's configuration, and with --pushed the\n" +
       "manifest that a registry has of it. The key is PKCS#8 in PEM, P-256 or Ed25519, and read after the tests have ended. Without a log nobody\n" +
-      "vouches for the time.",
+      "vouches for the time. Keyless, the job's token is that of SIGSTORE_ID_TOKEN, of GitHub Actions or of Buildkite, for the audience sigstore.",
     examples: [
       ["assay attest --key file:release.pem", "the newest run"],
       ["assay attest tou0b1c2d3 --key env:RELEASE_KEY --image vfx-studio-soe:0.1.0", "one image of a run"],
       ['assay attest --key "exec:pass show release" --pushed registry.example/soe:1', "on what a registry has"],
+      ["assay attest --keyless --fulcio-url https://fulcio.example --rekor-url https://rekor.example", "by the CI job"],
     ],
     options: [
       ["--key <source>", "the signing key: file:<path>, env:<name> or exec:<program and arguments>"],
@@ -42,7 +43,7 @@ export const attestTable: readonly CommandEntry[] = [
       ["assay verify soe.sigstore.json --key release.pub --file soe.qcow2", "a disk, hashed now"],
       ["assay verify --key release.pub --image registry.example/soe:1", "by what is attached to it"],
       [
-        "assay verify soe.sigstore.json --identity https://ci.example/soe/release@main --issuer https://ci.example --trusted-root trusted_root.json --digest sha256:…",
+        "assay verify soe.json --identity ops@example.com --issuer https://ci.example --trusted-root root.json --file soe.qcow2",
         "signed without a key",
       ],
     ],

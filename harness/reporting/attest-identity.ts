@@ -140,7 +140,10 @@ function refusalOf(error: unknown): { readonly refused: Refusal } {
     case "SIGNATURE_ERROR":
       return refuse("bad-signature", `its signature is not that of its certificate: ${said}`);
     default:
-      return refuse("bad-witness", `no log and no time stamp of the trusted root says so: ${said}`);
+      return refuse(
+        "bad-witness",
+        `its log entry or time stamp was altered, or is of none in the trusted root: ${said}`,
+      );
   }
 }
 
