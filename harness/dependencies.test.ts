@@ -60,6 +60,7 @@ const pinned: Record<string, RegExp> = {
   pg: /^harness\/checks\/postgres[^/]*\.ts$/,
   "@sigstore/sign": /^harness\/reporting\/attest[^/]*\.ts$/,
   "@sigstore/verify": /^harness\/reporting\/attest[^/]*\.ts$/,
+  "@sigstore/protobuf-specs": /^harness\/reporting\/attest-trust\.ts$/,
   "@sigstore/bundle": /^harness\/reporting\/attest[^/]*\.ts$/,
   "@sigstore/oci": /^harness\/commands\/attach[^/]*\.ts$/,
   commander: /^harness\/(cli|commands\/[^/]+)\.ts$/,

@@ -3,12 +3,15 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { readConfig } from "../config.ts";
-import { DeclarationError, ExitCode } from "../model/errors.ts";
+import { DeclarationError, ExitCode, ReportError } from "../model/errors.ts";
 import { redact } from "../model/secret.ts";
 import { signStatement } from "../reporting/attest-bundle.ts";
+import { identityIn } from "../reporting/attest-identity.ts";
 import type { SigningKey } from "../reporting/attest-key.ts";
 import { type ReadReport, type Tested, testedIn, testResultOf } from "../reporting/attest-statement.ts";
+import { identityToken } from "../reporting/attest-token.ts";
 import { oneLine } from "../reporting/escape.ts";
+import { type Signer, signerName } from "../reporting/gate-evidence.ts";
 import { readDigested } from "../reporting/read.ts";
 import { type PushedManifest, pushedManifest, readReference } from "./attach-registry.ts";
 import { reportFile } from "./report-file.ts";
@@ -22,6 +25,7 @@ export interface AttestOptions {
   readonly keyless?: boolean;
   readonly fulcioUrl?: string;
   readonly rekorUrl?: string;
+  readonly timestampUrl?: string;
   /** `name:tag` of the images that are meant; all of the run's without it. */
   readonly image?: readonly string[];
   /** References under which images were pushed: their manifests' digests become subjects. */
@@ -33,16 +37,14 @@ export interface AttestOptions {
   readonly json?: boolean;
 }
 
-/** What was made of one image. */
-export interface Attested {
+/** What was made of one image, and who signed it: a key by its id, or the identity that a certificate names. */
+export type Attested = Signer & {
   readonly image: string;
   readonly result: string;
   readonly subjects: readonly { readonly name: string; readonly digest: { readonly sha256: string } }[];
   /** Absolute. */
   readonly bundle: string;
-  /** Absent where it was signed without a key. */
-  readonly keyId?: string;
-}
+};
 
 /**
  * `assay attest [run]`: a run's name, its directory or its report.json; the newest run's without one. One bundle an image, in `attestations/`
@@ -53,12 +55,13 @@ export async function attestCommand(word: string | undefined, options: AttestOpt
   const attested = await attest(word, options);
   if (options.json === true) console.log(JSON.stringify(attested, null, 2));
   else
-    for (const { image, result, subjects, bundle, keyId } of attested)
+    for (const each of attested) {
+      const subjects = each.subjects.map(({ name, digest }) => `${oneLine(name)} sha256:${digest.sha256}`).join(", ");
+      const signed = `signed by ${oneLine(signerName(each), 600)}`;
       console.log(
-        `${oneLine(image)}: ${result}, ${subjects.map(({ name, digest }) => `${oneLine(name)} sha256:${digest.sha256}`).join(", ")}, ${
-          keyId === undefined ? "signed by this job's identity" : `signed by ${keyId}`
-        }, ${relative(process.cwd(), bundle)}`,
+        `${oneLine(each.image)}: ${each.result}, ${subjects}, ${signed}, ${relative(process.cwd(), each.bundle)}`,
       );
+    }
   return ExitCode.met;
 }
 
@@ -75,6 +78,7 @@ export async function attest(
       seen: options.key === undefined ? "nothing says what to sign with" : "--key and --keyless are both given",
       hint: "give --key file:<path>, env:<name> or exec:<program>; or --keyless where Fulcio and Rekor can be reached",
     });
+  const services = servicesIn(options);
   const at = reportFile(config, word);
   const read = readDigested(at);
   const chosen = imagesMeant(read, options.image ?? []);
@@ -93,19 +97,20 @@ export async function attest(
       });
   const out = resolve(options.out ?? join(at, "..", "attestations"));
   const key = held ?? (options.key === undefined ? undefined : signingKey(options.key));
-  const by = key === undefined ? { keyless: { fulcioUrl: options.fulcioUrl, rekorUrl: options.rekorUrl } } : { key };
+  const by = key === undefined ? { keyless: { ...services, token: await identityToken(Date.now()) } } : { key };
   return Promise.all(
     statements.map(async ({ tested, statement }): Promise<Attested> => {
       const subject = statement.subject[0]?.digest.sha256 ?? tested.sha256;
       const bundle = join(out, `${subject}.test-result.sigstore.json`);
       const text = await signStatement(statement, by);
+      const signer = signerOf(key, text);
       writeWhole(bundle, text);
       return {
         image: redact(tested.name),
         result: statement.predicate.result,
         subjects: statement.subject,
         bundle,
-        ...(key === undefined ? {} : { keyId: key.id }),
+        ...signer,
       };
     }),
   );
@@ -132,6 +137,31 @@ function imagesMeant({ report }: ReadReport, names: readonly string[]): readonly
         "nobody can say which is meant: run again",
       );
   return chosen;
+}
+
+/** Where keyless signing asks. A `DeclarationError` (code `bad-option`) for what is no address. */
+function servicesIn({ fulcioUrl, rekorUrl, timestampUrl }: AttestOptions) {
+  const services = { fulcioUrl, rekorUrl, timestampUrl };
+  for (const url of Object.values(services))
+    if (url !== undefined && !(URL.canParse(url) && /^https?:/.test(url)))
+      throw new DeclarationError({
+        code: "bad-option",
+        seen: `${oneLine(url)} is no http or https address`,
+        hint: "--fulcio-url https://fulcio.example --rekor-url https://rekor.example",
+      });
+  return services;
+}
+
+function signerOf(key: SigningKey | undefined, bundle: string): Signer {
+  if (key !== undefined) return { keyId: key.id };
+  const identity = identityIn(bundle);
+  if (identity !== undefined) return { identity };
+  throw new ReportError({
+    code: "no-identity",
+    phase: "report",
+    seen: "the certificate that Fulcio gave names no identity, or several, so nobody could allow it",
+    hint: "its configuration says what it makes of this issuer's tokens; one subject, a URI or an e-mail address, is needed",
+  });
 }
 
 /** A reader never sees half of it. */

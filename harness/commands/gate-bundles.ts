@@ -1,34 +1,35 @@
-// Decides which statements the gate is shown: those of bundles that an allowed key signed. A bundle that is refused is a reason against the
-// release, and not a bundle fewer. Signs what the gate decided, as a Verification Summary.
+// Decides which statements the gate is shown: those of bundles that an allowed key or identity signed. A bundle that is refused is a reason
+// against the release, and not a bundle fewer. Signs what the gate decided, as a Verification Summary.
 import { relative, resolve } from "node:path";
 import { DeclarationError } from "../model/errors.ts";
 import { signStatement } from "../reporting/attest-bundle.ts";
-import type { AllowedKey, SigningKey } from "../reporting/attest-key.ts";
+import type { SigningKey } from "../reporting/attest-key.ts";
 import { configSubject, testedIn } from "../reporting/attest-statement.ts";
 import { verificationSummary } from "../reporting/attest-summary.ts";
-import { bundleDigest, verifyBundle } from "../reporting/attest-verify.ts";
+import { bundleDigest, type RefusalCode, verifyBundle } from "../reporting/attest-verify.ts";
 import { type DocumentKind, readBytes } from "../reporting/document.ts";
 import type { Decision } from "../reporting/gate-decision.ts";
 import type { StatementSubject, VerifiedStatement } from "../reporting/gate-evidence.ts";
 import { reportIn } from "../reporting/shape.ts";
+import type { AllowedSigners } from "./allowed-signers.ts";
 import { writeWhole } from "./attest.ts";
 import { digestOfFile } from "./tested-disk.ts";
 
 /** What bundles say, and which of them are refused. */
 export interface ShownBundles {
   readonly statements: readonly VerifiedStatement[];
-  readonly refused: readonly { readonly file: string; readonly seen: string }[];
+  readonly refused: readonly { readonly file: string; readonly code: RefusalCode; readonly seen: string }[];
   /** SHA-256 of each whole bundle, hexadecimal. */
   readonly digests: readonly string[];
 }
 
 /** Reads and verifies them. A `DeclarationError` as `readBundle`'s for one that cannot be read. */
-export function shownBundles(files: readonly string[], keys: readonly AllowedKey[]): ShownBundles {
+export function shownBundles(files: readonly string[], { keys, certified }: AllowedSigners): ShownBundles {
   const texts = files.map((file) => ({ file, text: readBundle(file) }));
-  const judged = texts.map(({ file, text }) => ({ file, ...verifyBundle(text, keys) }));
+  const judged = texts.map(({ file, text }) => ({ file, ...verifyBundle(text, keys, certified) }));
   return {
     statements: judged.flatMap(({ verified }) => (verified === undefined ? [] : [verified])),
-    refused: judged.flatMap(({ file, refused }) => (refused === undefined ? [] : [{ file, seen: refused.seen }])),
+    refused: judged.flatMap(({ file, refused }) => (refused === undefined ? [] : [{ file, ...refused }])),
     digests: texts.map(({ text }) => bundleDigest(text)),
   };
 }
@@ -42,10 +43,10 @@ export function readBundle(file: string): string {
 
 /** The same decision, with each refused bundle as a reason against it. */
 export function withBundles(decision: Decision, { refused }: Pick<ShownBundles, "refused">): Decision {
-  const refusals = refused.map(({ file, seen }) => ({
+  const refusals = refused.map(({ file, code, seen }) => ({
     code: "bad-bundle",
     about: file,
-    says: `it is not taken: ${seen}`,
+    says: `it is not taken (${code}): ${seen}`,
   }));
   return refusals.length === 0
     ? decision

@@ -12,12 +12,13 @@ import { decisionLines, explanationLines } from "../reporting/gate-words.ts";
 import { readReportDocument } from "../reporting/read.ts";
 import { importsOf } from "../store/imports.ts";
 import { filesBelow, inputNow } from "../store/inputs.ts";
+import { allowedSigners, nobody } from "./allowed-signers.ts";
 import { changesSince, readSince } from "./diff-since.ts";
 import { decidedSubjects, shownBundles, signDecision, withBundles } from "./gate-bundles.ts";
 import { imagesNow } from "./gate-images.ts";
 import { readPolicy } from "./policy-file.ts";
 import { reportFile } from "./report-file.ts";
-import { allowedKeys, signingKey } from "./signing-key.ts";
+import { signingKey } from "./signing-key.ts";
 
 /** Assay itself is no part of a run's inputs: its version is. */
 const harness = `${dirname(import.meta.dirname)}/`;
@@ -58,7 +59,8 @@ export async function gateCommand(words: readonly string[], options: GateOptions
   const policy = await readPolicy(policyFile);
   const report = reportFile(config, wanted);
   const signing = signingOptions(options);
-  const shown = shownBundles(options.bundle ?? [], options.bundle === undefined ? [] : allowedKeys(options.key ?? []));
+  const signers = options.bundle === undefined ? nobody : signersBy(policy, options.key, config.project);
+  const shown = shownBundles(options.bundle ?? [], signers);
   const since = readSince(options.since);
   const changes = since.length === 0 ? {} : { changes: await changesSince(config, since) };
   const known = { image: options.image, statements: shown.statements, ...changes };
@@ -78,6 +80,16 @@ export async function gateCommand(words: readonly string[], options: GateOptions
     console.log(JSON.stringify({ ...decision, ...files }, null, 2));
   } else console.log((explain ? explanationLines(decision) : decisionLines(decision)).join("\n"));
   return decision.accepted ? ExitCode.met : ExitCode.failed;
+}
+
+/** Those who may have signed what is shown: keys of files, and the identities that the policy names, by its trusted root. */
+export function signersBy(policy: Policy, keys: readonly string[] | undefined, project: string) {
+  const { identities, trustedRoot } = policy;
+  return allowedSigners({
+    keys,
+    identities,
+    trustedRoot: trustedRoot === undefined ? undefined : resolve(project, trustedRoot),
+  });
 }
 
 /** All that a signed decision says beside what was decided; `undefined` where none is wanted. A `DeclarationError` for half of it. */

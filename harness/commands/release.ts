@@ -7,18 +7,19 @@ import { openDockerDriver } from "../drivers/by-kind.ts";
 import { registryLogin } from "../drivers/docker-image.ts";
 import { DeclarationError, ExitCode, ProvisionError } from "../model/errors.ts";
 import { decide } from "../reporting/gate.ts";
+import { signerName } from "../reporting/gate-evidence.ts";
 import { decisionLines } from "../reporting/gate-words.ts";
 import type { Report } from "../reporting/report.ts";
 import { attach } from "./attach.ts";
 import { pushedManifest, readReference } from "./attach-registry.ts";
 import { attest } from "./attest.ts";
 import { buildCommand } from "./build.ts";
-import { evidenceOf } from "./gate.ts";
+import { evidenceOf, signersBy } from "./gate.ts";
 import { shownBundles, signDecision, withBundles } from "./gate-bundles.ts";
 import { readPolicy } from "./policy-file.ts";
 import { recipesNamed } from "./recipes.ts";
 import { runCommand } from "./run.ts";
-import { allowedKeys, signingKey } from "./signing-key.ts";
+import { signingKey } from "./signing-key.ts";
 import { engineFacts } from "./surroundings.ts";
 
 export interface ReleaseOptions {
@@ -58,7 +59,7 @@ export async function releaseCommand(
   const tag = `${recipe.name}:${recipe.version}`;
   const policyFile = resolve(options.policy ?? join(config.project, "reports", "policy.ts"));
   const policy = await readPolicy(policyFile);
-  const allowed = allowedKeys(publicKey);
+  const allowed = signersBy(policy, publicKey, config.project);
   const step = (what: string) => console.log(`release   ${what}`);
 
   step(`build ${name}`);
@@ -120,7 +121,7 @@ export async function releaseCommand(
       });
       await attach(target, manifest, text, out);
     }
-    console.log(`released  ${tag} as ${place.at}, ${final.result}, signed by ${final.keyId}`);
+    console.log(`released  ${tag} as ${place.at}, ${final.result}, signed by ${signerName(final)}`);
     return ExitCode.met;
   } finally {
     await driver.close();

@@ -10,11 +10,12 @@ export const attestTable: readonly CommandEntry[] = [
       "A run by its name, directory or report.json; the newest without one. One bundle an image, in attestations/ of its directory. Its subject\n" +
       "is the digest of what ran: of a disk the whole file, hashed again now; of a container the image's configuration, and with --pushed the\n" +
       "manifest that a registry has of it. The key is PKCS#8 in PEM, P-256 or Ed25519, and read after the tests have ended. Without a log nobody\n" +
-      "vouches for the time.",
+      "vouches for the time. Keyless, the job's token is that of SIGSTORE_ID_TOKEN, of GitHub Actions or of Buildkite, for the audience sigstore.",
     examples: [
       ["assay attest --key file:release.pem", "the newest run"],
       ["assay attest tou0b1c2d3 --key env:RELEASE_KEY --image vfx-studio-soe:0.1.0", "one image of a run"],
       ['assay attest --key "exec:pass show release" --pushed registry.example/soe:1', "on what a registry has"],
+      ["assay attest --keyless --fulcio-url https://fulcio.example --rekor-url https://rekor.example", "by the CI job"],
     ],
     options: [
       ["--key <source>", "the signing key: file:<path>, env:<name> or exec:<program and arguments>"],
@@ -26,23 +27,31 @@ export const attestTable: readonly CommandEntry[] = [
       ["--keyless", "sign by the CI job's identity, with Fulcio and Rekor, instead of a key"],
       ["--fulcio-url <url>", "another Fulcio than Sigstore's public one"],
       ["--rekor-url <url>", "another Rekor"],
-      ["--json", "print [{ image, result, subjects, bundle, keyId }] as JSON"],
+      ["--timestamp-url <url>", "a time stamp authority, asked beside the log"],
+      ["--json", "print [{ image, result, subjects, bundle, keyId or identity }] as JSON"],
     ],
     exits: [0, 2, 3],
     act: async ([word], options) => (await import("./attest.ts")).attestCommand(word, options),
   },
   {
     usage: "verify [bundle...]",
-    does: "tell whether an image is attested by an allowed key, with a result that is a pass",
+    does: "tell whether an image is attested by an allowed key or identity, with a result that is a pass",
     teaches:
       "Every bundle that is given must be good. Without any, with --image, those attached to it are taken: one must be good, and none of an\n" +
-      "allowed key may say FAILED. What else a release needs is the gate's policy.",
+      "allowed signer may say FAILED. What else a release needs is the gate's policy.",
     examples: [
       ["assay verify soe.sigstore.json --key release.pub --file soe.qcow2", "a disk, hashed now"],
       ["assay verify --key release.pub --image registry.example/soe:1", "by what is attached to it"],
+      [
+        "assay verify soe.json --identity ops@example.com --issuer https://ci.example --trusted-root root.json --file soe.qcow2",
+        "signed without a key",
+      ],
     ],
     options: [
       ["--key <file...>", "public keys that may sign, SPKI in PEM"],
+      ["--identity <subject>", "who may sign without a key: the certificate's subject, letter by letter"],
+      ["--issuer <url>", "who vouched for that subject, letter by letter"],
+      ["--trusted-root <file>", "whose certificates and logs count: Sigstore's trusted_root.json"],
       ["--image <reference>", "an image in a registry, by tag or digest"],
       ["--file <file>", "a disk's file"],
       ["--digest <digest>", "a digest alone: of a manifest, a configuration or a file"],

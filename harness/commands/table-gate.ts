@@ -19,7 +19,7 @@ export const gateTable: readonly CommandEntry[] = [
       ["--image <recipe>", "the recipe's image is to be the one that was tested, beside those that the policy names"],
       [
         "--bundle <file...>",
-        "statements of assay attest that vouch for the run; the policy's keys say whether one is needed",
+        "statements of assay attest that vouch for the run; the policy's keys and identities say whether one is needed",
       ],
       ["--key <file...>", "public keys that may have signed them, SPKI in PEM"],
       ["--sign <source>", "sign the decision with this key, as a SLSA Verification Summary: see assay attest --key"],

@@ -26,6 +26,7 @@ test("what is left out has its default, times are milliseconds, sizes bytes", ()
     images: [],
     preferences: {},
     keys: [],
+    identities: [],
     maxAgeMs: 86_400_000,
     maxClockSkewMs: 120_000,
     waivers: [],
@@ -66,6 +67,22 @@ describe("refused, with file and line", () => {
       "a day is written as in 2026-12-31",
     ],
     ["a key that is none", { keys: ["ops"] }, "a key's id is SHA256:"],
+    [
+      "an identity without a subject",
+      { identities: [{ issuer: "https://issuer.example" }] },
+      'option "identities.0.subject"',
+    ],
+    [
+      "an issuer that is no address",
+      { identities: [{ issuer: "issuer.example", subject: "ops@example.com" }] },
+      "an issuer is named by its http or https address",
+    ],
+    [
+      "an identity by a pattern",
+      { identities: [{ issuer: "https://issuer.example", subject: /ops/ }] },
+      "identities.0.subject",
+    ],
+    ["a trusted root that is no file", { trustedRoot: true }, 'option "trustedRoot"'],
     ["a size that is none", { budgets: { images: { soe: { size: "big" } } } }, '"big" is not a size'],
     [
       "fewer than no packages",

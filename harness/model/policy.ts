@@ -41,6 +41,15 @@ const policyOptions = z.strictObject({
   keys: z
     .array(z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, "a key's id is SHA256: and its digest in base64"))
     .default([]),
+  identities: z
+    .array(
+      z.strictObject({
+        issuer: z.url({ protocol: /^https?$/, error: "an issuer is named by its http or https address" }),
+        subject: text,
+      }),
+    )
+    .default([]),
+  trustedRoot: text.optional(),
   maxAge: z.string(),
   maxClockSkew: z.string().default(usualClockSkew),
   waivers: z.array(waiver).default([]),
@@ -82,6 +91,14 @@ export interface ImageBudget {
   readonly setuidAdded?: number;
 }
 
+/** Who signs by a certificate instead of a key, as the certificate says it: both are held against it letter by letter. */
+export interface SigningIdentity {
+  /** Address of who vouched for the subject: a CI's issuer of tokens. */
+  readonly issuer: string;
+  /** The certificate's subject alternative name, a URI or an e-mail address: the CI's job. */
+  readonly subject: string;
+}
+
 /** What is written in a policy. */
 export interface PolicyOptions {
   /**
@@ -98,8 +115,15 @@ export interface PolicyOptions {
    * Nodes of the run must have been on it. What is not named may be either, and is told.
    */
   readonly preferences?: Readonly<Record<string, string>>;
-  /** Ids of the keys that may vouch for a report; none: nobody has to. */
+  /** Ids of the keys that may vouch for a report; no key and no identity: nobody has to. */
   readonly keys?: readonly string[];
+  /** Who may vouch for a report without a key, beside the keys. There are no patterns. */
+  readonly identities?: readonly SigningIdentity[];
+  /**
+   * File with the authorities and logs whose word on identities counts: Sigstore's `trusted_root.json`. A path in the project, or absolute.
+   * Without it no identity is believed.
+   */
+  readonly trustedRoot?: string;
   /** How long after its end a run may count. */
   readonly maxAge: Duration;
   /** By how much clocks may differ. Default `2m`. */
@@ -123,6 +147,8 @@ export interface Policy {
   readonly images: readonly string[];
   readonly preferences: Readonly<Record<string, string>>;
   readonly keys: readonly string[];
+  readonly identities: readonly SigningIdentity[];
+  readonly trustedRoot?: string;
   readonly maxAgeMs: number;
   readonly maxClockSkewMs: number;
   readonly waivers: readonly Waiver[];
@@ -162,6 +188,8 @@ export function definePolicy(options: PolicyOptions): Policy {
     images: read.images,
     preferences: read.preferences,
     keys: read.keys,
+    identities: read.identities,
+    ...(read.trustedRoot === undefined ? {} : { trustedRoot: read.trustedRoot }),
     maxAgeMs: durationMs(read.maxAge, at),
     maxClockSkewMs: durationMs(read.maxClockSkew, at),
     waivers: read.waivers as readonly Waiver[],

@@ -1,5 +1,5 @@
 // Decides whether what a statement tells is of a time that counts: not older than it may be, and not of the future. Pure. Refuses statements
-// that tell no time. The time is the signer's word: no log vouches for it.
+// that tell no time. The time is the signer's word, also where a log or a time stamp says when it was signed: that is later than the run.
 import { z } from "zod";
 import { durationMs } from "../model/duration.ts";
 import { usualClockSkew } from "../model/policy.ts";

@@ -9,6 +9,7 @@ import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { readAllowedKeys } from "./attest-key.ts";
 import { requireSubject, verifyBundle } from "./attest-verify.ts";
 import { signed, statementOn, testKey } from "./testing/attested.ts";
+import { keyless, keylessFile } from "./testing/keyless.ts";
 
 const golden = join(import.meta.dirname, "testing", "golden");
 const room = mkdtempSync(join(tmpdir(), "assay-foreign-"));
@@ -115,6 +116,24 @@ describe("cosign", () => {
       await signed({ ...statementOn("soe:1"), subject: [{ name: "image.bin", digest: { sha256 } }] }, key),
     );
     expect(cosign(bundle, pub, predicates["test-result"], image)).toMatchObject({ status: 0 });
+  });
+});
+
+describe("cosign, without a key", () => {
+  const missing = !answers("cosign");
+  beforeEach(({ skip }) => skip(missing, "cosign is not installed"));
+
+  test("accepts what is in the log by its identity alone, with the time stamp too, and not what was signed too late", () => {
+    const { issuer, subject } = keyless.identity;
+    const status = (name: "logged" | "stamped" | "late", identity = subject) => {
+      const by = ["--trusted-root", keyless.rootFile, "--insecure-ignore-sct", "--certificate-oidc-issuer", issuer];
+      const on = ["--type", predicates["test-result"], "--digest", "c".repeat(64), "--digestAlg", "sha256"];
+      const words = ["--bundle", keylessFile(name), "--certificate-identity", identity, ...by, ...on];
+      return spawnSync("cosign", ["verify-blob-attestation", ...words]).status;
+    };
+    expect([status("logged"), status("stamped")]).toEqual([0, 0]);
+    expect(status("logged", `${subject}x`)).not.toBe(0);
+    expect(status("late")).not.toBe(0);
   });
 });
 

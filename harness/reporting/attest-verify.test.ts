@@ -29,7 +29,7 @@ describe("a bundle by an allowed key", () => {
     const mine = testKey(kind);
     const { verified } = verifyBundle(await signed(statementOn("soe:1"), mine), [...other.allowed, ...mine.allowed]);
     expect(verified).toMatchObject({
-      keyId: mine.signing.id,
+      signer: { keyId: mine.signing.id },
       subjects: [{ name: "config", digest: { sha256: soeDigest } }],
     });
   });
@@ -336,7 +336,7 @@ describe("refused", () => {
   });
 
   test("what nobody verified is read and has no key", async () => {
-    expect(unverified(await signed(statementOn("soe:1"), other)).verified?.keyId).toBe("");
+    expect(unverified(await signed(statementOn("soe:1"), other)).verified?.signer.keyId).toBe("");
   });
 });
 

@@ -1,15 +1,17 @@
-// Decides whether a bundle that somebody gives is a statement that an allowed key signed, and on which digests. Refuses, with the reason,
-// whatever it does not know: other versions, other payloads, other keys. Says nothing of what the statement claims: that is the gate's.
+// Decides whether a bundle that somebody gives is a statement that an allowed key or identity signed, and on which digests. Refuses, with the
+// reason, whatever it does not know: other versions, other payloads, other keys. Says nothing of what the statement claims: that is the gate's.
 import { createHash } from "node:crypto";
 import { type Bundle, bundleFromJSON } from "@sigstore/bundle";
 import { toSignedEntity, Verifier } from "@sigstore/verify";
 import { z } from "zod";
 import { messageOf } from "../model/errors.ts";
+import type { Instant } from "../model/event.ts";
 import { bundleMediaType, payloadType } from "./attest-bundle.ts";
+import { type Certified, verifyIdentity } from "./attest-identity.ts";
 import type { AllowedKey } from "./attest-key.ts";
 import { statementType } from "./attest-statement.ts";
 import { summaryType } from "./attest-summary.ts";
-import { testResultSchema, testResultType, type VerifiedStatement } from "./gate-evidence.ts";
+import { type Signer, testResultSchema, testResultType, type VerifiedStatement } from "./gate-evidence.ts";
 
 /** Why a bundle is not taken. */
 export interface Refusal {
@@ -25,6 +27,14 @@ export type RefusalCode =
   | "keyless"
   | "other-payload"
   | "unknown-key"
+  | "no-trusted-root"
+  | "no-witness"
+  | "not-valid-then"
+  | "unknown-authority"
+  | "bad-witness"
+  | "other-log-entry"
+  | "unknown-issuer"
+  | "unknown-subject"
   | "bad-signature"
   | "not-a-statement"
   | "unknown-predicate"
@@ -47,17 +57,26 @@ const statement = z.object({
 });
 
 /**
- * Verifies a bundle against the keys that are allowed. The bundle's own word on its key only chooses among them. Pure; never throws.
+ * Verifies a bundle against the keys and identities that are allowed; without `certified` none of these is. The bundle's own word on its key
+ * only chooses among them. Pure; never throws.
  * @example
  * const { verified, refused } = verifyBundle(text, readAllowedKeys(pem, "release.pub"));
+ * verifyBundle(text, [], { identities: [{ issuer, subject }], root: readTrustedRoot(json, "trusted_root.json") });
  */
-export function verifyBundle(text: string, keys: readonly AllowedKey[]): Verification {
+export function verifyBundle(
+  text: string,
+  keys: readonly AllowedKey[],
+  certified: Certified = { identities: [] },
+): Verification {
   const read = readBundle(text);
   if ("refused" in read) return read;
   const { bundle, payload } = read;
   const material = bundle.verificationMaterial;
-  if (material.content.$case !== "publicKey")
-    return refuse("keyless", "it is signed with a certificate: cosign verifies that, and here keys are allowed");
+  if (material.content.$case !== "publicKey") {
+    const signed = verifyIdentity(bundle, certified);
+    if ("refused" in signed) return signed;
+    return readStatement(payload, { identity: signed.identity }, signed.signedAt);
+  }
   const { hint } = material.content.publicKey;
   // cosign writes the same digest without our prefix.
   const allowed = keys.find(({ id }) => id === hint || id === `SHA256:${hint}`);
@@ -80,13 +99,13 @@ export function verifyBundle(text: string, keys: readonly AllowedKey[]): Verific
   } catch {
     return refuse("bad-signature", `its signature is not that of ${allowed.id} on what it says`);
   }
-  return readStatement(payload, allowed.id);
+  return readStatement(payload, { keyId: allowed.id });
 }
 
 /** What a bundle says, whoever wrote it: good for refusing what is obviously meant for something else, and for nothing more. */
 export function unverified(text: string): Verification {
   const read = readBundle(text);
-  return "refused" in read ? read : readStatement(read.payload, "");
+  return "refused" in read ? read : readStatement(read.payload, { keyId: "" });
 }
 
 function readBundle(text: string): { readonly bundle: Bundle; readonly payload: Uint8Array } | { refused: Refusal } {
@@ -108,7 +127,7 @@ function readBundle(text: string): { readonly bundle: Bundle; readonly payload: 
   }
 }
 
-function readStatement(payload: Uint8Array, keyId: string): Verification {
+function readStatement(payload: Uint8Array, signer: Signer, signedAt?: Instant): Verification {
   let document: unknown;
   try {
     document = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
@@ -128,7 +147,7 @@ function readStatement(payload: Uint8Array, keyId: string): Verification {
     if (!result.success) return refuse("not-a-statement", `its test result is none: ${sayIssue(result.error)}`);
   } else if (predicateType !== summaryType)
     return refuse("unknown-predicate", `it says something of the kind ${sayShort(predicateType)}`);
-  return { verified: { predicateType, subjects, predicate, keyId } };
+  return { verified: { signer, predicateType, subjects, predicate, ...(signedAt === undefined ? {} : { signedAt }) } };
 }
 
 /**

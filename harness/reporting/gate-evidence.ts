@@ -2,6 +2,7 @@
 // the checkout, the images and their differences. Types and names alone: nothing here reads a file or trusts a word.
 import { z } from "zod";
 import type { Instant } from "../model/event.ts";
+import type { SigningIdentity } from "../model/policy.ts";
 
 /** The predicate that a run is attested by. */
 export const testResultType = "https://in-toto.io/attestation/test-result/v0.1";
@@ -16,13 +17,26 @@ export interface StatementSubject {
   readonly digest: { readonly sha256: string };
 }
 
-/** An in-toto statement whose envelope was verified: the signature is that of `keyId`, and the payload is what it signed. */
+/** Who signed: a key, or an identity for which a certificate stands. */
+export type Signer =
+  | {
+      /** `SHA256:` and the base64 of the SHA-256 over the public key (SPKI, DER). */
+      readonly keyId: string;
+      readonly identity?: never;
+    }
+  | { readonly identity: SigningIdentity; readonly keyId?: never };
+
+/** How a signer is called. @example signerName({ identity }) // "https://ci.example/images/release@main (https://issuer.example)" */
+export function signerName({ keyId, identity }: Signer): string {
+  return identity === undefined ? keyId : `${identity.subject} (${identity.issuer})`;
+}
+
+/** An in-toto statement whose envelope was verified: the signature is that of its signer, and the payload is what was signed. */
 export interface VerifiedStatement {
   readonly predicateType: string;
   readonly subjects: readonly StatementSubject[];
   readonly predicate: unknown;
-  /** `SHA256:` and the base64 of the SHA-256 over the public key (SPKI, DER). */
-  readonly keyId: string;
+  readonly signer: Signer;
   /** When it was signed, by a clock that the verifier trusts; absent where no log and no time stamp vouches for it. */
   readonly signedAt?: Instant;
 }

@@ -104,7 +104,7 @@ export function goodEvidence(report: Report = goodReport()): GateEvidence & { re
     statements: [
       {
         predicateType: testResultType,
-        keyId: key,
+        signer: { keyId: key },
         subjects: [{ name: "config", digest: { sha256: "c".repeat(64) } }],
         predicate: {
           result: "PASSED",

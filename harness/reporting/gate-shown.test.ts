@@ -1,8 +1,12 @@
 // Decides that the gate holds a run against the checkout, the images and the statements that are shown to it, and says the right 'no'.
 import { describe, expect, test } from "vitest";
+import type { PolicyOptions } from "../model/policy.ts";
+import { verifyBundle } from "./attest-verify.ts";
+import { decide } from "./gate.ts";
 import type { GateEvidence, VerifiedStatement } from "./gate-evidence.ts";
-import { bashrc, changed, codes, goodEvidence, goodPolicy, soon, spec, unsigned } from "./gate-sample.ts";
+import { bashrc, changed, codes, goodEvidence, goodPolicy, key, soon, spec, unsigned } from "./gate-sample.ts";
 import { began } from "./sample.ts";
+import { keyless, trustedRoot } from "./testing/keyless.ts";
 
 describe("what it was on", () => {
   const evidence = goodEvidence();
@@ -97,7 +101,7 @@ describe("who vouches for it", () => {
 
   test.each<[code: string, what: string, evidence: GateEvidence]>([
     ["unsigned", "nobody", { ...evidence, statements: [] }],
-    ["unknown-key", "somebody with another key", saying({ keyId: `SHA256:${"x".repeat(43)}=` })],
+    ["unknown-key", "somebody with another key", saying({ signer: { keyId: `SHA256:${"x".repeat(43)}=` } })],
     [
       "unknown-predicate",
       "a statement of another kind",
@@ -147,7 +151,7 @@ describe("who vouches for it", () => {
 
   test("one bad statement beside a good one is a 'no'", () =>
     expect(
-      codes({ ...evidence, statements: [statement, { ...statement, keyId: `SHA256:${"x".repeat(43)}=` }] }),
+      codes({ ...evidence, statements: [statement, { ...statement, signer: { keyId: `SHA256:${"x".repeat(43)}=` } }] }),
     ).toEqual(["unknown-key"]));
 
   test("a registry's manifest may be a subject beside what was tested", () =>
@@ -157,4 +161,42 @@ describe("who vouches for it", () => {
 
   test("a policy that names no key accepts no statement either: it has none to trust", () =>
     expect(codes(evidence, goodPolicy(unsigned))).toEqual(["unknown-key"]));
+});
+
+describe("an identity that vouches for it", () => {
+  const { identity, loggedAt } = keyless;
+  const { verified } = verifyBundle(keyless.text("logged"), [], { identities: [identity], root: trustedRoot() });
+  if (verified === undefined) throw new TypeError("the golden bundle was refused");
+  const evidence = { ...goodEvidence(), statements: [verified] };
+  // It was signed weeks after the run of this sample.
+  const asked = { keys: [], identities: [identity], maxAge: "9999h" } satisfies Partial<PolicyOptions>;
+  const codesOf = (more: Partial<PolicyOptions>, now = loggedAt + 60_000, shown: GateEvidence = evidence) =>
+    decide(goodPolicy({ ...asked, ...more }), shown, now).refusals.map(({ code }) => code);
+
+  test("is accepted, and named as a key is", () => {
+    const decision = decide(goodPolicy(asked), evidence, loggedAt + 60_000);
+    expect(decision).toMatchObject({ accepted: true, refusals: [] });
+    expect(decision.met).toContainEqual({
+      code: "vouched",
+      about: "vfx-studio-soe",
+      says: `${identity.subject} (${identity.issuer}) vouches for the image and the run`,
+    });
+  });
+
+  test.each<[code: string, what: string, codes: () => readonly string[]]>([
+    [
+      "unknown-identity",
+      "another subject of the issuer",
+      () => codesOf({ identities: [{ ...identity, subject: "x" }] }),
+    ],
+    [
+      "unknown-identity",
+      "another issuer of the subject",
+      () => codesOf({ identities: [{ ...identity, issuer: "https://issuer.example" }] }),
+    ],
+    ["unknown-identity", "an identity where only keys may", () => codesOf({ keys: [key], identities: [] })],
+    ["unknown-key", "a key where only identities may", () => codesOf({}, undefined, goodEvidence())],
+    ["unsigned", "nobody", () => codesOf({}, undefined, { ...evidence, statements: [] })],
+    ["bad-signing-time", "an hour before the log had it", () => codesOf({}, loggedAt - 3_600_000)],
+  ])("%s: %s", (code, _, codes) => expect(codes()).toContain(code));
 });

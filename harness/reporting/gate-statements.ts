@@ -5,6 +5,7 @@ import { type Findings, repeated } from "./gate-decision.ts";
 import {
   type GateEvidence,
   reportConfiguration,
+  signerName,
   type TestResult,
   testName,
   testResultSchema,
@@ -26,19 +27,25 @@ export function judgeStatements(
     judgeStatement(statement, { report, policy, evidence, now, findings });
     return findings.refusals.length === before;
   });
-  if (policy.keys.length === 0) return;
+  const { keys, identities } = policy;
+  if (keys.length + identities.length === 0) return;
   if (evidence.statements.length === 0) {
-    findings.no("unsigned", `the policy wants one of ${policy.keys.length} keys to vouch for the run, and nobody does`);
+    const wanted = [
+      ...(keys.length === 0 ? [] : [`${keys.length} keys`]),
+      ...(identities.length === 0 ? [] : [`${identities.length} identities`]),
+    ];
+    findings.no("unsigned", `the policy wants one of ${wanted.join(" and ")} to vouch for the run, and nobody does`);
     return;
   }
   for (const recipe of policy.images) {
     const digests = digestsOf(report, recipe);
     const vouched = good.find(({ subjects }) => subjects.some(({ digest }) => digests.has(digest.sha256)));
-    if (vouched === undefined) findings.no("not-vouched", "no statement by an allowed key is about this image", recipe);
-    else findings.yes("vouched", `${vouched.keyId} vouches for the image and the run`, recipe);
+    if (vouched === undefined)
+      findings.no("not-vouched", "no statement by an allowed signer is about this image", recipe);
+    else findings.yes("vouched", `${signerName(vouched.signer)} vouches for the image and the run`, recipe);
   }
   if (policy.images.length === 0 && good[0] !== undefined)
-    findings.yes("vouched", `${good[0].keyId} vouches for the run`);
+    findings.yes("vouched", `${signerName(good[0].signer)} vouches for the run`);
 }
 
 interface Judging {
@@ -51,16 +58,23 @@ interface Judging {
 
 function judgeStatement(statement: VerifiedStatement, judging: Judging): void {
   const { report, policy, now, findings } = judging;
-  const { keyId, predicateType, predicate, subjects, signedAt } = statement;
-  if (!policy.keys.includes(keyId)) {
-    findings.no("unknown-key", "it signed a statement, and the policy does not allow it", keyId);
+  const { predicateType, predicate, subjects, signedAt } = statement;
+  const { keyId, identity } = statement.signer;
+  const signer = signerName(statement.signer);
+  const allowed =
+    identity === undefined
+      ? policy.keys.includes(keyId)
+      : policy.identities.some(({ issuer, subject }) => issuer === identity.issuer && subject === identity.subject);
+  if (!allowed) {
+    const code = identity === undefined ? "unknown-key" : "unknown-identity";
+    findings.no(code, "it signed a statement, and the policy does not allow it", signer);
     return;
   }
   if (predicateType !== testResultType) {
     findings.no(
       "unknown-predicate",
       `a statement has the predicate ${predicateType}, which the gate does not know`,
-      keyId,
+      signer,
     );
     return;
   }
@@ -70,48 +84,48 @@ function judgeStatement(statement: VerifiedStatement, judging: Judging): void {
     findings.no(
       "bad-predicate",
       `a statement has another shape at ${issue?.path.join(".") || "its top"}: ${issue?.message}`,
-      keyId,
+      signer,
     );
     return;
   }
-  judgeSubjects(subjects, report, keyId, findings);
-  judgeResult(read.data, keyId, judging);
+  judgeSubjects(subjects, report, signer, findings);
+  judgeResult(read.data, signer, judging);
   if (signedAt === undefined) return;
   const skew = policy.maxClockSkewMs;
   if (!(signedAt >= Date.parse(report.endedAt) - skew && signedAt <= now + skew))
     findings.no(
       "bad-signing-time",
       `it was signed at ${sayTime(signedAt)}, which is not between the run's end and now`,
-      keyId,
+      signer,
     );
 }
 
 function judgeSubjects(
   subjects: VerifiedStatement["subjects"],
   report: Report,
-  keyId: string,
+  signer: string,
   findings: Findings,
 ): void {
   const doubled = [
     ...repeated(subjects.map(({ name }) => name)),
     ...repeated(subjects.map(({ digest }) => digest.sha256)),
   ];
-  for (const each of doubled) findings.no("duplicate-subject", `a statement has the subject ${each} twice`, keyId);
+  for (const each of doubled) findings.no("duplicate-subject", `a statement has the subject ${each} twice`, signer);
   const known = new Set([
     ...report.images.flatMap(({ recipe }) => [...digestsOf(report, recipe)]),
     ...digestsOfNodes(report),
   ]);
   const strangers = subjects.filter(({ digest }) => !known.has(digest.sha256));
   if (strangers.length === subjects.length)
-    findings.no("other-subject", "a statement is about nothing that this run was on", keyId);
+    findings.no("other-subject", "a statement is about nothing that this run was on", signer);
   // One may be the manifest by which a registry has the image.
   else if (strangers.length > 1)
-    findings.no("extra-subject", `a statement is about ${strangers.length} things that this run was not on`, keyId);
+    findings.no("extra-subject", `a statement is about ${strangers.length} things that this run was not on`, signer);
 }
 
 function judgeResult(
   { result, configuration, ...lists }: TestResult,
-  keyId: string,
+  signer: string,
   { report, evidence, findings }: Judging,
 ): void {
   const named = configuration.filter(({ name }) => name === reportConfiguration);
@@ -120,11 +134,11 @@ function judgeResult(
     evidence.reportDigest === undefined ||
     named[0]?.digest?.["sha256"] !== evidence.reportDigest
   )
-    findings.no("other-report", "a statement is of another report than this one", keyId);
+    findings.no("other-report", "a statement is of another report than this one", signer);
   const { passedTests, warnedTests, failedTests } = lists;
   const all = [...passedTests, ...warnedTests, ...failedTests];
   for (const name of repeated(all)) findings.no("duplicate-test", "a statement has it twice", name);
-  if (passedTests.length === 0) findings.no("nothing-passed", "a statement says of no test that it passed", keyId);
+  if (passedTests.length === 0) findings.no("nothing-passed", "a statement says of no test that it passed", signer);
   const outcomes = new Map(report.tests.map((test) => [testName(test), test.outcome]));
   for (const name of passedTests)
     if (outcomes.get(name) !== "passed")
@@ -133,7 +147,7 @@ function judgeResult(
     if (!outcomes.has(name)) findings.no("inconsistent", "a statement has it, and the report does not", name);
   const failed = report.verdict !== "met";
   if ((result === "FAILED") !== failed || (failedTests.length > 0 && result !== "FAILED"))
-    findings.no("inconsistent", `a statement says ${result}, and the run's verdict is ${report.verdict}`, keyId);
+    findings.no("inconsistent", `a statement says ${result}, and the run's verdict is ${report.verdict}`, signer);
 }
 
 /** What an image of a recipe may be known by: its configuration's digest or its disk's; hexadecimal. */
