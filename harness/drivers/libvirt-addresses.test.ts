@@ -54,6 +54,11 @@ test("recorded tables: each address is its card's, and the loopback's is nobody'
   });
 });
 
+test("a bridge over a card has its MAC, and its addresses count whichever of them is told last", () => {
+  const bridged = recorded.replaceAll("eth1\t", "br0\t").replace("card eth1", "card br0 02:00:00:00:01:01\ncard eth1");
+  expect(readAddresses(bridged).get("02:00:00:00:01:01")).toEqual(["10.9.8.40"]);
+});
+
 const mine = Object.values(networkInterfaces())
   .flatMap((each) => each ?? [])
   .filter(({ family, internal, cidr }) => family === "IPv4" && !internal && !cidr?.endsWith("/32"));

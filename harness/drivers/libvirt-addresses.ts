@@ -27,7 +27,7 @@ while IFS= read -r line; do echo "$line"; done </proc/net/fib_trie`;
 
 /**
  * IPv4 addresses by MAC, of what `addressTables` printed. A card has an address when the address is the kernel's own, and lies in a subnet
- * that it reaches through that card without a gateway.
+ * that it reaches through that card without a gateway. A bridge has the MAC of a card in it, and is where that card's addresses are.
  * @see https://docs.kernel.org/networking/fib_trie.html
  */
 export function readAddresses(text: string): ReadonlyMap<string, readonly string[]> {
@@ -39,7 +39,8 @@ export function readAddresses(text: string): ReadonlyMap<string, readonly string
   for (const [, card = "", mac = ""] of cards.matchAll(/^card (\S+) (\S+)$/gm)) {
     const mine = reached.filter((route) => route.card === card);
     const inside = (address: string) => mine.some(({ base, bits }) => readSubnet(`${address}/${bits}`).base === base);
-    found.set(mac.toLowerCase(), [...own].filter(inside));
+    const key = mac.toLowerCase();
+    found.set(key, [...(found.get(key) ?? []), ...[...own].filter(inside)]);
   }
   return found;
 }
