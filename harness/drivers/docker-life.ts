@@ -124,11 +124,14 @@ export class ContainerLife {
     });
   }
 
-  /** How it ended, from the engine's own record; for a container that is not running. */
-  async death(): Promise<Death> {
+  /**
+   * How it ended, from the engine's own record; for a container that is not running. `told`: what the engine's event said of it, which is
+   * true of that end also where the container runs again by now.
+   */
+  async death(told?: number): Promise<Death> {
     const [facts, log] = await Promise.allSettled([this.#container.inspect(), readLog(this.#container, 20)]);
     const state = facts.status === "fulfilled" ? facts.value.State : undefined;
-    const status = state?.Running === false || state?.Restarting === true ? state.ExitCode : undefined;
+    const status = told ?? (state?.Running === false || state?.Restarting === true ? state.ExitCode : undefined);
     if (status === 137 && state?.OOMKilled === false) await this.#untilOomIsTold();
     return {
       status,
@@ -167,11 +170,17 @@ export class ContainerLife {
     if (event.action === "die" && (this.#expected || this.#provoked)) this.tell({ sign: "over", at: Date.now() });
     if (this.#expected || (event.action !== "die" && event.action !== "engine-lost")) return;
     const [at, provoked, mayEnd, die] = [Date.now(), this.#provoked, this.#mayEnd, this.#die];
-    const death = await this.death();
+    const death = await this.death(statusTold(event));
     die(death);
     if (event.action === "engine-lost") this.tell({ sign: "lost", at, words: "the engine's events were lost" });
     else if (!provoked) this.tell({ sign: "ended", at, death, words: sayDeath(death), meant: mayEnd });
   }
+}
+
+/** Docker and podman: `exitCode`, of a `die` alone. */
+function statusTold({ attributes }: EngineEvent): number | undefined {
+  const { exitCode = "" } = attributes;
+  return /^\d+$/.test(exitCode) ? Number(exitCode) : undefined;
 }
 
 /** `exited with status 1; its last lines: …` */
