@@ -97,6 +97,8 @@ mv tree-of-theirs their.real; ln -s their.real tree-of-theirs; chown -h 1234 tre
 export class RpmRoot {
   readonly room = mkdtempSync(join(tmpdir(), "assay-rpm-root-"));
   readonly root = join(this.room, "root");
+  /** rpm makes a database of its own in its home. */
+  readonly #env = { HOME: this.room, PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" };
 
   constructor() {
     const build = join(this.room, "build");
@@ -109,7 +111,7 @@ export class RpmRoot {
       writeFileSync(path, spec(kind));
       const quiet = ["--define", "__os_install_post %{nil}", "--define", "debug_package %{nil}"];
       const digests = ["--define", "_build_id_links none", "--define", `_binary_filedigest_algorithm ${number}`];
-      run("rpmbuild", "-bb", "--quiet", "--define", `_topdir ${build}`, ...quiet, ...digests, path);
+      this.#run("rpmbuild", "-bb", "--quiet", "--define", `_topdir ${build}`, ...quiet, ...digests, path);
     }
     const made = join(build, "RPMS", "noarch");
     const all = readdirSync(made);
@@ -123,13 +125,17 @@ export class RpmRoot {
 
   change(): void {
     rmSync(join(this.root, "usr/share/studio/common-gone"));
-    for (const kind of Object.keys(kinds)) run("sh", "-euc", `cd "$1"; ${changes}`, "sh", join(this.root, "opt", kind));
+    for (const kind of Object.keys(kinds))
+      this.#run("sh", "-euc", `cd "$1"; ${changes}`, "sh", join(this.root, "opt", kind));
   }
 
   /** What rpm itself says. */
   verified(name: string): string {
     const place = ["--root", this.root, "--dbpath", "/var/lib/rpm"];
-    const said = spawnSync("rpm", [...place, "-V", "--nodeps", "--noscripts", name], { encoding: "utf8", env });
+    const said = spawnSync("rpm", [...place, "-V", "--nodeps", "--noscripts", name], {
+      encoding: "utf8",
+      env: this.#env,
+    });
     if (said.stderr !== "") throw new Error(said.stderr);
     return said.stdout;
   }
@@ -149,16 +155,14 @@ export class RpmRoot {
   }
 
   rpm(...words: readonly string[]): string {
-    return run("rpm", "--root", this.root, "--dbpath", "/var/lib/rpm", ...words);
+    return this.#run("rpm", "--root", this.root, "--dbpath", "/var/lib/rpm", ...words);
   }
 
   remove(): void {
     rmSync(this.room, { recursive: true, force: true });
   }
-}
 
-const env = { HOME: "/nonexistent", PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" };
-
-function run(program: string, ...words: readonly string[]): string {
-  return execFileSync(program, words, { encoding: "utf8", stdio: "pipe", timeout: 60_000, env });
+  #run(program: string, ...words: readonly string[]): string {
+    return execFileSync(program, words, { encoding: "utf8", stdio: "pipe", timeout: 60_000, env: this.#env });
+  }
 }
