@@ -61,7 +61,7 @@ export function differences(file: RpmFile, place: RpmPlace): readonly string[] |
   const differs = [
     ["size", has(verified.size) && entry.size !== size],
     ["mode", has(verified.mode) && ((entry.mode & typed(file)) !== brought || isListed(entry))],
-    ["contents", has(verified.contents) && (file.digest === "" || digest !== file.digest)],
+    ["contents", has(verified.contents) && digest !== file.digest],
     ["device", has(verified.device) && isOf(file.mode, "character") !== isOf(entry.mode, "character")],
     ["device", has(verified.device) && isOf(file.mode, "block") !== isOf(entry.mode, "block")],
     ["link", has(verified.link) && entry.target !== file.link],
