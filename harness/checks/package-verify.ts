@@ -33,6 +33,7 @@ verify() {
     dpkg --verify "$2" ;;
   rpm) command -v rpm >/dev/null || return 127
     [ -n "$rpm" ] && [ -r "$rpm" ] || { echo "there is no database of rpm, or it is not readable"; return 77; }
+    case $2 in *:*) set -- rpm "\${2%:*}.\${2##*:}" ;; esac
     rpm -q -- "$2" >/dev/null 2>&1 || { rpm -q -- "$2"; return 78; }
     rpm -V --nodeps --noscripts -- "$2" ;;
   apk) command -v awk >/dev/null && command -v xargs >/dev/null && command -v sha1sum >/dev/null && command -v readlink >/dev/null || return 127
@@ -132,7 +133,7 @@ const marks: readonly (readonly [letter: string, what: string])[] = [
 export function readVerification(text: string): readonly ModifiedFile[] | undefined {
   const files: ModifiedFile[] = [];
   for (const line of text.split("\n").filter(Boolean)) {
-    const match = /^(missing {2,4}|[SM5DLUGTP.?]{8,9} {1,2}) ?([cdglrmn ]) ?(\/.*?)(?: \(.*\))?$/.exec(line);
+    const match = /^(missing {2,4}|[SM5DLUGTP.?]{8,9} {1,2}) ?([acdglmnrs ]) ?(\/.*?)(?: \(.*\))?$/.exec(line);
     if (match === null) return undefined;
     const [, flags = "", kind, path = ""] = match;
     const what = flags.startsWith("missing")

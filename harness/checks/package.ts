@@ -97,7 +97,7 @@ export function pkg(name: string, { by }: PackageOptions = {}) {
       ),
     /**
      * All its files are as it brought them, by the packager's own sums (`dpkg --verify`, `rpm -V`, apk's database): contents, and of
-     * rpm mode, owner and more. Files that it calls configuration (of apk, those in /etc) may differ, unless `configuration` says that
+     * rpm mode, owner, capabilities and more. Files that it calls configuration (of apk, those in /etc) may differ, unless `configuration` says that
      * they may not. Documentation that the image's dpkg never unpacks is not missed.
      * @example await expect(soe).toMeet(pkg("sudo").isUnmodified({ configuration: true, except: [/^\/usr\/share\/doc\//] }));
      */

@@ -1,52 +1,9 @@
 // Decides that a header of rpm is read as it is, and that one which lies about itself is refused, whatever it says. Needs no rpm: headers are
 // written here.
-import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { DamagedRpm, readHeader } from "./rpm-header.ts";
 import { packageOf } from "./rpm-package.ts";
-
-type Entry = readonly [tag: number, type: number, count: number, data: Buffer];
-
-const text = (tag: number, ...values: readonly string[]): Entry => [
-  tag,
-  values.length === 1 ? 6 : 8,
-  values.length,
-  Buffer.from(values.map((value) => `${value}\0`).join("")),
-];
-const longs = (tag: number, ...values: readonly number[]): Entry => {
-  const data = Buffer.alloc(4 * values.length);
-  for (const [at, value] of values.entries()) data.writeUInt32BE(value, 4 * at);
-  return [tag, 4, values.length, data];
-};
-/** A list of texts that has one. */
-const list = (tag: number, value: string): Entry => [tag, 8, 1, Buffer.from(`${value}\0`)];
-
-function words(...values: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(4 * values.length);
-  for (const [at, value] of values.entries()) bytes.writeInt32BE(value | 0, 4 * at);
-  return bytes;
-}
-
-/** With `own`, the entries lie in the package's part, and its digest is kept behind it. */
-function header(entries: readonly Entry[], own = false, kept?: string): Buffer {
-  const index: Buffer[] = [];
-  let data = Buffer.alloc(0);
-  const add = ([tag, type, count, bytes]: Entry) => {
-    const alignment = { 3: 2, 4: 4, 5: 8 }[type] ?? 1;
-    data = Buffer.concat([data, Buffer.alloc((alignment - (data.length % alignment)) % alignment)]);
-    index.push(words(tag, type, data.length, count));
-    data = Buffer.concat([data, bytes]);
-  };
-  entries.forEach(add);
-  if (own) {
-    index.unshift(words(63, 7, data.length, 16));
-    data = Buffer.concat([data, words(63, 7, -16 * index.length, 16)]);
-    const start = Buffer.concat([Buffer.from("8eade80100000000", "hex"), words(index.length, data.length)]);
-    const sum = createHash("sha256").update(start).update(Buffer.concat(index)).update(data).digest("hex");
-    add(text(273, kept ?? sum));
-  }
-  return Buffer.concat([words(index.length, data.length), ...index, data]);
-}
+import { type Entry, header, list, longs, text, words } from "./testing/rpm-header.ts";
 
 const bash = [
   text(1000, "bash"),
@@ -111,6 +68,11 @@ describe("refused, with what was seen", () => {
     ["too many values", lying(1000, 8, 0, 2 ** 30), "1073741824 values at 0"],
     ["more values than texts", lying(1000, 8, 0, 2), "text 2 of 2 has no end"],
     ["more numbers than data", lying(1000, 4, 0, 3), "its data end at 12 of 5"],
+    [
+      "more values than any package has",
+      Buffer.concat([words(1, 2 ** 20 + 1, 1117, 8, 0, 2 ** 20 + 1), Buffer.alloc(2 ** 20 + 1)]),
+      "1048577 values, and more than 1048576 are not read",
+    ],
     ["two values of a single text", lying(1000, 6, 0, 2), "2 values"],
     ["no value", lying(1000, 6, 0, 0), "0 values"],
     ["a type that there is not", lying(1000, 17, 0, 1), "type 17"],
@@ -138,6 +100,16 @@ describe("refused, with what was seen", () => {
     ["a name that is a number", without(1000, longs(1000, 1)), "tag 1000 is no text"],
     ["an epoch that is a text", without(1003, text(1003, "1")), "tag 1003 is no number"],
     ["more names than places", without(1116, longs(1116, 0, 1)), "3 names of files in 2 directories"],
+    [
+      "paths that share a gigantic directory",
+      [
+        ...without(1116).filter(([tag]) => tag < 1117 && tag !== 1029),
+        longs(1116, ...Array.from({ length: 200 }, () => 0)),
+        text(1117, ...Array.from({ length: 200 }, () => "x")),
+        text(1118, `/${"x".repeat(2 ** 20)}`),
+      ],
+      "paths of more than 134217728 letters",
+    ],
     ["a directory that there is not", without(1116, longs(1116, 0, 2, 0)), "directory 2 of 2"],
     ["names without directories", without(1118), "directory 0 of 0"],
     ["a single name of three", without(1117, list(1117, "bash")), "1 names of files in 3"],

@@ -20,6 +20,8 @@ interface Place {
 
 const mostBytes = 0x0fff_ffff;
 const mostEntries = 0xffff;
+/** Of one tag, where each is read: the biggest packages bring some hundred thousand files. */
+const mostValues = 2 ** 20;
 const entryBytes = 16;
 const region = 63;
 const firstTag = 100;
@@ -27,6 +29,7 @@ const firstTag = 100;
 const widths = [0, 1, 1, 2, 4, 8, 0, 1, 0, 0] as const;
 const alignments = [1, 1, 1, 2, 4, 8, 1, 1, 1, 1] as const;
 const single = 6;
+const bytesType = 7;
 const texts: readonly number[] = [single, 8, 9];
 const magic = Buffer.from("8eade80100000000", "hex");
 const digests = [
@@ -63,6 +66,8 @@ export function readHeader(blob: Buffer): RpmHeader {
     if (start < end) throw wrong(`its data begin at ${start}, before those of the entry before it end`);
     if (count < 1 || count > data.length - start || (type === single && count !== 1))
       throw wrong(`${count} values at ${start} of ${data.length} bytes`);
+    if (count > mostValues && type !== bytesType)
+      throw wrong(`${count} values, and more than ${mostValues} are not read`);
     end = start + (texts.includes(type) ? lengthOf(data, start, count, wrong) : count * (widths[type] ?? 0));
     if (end > data.length) throw wrong(`its data end at ${end} of ${data.length} bytes`);
     if (whole !== undefined && start < whole.bytes && end > whole.bytes - entryBytes)
@@ -118,7 +123,8 @@ function valuesOf(data: Buffer, places: ReadonlyMap<number, Place>): RpmHeader {
       const place = places.get(tag);
       if (place === undefined) return [];
       const width = widths[place.type] ?? 0;
-      if (width === 0 || place.type === 7) throw new DamagedRpm(`tag ${tag} is no number, but of type ${place.type}`);
+      if (width === 0 || place.type === bytesType)
+        throw new DamagedRpm(`tag ${tag} is no number, but of type ${place.type}`);
       const found: number[] = [];
       for (let at = place.start; at < place.end; at += width)
         found.push(width === 8 ? Number(data.readBigUInt64BE(at)) : data.readUIntBE(at, width));

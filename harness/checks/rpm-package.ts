@@ -30,6 +30,9 @@ const tag = {
 /** States of a path: another package's lies there; left out as documentation or another language is; of another word size. */
 const elsewhere: readonly number[] = [1, 2, 4];
 
+/** Letters of all paths of a package; those of a kernel's sources have some million. */
+const mostPaths = 2 ** 27;
+
 /** Throws `DamagedRpm` where it says no name, version or release, or where the lists of its paths do not fit. */
 export function packageOf(header: RpmHeader): RpmPackage {
   const [name, version, release] = [tag.name, tag.version, tag.release].map((each) => header.texts(each)[0] ?? "");
@@ -41,11 +44,20 @@ export function packageOf(header: RpmHeader): RpmPackage {
     version: `${epoch === 0 ? "" : `${epoch}:`}${version}-${release}`,
     architecture: header.texts(tag.architecture)[0] ?? "(none)",
     licence: header.texts(tag.licence)[0],
-    paths: pathsOf(header, name),
+    paths: ownPaths(header, name),
   };
 }
 
-function pathsOf(header: RpmHeader, name: string): readonly string[] {
+function ownPaths(header: RpmHeader, name: string): readonly string[] {
+  const paths = pathsOf(header, name);
+  const states = header.numbers(tag.states);
+  if (states.length !== 0 && states.length !== paths.length)
+    throw new DamagedRpm(`${name} has ${paths.length} files and states of ${states.length}`);
+  return paths.filter((_, at) => !elsewhere.includes(states[at] ?? 0));
+}
+
+/** All that it brought, whatever became of them since, in its order. Throws `DamagedRpm`. */
+export function pathsOf(header: RpmHeader, name: string): readonly string[] {
   const [bases, directories, places] = [
     header.texts(tag.names),
     header.texts(tag.directories),
@@ -54,17 +66,15 @@ function pathsOf(header: RpmHeader, name: string): readonly string[] {
   if (bases.length !== places.length)
     throw new DamagedRpm(`${name} has ${bases.length} names of files in ${places.length} directories`);
   // Before rpm 4 a path was one text.
-  const paths =
-    bases.length === 0
-      ? header.texts(tag.wholeNames)
-      : bases.map((base, at) => {
-          const directory = directories[places[at] ?? -1];
-          if (directory === undefined)
-            throw new DamagedRpm(`${name} has a file in directory ${places[at]} of ${directories.length}`);
-          return `${directory}${base}`;
-        });
-  const states = header.numbers(tag.states);
-  if (states.length !== 0 && states.length !== paths.length)
-    throw new DamagedRpm(`${name} has ${paths.length} files and states of ${states.length}`);
-  return paths.filter((_, at) => !elsewhere.includes(states[at] ?? 0));
+  if (bases.length === 0) return header.texts(tag.wholeNames);
+  let left = mostPaths;
+  return bases.map((base, at) => {
+    const directory = directories[places[at] ?? -1];
+    if (directory === undefined)
+      throw new DamagedRpm(`${name} has a file in directory ${places[at]} of ${directories.length}`);
+    // A directory is told once, and may be that of each file.
+    left -= directory.length + base.length;
+    if (left < 0) throw new DamagedRpm(`${name} has paths of more than ${mostPaths} letters`);
+    return `${directory}${base}`;
+  });
 }

@@ -111,6 +111,7 @@ describe("packages", () => {
         tool.hasVersionIn("=2:1.4~rc2"),
         tool.comesFrom("Fedora"),
         tool.isUnmodified(),
+        pkg("studio-tool:noarch", { by: "rpm" }).isUnmodified(),
       ],
       [pkg("nosuch", { by: "rpm" }).isInstalled(), tool.hasVersionIn(">=1.4"), tool.comesFrom("Debian")],
     );

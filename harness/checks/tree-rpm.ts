@@ -4,7 +4,7 @@ import { posix } from "node:path";
 import { messageOf } from "../model/errors.ts";
 import type { FileTree, TreeEntry } from "../model/tree.ts";
 import { bdbHeaders } from "./rpm-bdb.ts";
-import { DamagedRpm, readHeader } from "./rpm-header.ts";
+import { DamagedRpm, type RpmHeader, readHeader } from "./rpm-header.ts";
 import { ndbHeaders } from "./rpm-ndb.ts";
 import { packageOf, type RpmPackage } from "./rpm-package.ts";
 import { sqliteHeaders } from "./rpm-sqlite.ts";
@@ -47,6 +47,16 @@ export function rpmFiles(entry: (path: string) => TreeEntry | undefined): readon
  * damaged, in transition or of another format is `unknown`.
  */
 export async function rpmPackages(tree: FileTree, files: readonly string[]): Promise<RpmDatabase | undefined> {
+  const seen = await rpmRecords(tree, files, packageOf);
+  return seen === undefined || "unknown" in seen ? seen : { packages: seen.records };
+}
+
+/** What `of` makes of each header, which may throw `DamagedRpm`; as `rpmPackages`. */
+async function rpmRecords<Told>(
+  tree: FileTree,
+  files: readonly string[],
+  of: (header: RpmHeader) => Told,
+): Promise<{ readonly records: readonly Told[] } | { readonly unknown: string } | undefined> {
   const read = files.length === 0 ? [] : await tree.read(files, mostDatabase);
   const found = files.flatMap((path, at) => {
     const seen = read[at];
@@ -78,14 +88,14 @@ export async function rpmPackages(tree: FileTree, files: readonly string[]): Pro
     if (bytes.length === 0 && (log?.length ?? 0) === 0) throw new DamagedRpm("it is empty");
     if (format.read === sqliteHeaders && (bytesOf(`${directory}/${journalOf}`)?.length ?? 0) > 0)
       throw new DamagedRpm(`a change of it was begun and not ended: ${directory}/${journalOf}`);
-    const packages: RpmPackage[] = [];
+    const records: Told[] = [];
     for (const blob of format.read(bytes, log))
       try {
-        packages.push(packageOf(readHeader(blob)));
+        records.push(of(readHeader(blob)));
       } catch (error) {
-        throw new DamagedRpm(`record ${packages.length + 1}: ${messageOf(error)}`);
+        throw new DamagedRpm(`record ${records.length + 1}: ${messageOf(error)}`);
       }
-    return { packages };
+    return { records };
   } catch (error) {
     // Anything else is an error of this program, or of this machine.
     if (!(error instanceof DamagedRpm)) throw error;
@@ -94,7 +104,15 @@ export async function rpmPackages(tree: FileTree, files: readonly string[]): Pro
 }
 
 /** Packages of a tree that is asked by its paths; `undefined` where rpm has no database there. Rejects (`probe-failed`) where it cannot be told. */
-export async function rpmInTree(tree: FileTree): Promise<readonly RpmPackage[] | undefined> {
+export function rpmInTree(tree: FileTree): Promise<readonly RpmPackage[] | undefined> {
+  return rpmRecordsInTree(tree, packageOf);
+}
+
+/** What `of` makes of the header of each package, in the database's order; it may throw `DamagedRpm`. As `rpmInTree`. */
+export async function rpmRecordsInTree<Told>(
+  tree: FileTree,
+  of: (header: RpmHeader) => Told,
+): Promise<readonly Told[] | undefined> {
   const paths = [...rpmDirectories, ...rpmDirectories.flatMap(namesIn)];
   const looked = await tree.look(paths);
   const entries = new Map(
@@ -104,12 +122,13 @@ export async function rpmInTree(tree: FileTree): Promise<readonly RpmPackage[] |
       return [path, seen] as const;
     }),
   );
-  const seen = await rpmPackages(
+  const seen = await rpmRecords(
     tree,
     rpmFiles((path) => entries.get(path)),
+    of,
   );
   if (seen !== undefined && "unknown" in seen) throw failedProbe("cannot look at packages", seen.unknown);
-  return seen?.packages;
+  return seen?.records;
 }
 
 const namesIn = (directory: string): string[] =>

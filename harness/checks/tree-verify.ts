@@ -1,12 +1,14 @@
-// Decides how it is seen from files alone which files of a package are not as it brought them: dpkg's lists and sums, apk's database. The
-// same files in the same order as dpkg's own verification tells. Refuses to call a package unmodified that brought no sums.
+// Decides how it is seen from files alone which files of a package are not as it brought them: dpkg's lists and sums, apk's database, and
+// of rpm by `tree-rpm-verify.ts`. The same files in the same order as the packagers' own verification tells. Refuses to call a package unmodified that brought no sums.
 import { createHash } from "node:crypto";
 import type { FileTree } from "../model/tree.ts";
 import { type ApkFile, readApkFiles } from "./package-apk.ts";
 import { readSubject } from "./package-facts.ts";
 import type { ModifiedFile } from "./package-verify.ts";
 import { textsOf } from "./tree-bytes.ts";
+import { contentDigests } from "./tree-digest.ts";
 import { apkText, dpkgTexts, packagesIn } from "./tree-package.ts";
+import { verifyRpm } from "./tree-rpm-verify.ts";
 import { failedProbe } from "./unanswered.ts";
 
 const info = "/var/lib/dpkg/info";
@@ -28,18 +30,22 @@ export async function modifiedFromTree(
   const [dpkg, apk] = await Promise.all([dpkgTexts(tree), apkText(tree)]);
   const managerOf = (subject: string) => {
     const { by } = readSubject(subject);
-    return by === "any" ? (dpkg.length > 0 ? "dpkg" : apk === undefined ? "none" : "apk") : by;
+    return by === "any" ? (dpkg.length > 0 ? "dpkg" : apk === undefined ? "rpm" : "apk") : by;
   };
-  const [ofDpkg, ofApk] = await Promise.all([
+  const [ofDpkg, ofApk, ofRpm] = await Promise.all([
     verifyDpkg(tree, dpkg, subjects.filter((each) => managerOf(each) === "dpkg").map(nameOf), leftOut),
     verifyApk(tree, apk, subjects.filter((each) => managerOf(each) === "apk").map(nameOf)),
+    verifyRpm(tree, subjects.filter((each) => managerOf(each) === "rpm").map(nameOf)),
   ]);
   return subjects.map((subject) => {
-    const found = { dpkg: ofDpkg, apk: ofApk }[managerOf(subject) as "dpkg" | "apk"];
-    const name = nameOf(subject);
-    return found === undefined
-      ? failedProbe(`cannot verify ${name}`, "only packages of dpkg and apk are verified by files alone")
-      : found.get(name);
+    const [name, manager] = [nameOf(subject), managerOf(subject)];
+    const found = { dpkg: ofDpkg, apk: ofApk, rpm: ofRpm }[manager];
+    if (found instanceof Error) return found;
+    const none =
+      readSubject(subject).by === "any"
+        ? "there is no database of dpkg, of apk or of rpm"
+        : `there is no database of ${manager}`;
+    return found === undefined ? failedProbe(`cannot verify ${name}`, `${none} with packages in it`) : found.get(name);
   });
 }
 
@@ -131,7 +137,7 @@ async function look(tree: FileTree, files: readonly Brought[], kind: "md5" | "sh
   const summed = new Set(files.filter(({ sum }) => sum !== undefined).map(({ path }) => path));
   const entries = await tree.look(paths);
   const seen = new Map<string, string | undefined | Error>();
-  const groups: { bytes: number; readonly paths: string[] }[] = [];
+  const sizes = new Map<string, number>();
   for (const [at, path] of paths.entries()) {
     const entry = entries[at];
     if (entry === undefined || entry instanceof Error) seen.set(path, entry);
@@ -139,35 +145,11 @@ async function look(tree: FileTree, files: readonly Brought[], kind: "md5" | "sh
       seen.set(path, createHash("sha1").update(entry.target).digest("hex"));
     else {
       seen.set(path, "other");
-      if (summed.has(path)) addTo(groups, path, entry.size);
+      if (summed.has(path)) sizes.set(path, entry.size);
     }
   }
-  // Each reading of an archive is a passage over it: as many files at once as memory may hold.
-  for (const { paths: group } of groups)
-    for (const [at, read] of (await tree.read(group, mostBytes)).entries()) {
-      const path = group[at] ?? "";
-      if (read instanceof Error) seen.set(path, read);
-      else if ("bytes" in read)
-        seen.set(
-          path,
-          read.whole
-            ? createHash(kind).update(read.bytes).digest("hex")
-            : failedProbe(`cannot verify ${path}`, `it has more than ${mostBytes} bytes`),
-        );
-    }
+  for (const [path, digest] of await contentDigests(tree, sizes, kind)) seen.set(path, digest);
   return seen;
-}
-
-/** Bytes that are held at once; a single file may be as big. */
-const mostBytes = 128 * 1024 ** 2;
-
-function addTo(groups: { bytes: number; readonly paths: string[] }[], path: string, size: number): void {
-  const last = groups.at(-1);
-  if (last === undefined || last.bytes + size > mostBytes) groups.push({ bytes: size, paths: [path] });
-  else {
-    last.bytes += size;
-    last.paths.push(path);
-  }
 }
 
 function judged(

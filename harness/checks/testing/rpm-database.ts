@@ -85,12 +85,8 @@ export class RpmLab {
     mkdirSync(directory);
     if (format !== "sqlite") {
       const from = this.database("sqlite", packages, keys);
-      const headers = headersOf(from);
-      if (format === "bdb") loadBdb(join(directory, rpmFile.bdb), headers);
-      else {
-        writeFileSync(join(directory, rpmFile.ndb), ndbOf(headers));
-        this.#alike.set(directory, from);
-      }
+      inFormat(format, from, directory);
+      if (format === "ndb") this.#alike.set(directory, from);
       return directory;
     }
     rpm(directory, format, "--initdb");
@@ -115,6 +111,13 @@ export class RpmLab {
   remove(): void {
     rmSync(this.room, { recursive: true, force: true });
   }
+}
+
+/** Writes what SQLite's database in one directory has into another, in another format. */
+export function inFormat(format: Exclude<RpmFormat, "sqlite">, from: string, directory: string): void {
+  const headers = headersOf(from);
+  if (format === "bdb") loadBdb(join(directory, rpmFile.bdb), headers);
+  else writeFileSync(join(directory, rpmFile.ndb), ndbOf(headers));
 }
 
 type Headers = readonly (readonly [number: number, header: Buffer])[];
