@@ -101,6 +101,21 @@ describe("secrets", () => {
   const canary = "canary-in-a-capsule/4711";
   const forms = [canary, Buffer.from(canary).toString("base64"), encodeURIComponent(canary), JSON.stringify(canary)];
 
+  test.each([
+    ["an escaped quote", String.raw`secret("one", 'Don\'t-tell-9Kx')`],
+    ["a code point", String.raw`secret("one", "Don\u0027t-tell-9K\x78")`],
+    ["a code point in braces", String.raw`it's; secret("one", "Don\u{27}t-tell-9Kx")`],
+    ["a template", "secret('one', `Don\\'t-tell-9Kx`)"],
+    ["two that are joined", `secret("one", "Don't-" + 'te' +\n  "ll-9Kx")`],
+    ["a line that goes on", "secret('one', \"Don't-\\\ntell-9Kx\")"],
+  ])("a literal that says one in other words is written anew: %s", (_, text) => {
+    secret("one", "Don't-tell-9Kx");
+    const [, member] = capsuleFiles(facts, [content("project/environments/a.ts", `a; ${text}; b`)]);
+    expect(member?.bytes.toString()).toMatch(/^a; (it's; )?secret\(["']one["'], "‹one›"\); b$/);
+    const [manifest] = capsuleFiles(facts, [content("project/environments/a.ts", text)]);
+    expect(JSON.parse(manifest?.bytes.toString() ?? "").members[0].redacted).toEqual(["one"]);
+  });
+
   test("none of them is in any member, in whichever form and room, nor in the manifest; who had them is told", async () => {
     secret("canary", canary);
     const carrying: Content[] = [

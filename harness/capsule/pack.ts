@@ -10,6 +10,7 @@ import { messageOf, ReportError } from "../model/errors.ts";
 import { redact, redactBytes } from "../model/secret.ts";
 import { canonicalJson } from "../store/canonical.ts";
 import { type CapsuleManifest, capsuleLimits, manifestSchema } from "./manifest.ts";
+import { redactLiterals } from "./source-literals.ts";
 
 /** A file that is to be taken along, as it was read. */
 export interface Content {
@@ -29,7 +30,7 @@ export function capsuleFiles(facts: CapsuleFacts, contents: readonly Content[]):
         `a file's name holds the secret ${redact(path)}`,
         "give the file another name: it would stand in the archive",
       );
-  const clean = ordered.map(({ path, bytes, executable }) => ({ path, executable, ...redactBytes(bytes) }));
+  const clean = ordered.map(({ path, bytes, executable }) => ({ path, executable, ...redacted(path, bytes) }));
   const manifest: CapsuleManifest = {
     capsuleVersion: 1,
     ...(JSON.parse(redact(JSON.stringify(facts))) as CapsuleFacts),
@@ -54,6 +55,14 @@ export function capsuleFiles(facts: CapsuleFacts, contents: readonly Content[]):
     { path: "manifest.json", bytes: Buffer.from(`${canonicalJson(manifest, "  ")}\n`) },
     ...clean.map(({ path, bytes, executable }) => ({ path, bytes, ...(executable === true ? { executable } : {}) })),
   ];
+}
+
+/** Of the project's own files also what their literals mean. */
+function redacted(path: string, bytes: Buffer): ReturnType<typeof redactBytes> {
+  const plain = redactBytes(bytes);
+  if (!path.startsWith("project/")) return plain;
+  const meant = redactLiterals(plain.bytes);
+  return { bytes: meant.bytes, names: [...new Set([...plain.names, ...meant.names])].sort() };
 }
 
 function bad(seen: string, hint: string): ReportError {
