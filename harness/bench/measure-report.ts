@@ -1,4 +1,5 @@
-// Decides how reports are measured: two thousand checks, written by a process of its own each time and opened in Chromium from the disk.
+// Decides how reports are measured: two thousand checks, written by a process of its own each time and opened in Chromium from the disk, and
+// decided about by the gate.
 // There is no peer: limits are all that was asked for.
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -12,7 +13,7 @@ import type { Row } from "./table.ts";
 
 const mebi = 1024 ** 2;
 
-/** Written, opened, and as large as it is. Without a browser the second row says so. */
+/** Written, opened, as large as it is, and decided about. Without a browser the second row says so. */
 export async function measureReport(rounds: number, say: (line: string) => void): Promise<Row[]> {
   const room = mkdtempSync(join(tmpdir(), "assay-bench-report-"));
   try {
@@ -31,6 +32,12 @@ export async function measureReport(rounds: number, say: (line: string) => void)
       const { stdout } = await promisify(execFile)(process.execPath, [ownModule("bench/report-work"), room]);
       loads.push(loadavg()[0] ?? 0);
       if (round >= 0) written.push(Number(stdout));
+    }
+    say("a decision of the gate about two thousand checks");
+    const decided: number[] = [];
+    for (let round = -1; round < rounds; round += 1) {
+      const { stdout } = await promisify(execFile)(process.execPath, [ownModule("bench/gate-work")]);
+      if (round >= 0) decided.push(Number(stdout));
     }
     const load = [Math.min(...loads), Math.max(...loads)] as const;
     const page = join(room, "index.html");
@@ -52,6 +59,12 @@ export async function measureReport(rounds: number, say: (line: string) => void)
         ours: { by: "index.html, 40 tests of it failed", sample: sampleOf([statSync(page).size / mebi]) },
         limit: 2.86,
         unit: "MiB",
+      },
+      {
+        work: "a decision of the gate about a run of 2,000 checks",
+        ours: { by: "policy, report and evidence to the verdict, in a new process", sample: sampleOf(decided) },
+        limit: 200,
+        load,
       },
     ];
   } finally {

@@ -173,3 +173,22 @@ export const failing = (
       errors: [{ name: outcome === "failed" ? "AssertionError" : "ObservationError", message: "it is not so" }],
     },
   });
+
+/** A run of a hundred tests with twenty checks each, and a policy that requires each by its name. */
+export function twoThousandChecks(): { readonly policy: Policy; readonly evidence: GateEvidence & { report: Report } } {
+  const many = Array.from({ length: 100 }, (_, nth) =>
+    good(
+      `test ${nth}`,
+      Array.from({ length: 20 }, (_each, index) => `file /usr/share/doc/${nth}/${index} has mode 0644`),
+    ),
+  ).flat();
+  const report = reportWith([...goodBashrc, ...goodRelease, ...many]);
+  const required = Object.fromEntries(
+    report.tests.map(({ name, checks }) => [
+      name,
+      name === bashrc ? ("every" as const) : checks.map(({ title }) => title),
+    ]),
+  );
+  const policy = goodPolicy({ ...unsigned, required: { [spec]: required } });
+  return { policy, evidence: { ...told(report), report } };
+}
