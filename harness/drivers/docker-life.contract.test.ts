@@ -46,7 +46,11 @@ test("a crash is one though the container runs again when the engine is asked", 
   const events = new EngineEvents(docker, `dev.assay.run=${stage.run}`);
   onTestFinished(() => events.close());
   await events.open();
-  const { died } = new ContainerLife(busy, events, { restart: "always", ready: { within: 60_000 } });
+  const life = new ContainerLife(busy, events, { restart: "always", ready: { within: 60_000 } });
+  const signs: string[] = [];
+  life.onSign(({ sign }) => signs.push(sign));
+  const { died } = life;
   await crashing.succeed(["touch", "/tmp/go"]);
   expect(await died).toMatchObject({ status: 139, oomKilled: false, startsAgain: true });
+  await expect.poll(() => signs, { interval: 5 }).toEqual(["ending", "ended"]);
 });

@@ -170,6 +170,7 @@ export class ContainerLife {
     if (event.action === "die" && (this.#expected || this.#provoked)) this.tell({ sign: "over", at: Date.now() });
     if (this.#expected || (event.action !== "die" && event.action !== "engine-lost")) return;
     const [at, provoked, mayEnd, die] = [Date.now(), this.#provoked, this.#mayEnd, this.#die];
+    if (event.action === "die" && !provoked) this.tell({ sign: "ending", at });
     const death = await this.death(statusTold(event));
     die(death);
     if (event.action === "engine-lost") this.tell({ sign: "lost", at, words: "the engine's events were lost" });

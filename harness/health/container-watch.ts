@@ -27,6 +27,8 @@ const crashSignals: Readonly<Partial<Record<NodeJS.Signals, FindingKind>>> = {
 const loop = { ends: 3, withinMs: 60_000 };
 /** For how long the engine may tell of an end after its record has it. */
 const lateMs = 500;
+/** For how long it is waited for what the engine says of an end. */
+const answerMs = 2000;
 
 /** One container, through all its lives. */
 export class ContainerWatch {
@@ -36,6 +38,9 @@ export class ContainerWatch {
   readonly #ends: number[] = [];
   #heardEnd = false;
   #looping = false;
+  /** Ends of which it is being asked how they were. */
+  #ending = 0;
+  #told: (() => void) | undefined;
 
   constructor(record: NodeRecord, node: ContainerNode, listen: (heard: HeardSign) => void) {
     this.record = record;
@@ -56,11 +61,18 @@ export class ContainerWatch {
   again(node: ContainerNode, listen: (heard: HeardSign) => void): void {
     this.#node = node;
     this.#heardEnd = false;
+    this.#ending = 0;
     listen((sign) => this.#hear(sign));
   }
 
-  /** Everything comes by itself. */
-  async gather(): Promise<void> {}
+  /** Everything comes by itself; an end of which the engine is still being asked is the present test's. */
+  async gather(): Promise<void> {
+    if (this.#ending === 0) return;
+    const told = new Promise<void>((resolve) => {
+      this.#told = resolve;
+    });
+    await Promise.race([told, pause(answerMs, undefined, { ref: false })]);
+  }
 
   /** An end that the engine's record has and its events have not told of is waited for, a moment. */
   async last(): Promise<void> {
@@ -76,10 +88,13 @@ export class ContainerWatch {
       if (kind !== undefined) this.record.found(kind, sign.at, [`"${sign.words}" died of ${sign.signal}`]);
     }
     if (sign.sign === "over") this.#heardEnd = true;
+    if (sign.sign === "ending") this.#ending += 1;
     if (sign.sign !== "ended") return;
     this.#heardEnd = true;
+    this.#ending = Math.max(0, this.#ending - 1);
     const kind = this.#kindOf(sign.death, sign.at, sign.meant);
     if (kind !== undefined) this.record.found(kind, sign.at, [`the container ${sign.words}`]);
+    if (this.#ending === 0) this.#told?.();
   }
 
   #kindOf(death: Death, at: number, meant: boolean): FindingKind | undefined {

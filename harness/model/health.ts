@@ -39,6 +39,8 @@ export interface Unwatched {
 
 /** Something that a driver hears of a node without asking. `meant`: it is declared to end. */
 export type Sign =
+  /** It has ended; how is being asked, and `ended` follows. */
+  | { readonly sign: "ending"; readonly at: Instant }
   | {
       readonly sign: "ended";
       readonly at: Instant;
