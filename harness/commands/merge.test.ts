@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test, vi } from "vitest";
@@ -75,6 +75,21 @@ describe("assay merge", () => {
     await expect(merging).rejects.toThrow(words);
     expect(() => readFileSync(join(here, "refused/report.json"))).toThrow(/ENOENT/);
   });
+});
+
+test("shards on different files are refused before anything is written", async () => {
+  const [one, two] = ["1", "2"].map((index) => {
+    const directory = kept(`other-${index}`, Number(index));
+    const at = join(directory, "report.json");
+    const report = JSON.parse(readFileSync(at, "utf8"));
+    writeFileSync(at, JSON.stringify({ ...report, inputs: [{ path: "lib.ts", sha256: index.repeat(64) }] }));
+    return directory;
+  }) as [string, string];
+  const out = join(here, "different");
+  await expect(mergeCommand([one, two], { out })).rejects.toThrow(
+    expect.objectContaining({ code: "mixed-shards", message: expect.stringContaining("lib.ts is 1111") }),
+  );
+  expect(existsSync(out)).toBe(false);
 });
 
 describe("--shard", () => {

@@ -6,7 +6,7 @@ import { htmlOf } from "./html.ts";
 import { junitOf } from "./junit.ts";
 import { mergeReports, type ReportAt } from "./merge.ts";
 import { type Report, reportOf, reportSchema } from "./report.ts";
-import { ranTest, runEnded, runStarted, sampleRun, testEnded } from "./sample.ts";
+import { began, ranTest, runEnded, runStarted, sampleRun, testEnded } from "./sample.ts";
 import { sarifOf } from "./sarif.ts";
 import { summaryOf } from "./summary.ts";
 import { tapOf } from "./tap.ts";
@@ -129,5 +129,89 @@ describe("shards of different runs", () => {
     expect(JSON.parse(sarifOf(merged)).runs[0].invocations[0].executionSuccessful).toBe(false);
     expect(htmlOf(merged)).toContain("shard 1/2 is missing");
     expect(summaryOf(merged)).toContain("shard 1/2 is missing");
+  });
+});
+
+describe("shards on", () => {
+  const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
+  const image = (tag: string, id: string, recipe = "a"): RunEvent => ({
+    event: "image",
+    at: began,
+    recipe: tag.replace(/:.*/, ""),
+    tag,
+    recipeDigest: digest(recipe),
+    treeDigest: digest("b"),
+    imageId: digest(id),
+    built: false,
+    ms: 1,
+  });
+  const files = (of: Readonly<Record<string, string>>): RunEvent => ({
+    event: "inputs",
+    at: began,
+    file: "x.spec.ts",
+    inputs: Object.entries(of).map(([path, letter]) => ({ path, sha256: letter.repeat(64) })),
+  });
+  const shard = (index: number, ...events: readonly RunEvent[]) =>
+    run(`r${index}`, of(index, 3), [...events, ...green(`${index}.spec.ts`)]);
+  const merging =
+    (...reports: readonly Report[]) =>
+    () =>
+      merged(...reports);
+
+  test("another image under one tag are refused, with the image, two of the shards, and why it may be", () => {
+    const [one, two] = [shard(1, image("soe:1", "c")), shard(2, image("soe:1", "c"))];
+    const wrong = merging(one, two, shard(3, image("soe:1", "d", "e")));
+    expect(wrong).toThrow(DeclarationError);
+    expect(wrong).toThrow(
+      expect.objectContaining({
+        code: "mixed-shards",
+        message: `declare: they are shards on different images: soe:1 is ${digest("c")} in r1.json, and ${digest("d")} in r3.json; run all shards again on one commit, from the same bases`,
+      }),
+    );
+    expect(merging(one, two, shard(3, image("soe:1", "d")))).toThrow(/recipes are the same, and were built apart/);
+  });
+
+  test("another file at one path are refused, also where it changed while one of them ran", () => {
+    const [one, two] = [shard(1, files({ "lib.ts": "1", "a.ts": "2" })), shard(2, files({ "lib.ts": "1" }))];
+    const other = shard(3, files({ "lib.ts": "3", "b.ts": "2" }));
+    expect(merging(one, two, other)).toThrow(
+      expect.objectContaining({
+        code: "mixed-shards",
+        message: expect.stringContaining(
+          `on different files: lib.ts is ${"1".repeat(64)} in r1.json, and ${"3".repeat(64)} in r3.json; run all`,
+        ),
+      }),
+    );
+    const changing = shard(3, files({ "lib.ts": "1" }), files({ "lib.ts": "3" }));
+    expect(merging(one, two, changing)).toThrow(/and 1{64} and 3{64} in r3.json/);
+  });
+
+  test("many others are counted, and none of them says anything to a terminal", () => {
+    const all = (index: number) => ({
+      ...shard(index),
+      inputs: ["\u001b[2Ja", "b", "c", "d", "e"].map((path) => ({ path, sha256: `${index}`.repeat(64) })),
+    });
+    const wrong = merging(all(1), all(2));
+    expect(wrong).toThrow(/; and 2 more; run all/);
+    expect(wrong).not.toThrow("\u001b");
+  });
+
+  test("what only one of them used or read, on any host, are one whole", () => {
+    const [base, lib] = [image("soe:1", "c"), files({ "lib.ts": "1" })];
+    const [first, second] = [
+      shard(1, base, image("web:1", "d"), lib),
+      shard(2, image("soe:2", "e"), files({ "b.ts": "2" })),
+    ];
+    const third = shard(3, { ...base, built: true, ms: 900, recipeDigest: digest("f") } as RunEvent, lib);
+    const elsewhere = { ...third, host: { ...third.host, hostname: "builder-8", engines: { podman: "5.4" } } };
+    expect(merged(first, second, elsewhere)).toMatchObject({ verdict: "met", exitCode: 0 });
+  });
+
+  test("different images are no shards of each other's where they are whole runs", () => {
+    const whole = (name: string, id: string) => run(name, undefined, [image("soe:1", id), ...green(`${name}.spec.ts`)]);
+    expect(merged(whole("one", "c"), whole("two", "d")).images.map(({ imageId }) => imageId)).toEqual([
+      digest("c"),
+      digest("d"),
+    ]);
   });
 });

@@ -1,8 +1,9 @@
 // Decides what the reports of several runs are as one: what each saw, side by side, and one verdict on all of it. Refuses reports of
-// which it cannot be known what counts: one twice, one part of the specs twice, parts of different divisions. Pure.
+// which it cannot be known what counts: one twice, one part of the specs twice, parts of different divisions or on different images. Pure.
 import { DeclarationError } from "../model/errors.ts";
 import { conclude } from "./conclusion.ts";
 import { oneLine } from "./escape.ts";
+import { refuseOtherSubjects } from "./merge-subjects.ts";
 import { countsOf, type Report } from "./report.ts";
 import { belowEvidence } from "./stand-ups.ts";
 
@@ -25,6 +26,7 @@ type Trouble = Report["troubles"][number];
  */
 export function mergeReports(given: readonly ReportAt[], run: string): Report {
   refuseDoubles(given);
+  refuseOtherSubjects(given);
   const reports = given.map(({ report }) => report).sort((a, b) => rank(a) - rank(b));
   const [first] = reports;
   if (first === undefined)
@@ -171,7 +173,7 @@ function trouble(code: string, message: string): Trouble {
   return { outcome: "errored", exitCode: 3, error: { name: "ReportError", code, message } };
 }
 
-/** Each file once; twice where two runs read it at two times, and it had changed meanwhile. */
+/** Each file once; twice where it changed between two whole runs, or while a run read it. */
 function inputs(reports: readonly Report[]): Pick<Report, "inputs"> {
   const all = new Map<string, NonNullable<Report["inputs"]>[number]>();
   for (const input of reports.flatMap((each) => each.inputs ?? [])) all.set(`${input.path}\0${input.sha256}`, input);
