@@ -29,7 +29,7 @@ function eventsOf(stage: RunStage): readonly RunEvent[] {
   return lines.map((line) => JSON.parse(line) as RunEvent);
 }
 
-test("holes, checks that cannot fail and tests that ask nothing are named, and what is shared is left alone", async () => {
+test("holes, checks that cannot fail and tests that observe nothing are named, and what is shared is left alone", async () => {
   using stage = stageOf();
   const { code, output } = await stage.assay([...words, "--min", "0.9"]);
   expect(code, output).toBe(1);
@@ -63,7 +63,13 @@ test("holes, checks that cannot fail and tests that ask nothing are named, and w
   expect(proof.alwaysTrue).toEqual([
     { test: "the issue is a file", title: "box: file /etc/issue has the mode it has", mutants: 4 },
   ]);
-  expect(proof.hollow).toEqual(["nothing is asked"]);
+  const asserted = "and asserted nothing: no check, no expect";
+  expect(proof.hollow).toEqual([
+    { test: "nothing is asked", why: `it ran commands, ${asserted}` },
+    { test: "a command succeeds", why: `it ran commands, ${asserted}` },
+    { test: "one is one", why: "it asked nothing of any node" },
+  ]);
+  expect(output).toContain("hollow > one is one: it asked nothing of any node");
 
   const refused = new Map(proof.refused.map(({ id, why }) => [id, why]));
   expect(refused.get("box: empty /vfx/bound")).toBe("it lies on /vfx, which is not the node's alone");
@@ -75,6 +81,17 @@ test("holes, checks that cannot fail and tests that ask nothing are named, and w
   );
   expect(await stage.left()).toEqual(nothing);
 }, 240_000);
+
+test("tests that observe nothing are named where no change could be made, and are not said to be unrepeatable", async () => {
+  using stage = stageOf();
+  const { code, output } = await stage.assay(["prove", "fixtures/faults/blank", "--project", "faults", "--json"]);
+  expect(code, output).toBe(0);
+  const run = readdirSync(stage.config.runs).find((name) => name !== "latest") ?? "";
+  const figures = JSON.parse(readFileSync(join(stage.config.runs, run, "prove.json"), "utf8")) as Figures;
+  expect(figures.specs).toMatchObject([
+    { mutants: [], unrepeatable: [], hollow: [{ test: "a command succeeds" }, { test: "one is one" }] },
+  ]);
+}, 60_000);
 
 test("processes end, what listens ends, data go: found by who holds it, and by nobody who looks on", async () => {
   using stage = stageOf();

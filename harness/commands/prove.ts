@@ -20,7 +20,7 @@ export interface ProveOptions {
 
 /**
  * `assay prove [pattern…]`. The figures go to `prove.json` beside the report. 1 where less than `min` of the mutants is noticed, where a check
- * is always met or a test asks nothing and `min` is given; what the run ended with where that is not met: specs that are red prove nothing.
+ * is always met or a test observes nothing and `min` is given; what the run ended with where that is not met: specs that are red prove nothing.
  */
 export async function proveCommand(patterns: readonly string[], options: ProveOptions): Promise<number> {
   const min = readMin(options.min);
@@ -65,7 +65,7 @@ export async function proveCommand(patterns: readonly string[], options: ProveOp
     console.log(
       made === 0
         ? "\nnot proved: no change could be made"
-        : `\nnot proved: ${share < min ? `less than ${min} was noticed` : "some checks are always met, or tests ask nothing"}`,
+        : `\nnot proved: ${share < min ? `less than ${min} was noticed` : "some checks are always met, or tests observe nothing"}`,
     );
   return enough ? ExitCode.met : ExitCode.failed;
 }

@@ -49,9 +49,9 @@ export interface Proof {
   readonly alwaysTrue: readonly { readonly test: string; readonly title: string; readonly mutants: number }[];
   /** Checks for whose subject no change is known, or none could be made: nothing is said of them. */
   readonly unproven: readonly { readonly test: string; readonly title: string; readonly probes: readonly string[] }[];
-  /** Tests that passed and asked nothing: no check, no assertion, no command that has to succeed or fail. */
-  readonly hollow: readonly string[];
-  /** Tests that do not pass a second time in the same environment: each change had a fresh one for them. */
+  /** Tests that passed and observe nothing: they asked nothing of any node, whatever they asserted, or made no check and no assertion. */
+  readonly hollow: readonly { readonly test: string; readonly why: string }[];
+  /** Tests that do not pass a second time in the same environment: each change had a fresh one for them. None where none was run again there. */
   readonly unrepeatable: readonly string[];
   /** All of it, stand-ups included. */
   readonly ms: number;

@@ -57,7 +57,7 @@ test("what has no worth is named, and so is what was left alone", () => {
     figuresOf([
       proof("one", [mutant("box: another user owns /a", "survived", { nearest })], {
         alwaysTrue: [{ test: "t", title: "box: file /a is there or not", mutants: 4 }],
-        hollow: ["nothing"],
+        hollow: [{ test: "nothing", why: "it asked nothing of any node" }],
         refused: [{ id: "host: take /a away", why: "this machine is never changed" }],
         unproven: [{ test: "t", title: "box: moon is full", probes: ["sky"] }],
       }),
@@ -67,7 +67,7 @@ test("what has no worth is named, and so is what was left alone", () => {
     'studio/box: another user owns /a  (one; nearest "file /a is a file", which saw no difference)',
   );
   expect(text).toContain("one > t: box: file /a is there or not (4 changes of what it looks at)");
-  expect(text).toMatch(/tests that ask nothing:\n {2}one > nothing/);
+  expect(text).toMatch(/tests that observe nothing:\n {2}one > nothing: it asked nothing of any node/);
   expect(text).toContain("one: host: take /a away: this machine is never changed");
   expect(text).toContain("one > t: box: moon is full (sky)");
 });

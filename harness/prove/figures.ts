@@ -90,8 +90,10 @@ export function figureLines(figures: Figures): readonly string[] {
       ),
     ),
     ...named(
-      "tests that ask nothing",
-      figures.specs.flatMap(({ file, hollow }) => hollow.map((test) => `${shortName(file)} > ${test}`)),
+      "tests that observe nothing",
+      figures.specs.flatMap(({ file, hollow }) =>
+        hollow.map(({ test, why }) => `${shortName(file)} > ${test}: ${why}`),
+      ),
     ),
     ...named(
       "not proved: no change is known for what they look at, or none could be made",

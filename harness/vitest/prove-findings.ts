@@ -1,5 +1,5 @@
-// Decides what is told of changes that were made: who noticed each, what came nearest where nobody did, which checks never failed, and which
-// changes were left alone. Makes none.
+// Decides what is told of changes that were made: who noticed each, what came nearest where nobody did, which checks never failed, which
+// tests observe nothing, and which changes were left alone. Makes none.
 import type { Mutant, Proof } from "../model/proof.ts";
 import { redact } from "../model/secret.ts";
 import type { Mutation, Observation } from "../prove/mutation.ts";
@@ -86,6 +86,15 @@ export class Findings {
     );
   }
 
+  /** Tests that observe nothing, when all changes were made. */
+  get hollow(): Proof["hollow"] {
+    const noticing = new Set(this.#mutants.flatMap(({ outcome, by }) => (outcome === "found" && by ? [by.test] : [])));
+    return this.#tests.flatMap((test) => {
+      const why = whyHollow(test, noticing);
+      return why === undefined ? [] : [{ test: nameOf(test), why }];
+    });
+  }
+
   /** What is said of checks when all changes were made. */
   checks(observations: readonly Observation[]): Pick<Proof, "alwaysTrue" | "unproven"> {
     const asked = this.#recording.asked.filter(({ test }) => this.#tests.includes(test));
@@ -109,9 +118,17 @@ export function nameOf({ task }: TestRecord): string {
   return task.fullTestName;
 }
 
-/** It asked nothing that could have been otherwise. */
-export function isHollow({ asked, task }: TestRecord): boolean {
-  return asked === 0 && (task.meta.assertions ?? 0) === 0;
+/**
+ * Why a test observes nothing, in words; `undefined` where that is not known. What it asserts by other means than checks and `expect` nobody
+ * sees: where it noticed a change it is no such test.
+ */
+export function whyHollow(record: TestRecord, noticing: ReadonlySet<string>): string | undefined {
+  const { checks, reached, nodes, keys, task } = record;
+  if (checks > 0) return undefined;
+  const silent = (task.meta.assertions ?? 0) === 0;
+  if (!reached) return `it asked nothing of any node${silent ? ", and asserted nothing" : ""}`;
+  if (!silent || noticing.has(nameOf(record))) return undefined;
+  return `it ${nodes.size > 0 && keys.size === 0 ? "ran commands" : "used a node"}, and asserted nothing: no check, no expect`;
 }
 
 function firstLine(text: string): string {

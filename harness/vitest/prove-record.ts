@@ -36,9 +36,13 @@ export interface TestRecord {
   readonly keys: Set<string>;
   /** Names of nodes that it asked for anything. */
   readonly nodes: Set<string>;
-  /** Checks, and commands that have to succeed or fail. */
-  asked: number;
+  /** How many checks it asked, of any node, also of one that is not watched. */
+  checks: number;
+  /** It used a node for anything, or read anything of one but what it is called. */
+  reached: boolean;
   passed: boolean;
+  /** What is done in its name from now on is not done by it: its environment is taken down. */
+  ended: boolean;
 }
 
 /** Where in the code of a spec something is asked: carried along all that it awaits. */
@@ -82,10 +86,27 @@ export class Recording {
 
   /** Runs a test's body for the first time. */
   async first(task: RunnerTestCase, body: () => Promise<void>): Promise<void> {
-    const record: TestRecord = { task, keys: new Set(), nodes: new Set(), asked: 0, passed: false };
+    const record: TestRecord = {
+      task,
+      keys: new Set(),
+      nodes: new Set(),
+      checks: 0,
+      reached: false,
+      passed: false,
+      ended: false,
+    };
     this.records.set(task.id, record);
-    await this.#scopes.run({ record }, body);
-    record.passed = true;
+    try {
+      await this.#scopes.run({ record }, body);
+      record.passed = true;
+    } finally {
+      record.ended = true;
+    }
+  }
+
+  /** What is done for a test before it begins, and not by it: nobody is told. */
+  aside<Answer>(work: () => Answer): Answer {
+    return this.#scopes.exit(work);
   }
 
   again<Answer>(scope: Omit<Scope, "again">, body: () => Promise<Answer>): Promise<Answer> {
@@ -104,10 +125,11 @@ export class Recording {
 
   /** A check was asked by a test that runs for the first time: each of its parts is asked once more, to know what it looks at. */
   async look(node: Node, check: Check<Node>, negated: boolean): Promise<void> {
-    const scope = this.#scopes.getStore();
+    const scope = this.#asking;
+    if (scope === undefined) return;
+    scope.record.checks += 1;
     const known = this.#watched.get(node);
-    if (scope === undefined || known === undefined || scope.again === true) return;
-    scope.record.asked += 1;
+    if (known === undefined) return;
     const parts = negated || check.parts === undefined ? [check] : leaves(check.parts);
     for (const part of parts) {
       const leaf: Asked = {
@@ -178,12 +200,6 @@ export class Recording {
       this.#note(node, name, "mount source", target);
       return real(target);
     });
-    for (const method of ["succeed", "fail"])
-      over(method, (real: (...words: readonly unknown[]) => unknown) => (...words: readonly unknown[]) => {
-        const record = this.#scopes.getStore()?.record;
-        if (record !== undefined) record.asked += 1;
-        return real(...words);
-      });
     for (const method of [
       "port",
       "address",
@@ -202,11 +218,25 @@ export class Recording {
         return real(...words);
       });
     over("as", (real: (user: string) => Node) => (asked: string) => this.watch(real(asked), name, asked));
+    for (const [member, has] of membersOf(node)) this.#tellReached(node, member, has);
     return node;
   }
 
+  /** Of whatever a spec takes from a node it is known that it did: the node's carrier, its facts, what only one kind of node can do. */
+  #tellReached(node: Node, member: string, has: PropertyDescriptor): void {
+    Object.defineProperty(node, member, {
+      configurable: true,
+      enumerable: has.enumerable ?? false,
+      get: () => {
+        const scope = this.#asking;
+        if (scope !== undefined) scope.record.reached = true;
+        return has.get === undefined ? (has.value as unknown) : (has.get.call(node) as unknown);
+      },
+    });
+  }
+
   #touch(name: string): void {
-    this.#scopes.getStore()?.record.nodes.add(name);
+    this.#asking?.record.nodes.add(name);
   }
 
   #noteService(node: Node, name: string, { probe, subject }: ServiceSubject, answer: unknown): void {
@@ -215,9 +245,14 @@ export class Recording {
   }
 
   /** `undefined` where nobody listens: outside of tests, and in those that are run again. */
-  #note(node: Node, name: string, probe: string, subject: unknown): Seen | undefined {
+  get #asking(): Scope | undefined {
     const scope = this.#scopes.getStore();
-    if (scope === undefined || scope.again === true) return undefined;
+    return scope === undefined || scope.again === true || scope.record.ended ? undefined : scope;
+  }
+
+  #note(node: Node, name: string, probe: string, subject: unknown): Seen | undefined {
+    const scope = this.#asking;
+    if (scope === undefined) return undefined;
     const key = `${node.title}\0${probe}\0${JSON.stringify(subject)}`;
     const seen = this.#seen.get(key) ?? {
       key,
@@ -236,6 +271,18 @@ export class Recording {
       seen.titles.push(scope.leaf.check.title);
     return seen;
   }
+}
+
+/** By these a node is known, and nothing is asked of it. */
+const names: readonly string[] = ["constructor", "title", "name", "kind"];
+
+/** What a node has, its own first. */
+function membersOf(node: Node): ReadonlyMap<string, PropertyDescriptor> {
+  const members = new Map<string, PropertyDescriptor>();
+  for (let at: object | null = node; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at))
+    for (const [member, has] of Object.entries(Object.getOwnPropertyDescriptors(at)))
+      if (!names.includes(member) && !members.has(member)) members.set(member, has);
+  return members;
 }
 
 /** Tells two answers apart. */

@@ -10,7 +10,7 @@ import { derive } from "../prove/derive.ts";
 import { partOf } from "../prove/environments.ts";
 import { type Mutation, needsOwnClone } from "../prove/mutation.ts";
 import { Clone, type Noticed } from "./prove-clone.ts";
-import { Findings, isHollow, nameOf } from "./prove-findings.ts";
+import { Findings, nameOf } from "./prove-findings.ts";
 import { recording, type TestRecord } from "./prove-record.ts";
 import { session } from "./session.ts";
 import { substituted } from "./substitute.ts";
@@ -55,6 +55,8 @@ class Prover {
   readonly #findings: Findings;
   readonly #closing: Promise<void>[] = [];
   #repeatable: ReadonlySet<TestRecord> = new Set();
+  /** Of those that were tried. */
+  #unrepeatable: readonly TestRecord[] = [];
   #environment: Environment;
   /** Whether these tests pass by themselves in a part of the environment, by their names. */
   readonly #enough = new Map<string, Promise<boolean>>();
@@ -92,8 +94,8 @@ class Prover {
       environment: this.#proving.environment.name,
       ...this.#findings.told,
       ...this.#findings.checks(observations),
-      hollow: this.#tests.filter(isHollow).map(nameOf),
-      unrepeatable: this.#proving.perTest ? [] : this.#tests.filter((each) => !this.#repeatable.has(each)).map(nameOf),
+      hollow: this.#findings.hollow,
+      unrepeatable: this.#unrepeatable.map(nameOf),
       ms: Math.round(performance.now() - began),
     };
   }
@@ -185,6 +187,7 @@ class Prover {
     const repeatable = new Set<TestRecord>();
     for (const test of this.#tests) if ((await clone.run(test)) === undefined) repeatable.add(test);
     this.#repeatable = repeatable;
+    this.#unrepeatable = this.#tests.filter((each) => !repeatable.has(each));
     const left: Mutation[] = [];
     const before = this.#findings.mark;
     clone = await this.#each(mutations, clone, left, false);

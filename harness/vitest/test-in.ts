@@ -278,7 +278,16 @@ async function standAside(environment: Environment): Promise<LiveEnvironment> {
   return standUp({ ...wanted, keepBroken: false, events: quiet, report: join(settings.scratch, "aside") });
 }
 
-async function stand(environment: Environment): Promise<WatchedEnvironment> {
+function stand(environment: Environment): Promise<WatchedEnvironment> {
+  return aside(() => standHere(environment));
+}
+
+/** For a test, and not by it: what is asked of nodes meanwhile says nothing of what the test asks. */
+function aside<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+  return recording()?.aside(work) ?? work();
+}
+
+async function standHere(environment: Environment): Promise<WatchedEnvironment> {
   const { settings, events } = session();
   const unwatched = await standing(environment);
   const { environment: stood, scope: name, file } = unwatched;
@@ -321,7 +330,7 @@ async function standing(environment: Environment): Promise<StandingUp> {
 /** The same environment as it was when it was ready; one that cannot be brought back is taken down, and the test has the reason. */
 async function backAgain(live: WatchedEnvironment): Promise<WatchedEnvironment> {
   try {
-    await live.rewind?.();
+    await aside(async () => live.rewind?.());
     live.watch.rewound();
     return live;
   } catch (error) {
