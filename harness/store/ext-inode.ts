@@ -3,8 +3,8 @@
 import { badArchive } from "./bad-archive.ts";
 import { aclAttribute } from "./ext-acl.ts";
 
-/** Bytes of the file system, from its beginning. */
-export type ReadAt = (at: number, length: number) => Buffer;
+/** Fills `into` with bytes of the file system, from its beginning. Who asks brings the memory: a disk is read in more pieces than a collector keeps up with. */
+export type ReadAt = (at: number, into: Buffer) => void;
 
 export interface ExtInode {
   readonly mode: number;
@@ -50,7 +50,9 @@ const prefixes: Readonly<Record<number, string>> = {
 
 /** Whether a file system of this family begins there. */
 export function isExt(read: ReadAt): boolean {
-  return read(1024 + 0x38, 2).readUInt16LE(0) === 0xef53;
+  const mark = Buffer.alloc(2);
+  read(1024 + 0x38, mark);
+  return mark.readUInt16LE(0) === 0xef53;
 }
 
 export class ExtReader {
@@ -63,12 +65,15 @@ export class ExtReader {
   readonly #blocks: number;
   readonly #descriptors: Buffer;
   readonly #descriptorBytes: number;
+  /** Of the inode that is read now. */
+  readonly #inode: Buffer;
   #tables = 0;
 
   constructor(read: ReadAt, where: string) {
     this.#read = read;
     this.#where = where;
-    const head = read(1024, 1024);
+    const head = Buffer.alloc(1024);
+    read(1024, head);
     const incompatible = head.readUInt32LE(0x60);
     if ((incompatible & known.recover) !== 0)
       throw this.#bad("was not unmounted cleanly: its journal has what its files do not");
@@ -94,7 +99,9 @@ export class ExtReader {
       this.#descriptorBytes > 1024
     )
       throw this.#bad("has a superblock that contradicts itself");
-    this.#descriptors = read((head.readUInt32LE(0x14) + 1) * this.blockBytes, groups * this.#descriptorBytes);
+    this.#descriptors = Buffer.alloc(groups * this.#descriptorBytes);
+    read((head.readUInt32LE(0x14) + 1) * this.blockBytes, this.#descriptors);
+    this.#inode = Buffer.alloc(this.#inodeBytes);
   }
 
   inode(number: number): ExtInode {
@@ -104,14 +111,15 @@ export class ExtReader {
     const high = this.#descriptorBytes >= 64 ? this.#descriptors.readUInt32LE(at + 0x28) : 0;
     const table = this.#descriptors.readUInt32LE(at + 8) + high * 2 ** 32;
     const place = table * this.blockBytes + ((number - 1) % this.#inodesPerGroup) * this.#inodeBytes;
-    const bytes = Buffer.from(this.#read(place, this.#inodeBytes));
+    const bytes = this.#inode;
+    this.#read(place, bytes);
     const mode = bytes.readUInt16LE(0);
     const type = mode >> 12;
     const flags = bytes.readUInt32LE(0x20);
     const size = bytes.readUInt32LE(4) + (type === 0o10 || type === 0o4 ? bytes.readUInt32LE(0x6c) * 2 ** 32 : 0);
     const held = bytes.subarray(0x28, 0x28 + 60);
     const extended = (flags & 0x80000) !== 0;
-    const inline = type === 0o12 && size < 60 && !extended ? held.subarray(0, size) : undefined;
+    const inline = type === 0o12 && size < 60 && !extended ? Buffer.from(held.subarray(0, size)) : undefined;
     const mapped = inline === undefined && (type === 0o10 || type === 0o4 || type === 0o12);
     const extents: Extent[] = [];
     if (mapped && extended) this.#extents(held, extents, 5);
@@ -141,7 +149,7 @@ export class ExtReader {
       if (start >= end) break;
       if (stop <= at) continue;
       const [first, last] = [Math.max(at, start), Math.min(end, stop)];
-      this.#read(block * this.blockBytes + first - start, last - first).copy(into, first - at);
+      this.#read(block * this.blockBytes + first - start, into.subarray(first - at, last - at));
     }
   }
 
@@ -172,7 +180,9 @@ export class ExtReader {
     this.#tables += 1;
     if (this.#tables > mostTables) throw this.#bad("has more tables than any");
     if (number <= 0 || number >= this.#blocks) throw this.#bad(`names block ${number}, and there are ${this.#blocks}`);
-    return Buffer.from(this.#read(number * this.blockBytes, this.blockBytes));
+    const bytes = Buffer.alloc(this.blockBytes);
+    this.#read(number * this.blockBytes, bytes);
+    return bytes;
   }
 
   #extents(node: Buffer, found: Extent[], most: number): void {

@@ -34,7 +34,7 @@ export async function openDisk(file: FileHandle, path: string, where: string, at
   const disk = diskBytes(file.fd, path, at);
   const parts = partsOf(disk);
   const roots = parts.flatMap((part) => {
-    const read = (place: number, length: number) => readPart(disk, part, place, length);
+    const read = (place: number, into: Buffer) => readPart(disk, part, place, into);
     if (part.bytes < 4096 || !isExt(read)) return [];
     const reader = new ExtReader(read, `${part.name} of ${where}`);
     const names = new Map(reader.names(reader.inode(2)));
@@ -59,12 +59,10 @@ export async function openDisk(file: FileHandle, path: string, where: string, at
   };
 }
 
-function readPart(disk: DiskBytes, { start, bytes }: DiskPart, at: number, length: number): Buffer {
+function readPart(disk: DiskBytes, { start, bytes }: DiskPart, at: number, into: Buffer): void {
   // A file system that is bigger than its partition, or says so.
-  const into = Buffer.alloc(Math.max(0, Math.min(length, bytes - at)));
-  if (into.length < length) throw badArchive("disk", "its file system reaches beyond its partition");
+  if (into.length > bytes - at) throw badArchive("disk", "its file system reaches beyond its partition");
   disk.read(start + at, into);
-  return into;
 }
 
 function digestOfPart(disk: DiskBytes, { start, bytes }: DiskPart): string {
@@ -79,61 +77,37 @@ function digestOfPart(disk: DiskBytes, { start, bytes }: DiskPart): string {
   return `${bytes} bytes, sha256:${hash.digest("hex")}`;
 }
 
-interface Placed {
-  readonly at: number;
-  readonly inode: ExtInode;
-}
-
-/** Contents are given places one behind the other, as if they lay in a tar; each is read of its extents. */
+/**
+ * Contents are given places one behind the other, as if they lay in a tar; each is read of its extents. Only the inode's number is kept of each
+ * file: its extents are read again with its contents.
+ */
 function listed(
   reader: ExtReader,
   where: string,
-): { readonly entries: readonly TarEntry[]; readonly layer: StillLayer } {
-  const entries: TarEntry[] = [];
-  const places: Placed[] = [];
-  const names = new Map<number, string>();
-  const todo: (readonly [path: string, inode: ExtInode])[] = [];
+): { readonly entries: Iterable<TarEntry>; readonly layer: StillLayer } {
+  const places: number[] = [];
+  const numbers: number[] = [];
   let end = 0;
-  const add = (path: string, number: number) => {
-    if (entries.length > archiveLimits.entries)
-      throw badArchive(where, `there are more than ${archiveLimits.entries} entries`, "archive-too-big");
-    const known = names.get(number);
-    const inode = reader.inode(number);
-    const { mode, uid, gid, size, attributes } = inode;
-    const type = mode >> 12;
-    if (type === 0o4 && known !== undefined) throw badArchive(where, "a directory lies in two");
-    const shared = { name: path, mode, uid, gid, attributes, hardLink: known !== undefined };
-    names.set(number, known ?? path);
-    if (known !== undefined) entries.push({ ...shared, size: 0, link: known, at: undefined });
-    else if (type === 0o12) {
-      const target = Buffer.alloc(Math.min(size, archiveLimits.pathBytes));
-      reader.contents(inode, 0, target);
-      entries.push({ ...shared, size: 0, link: target.toString("latin1"), at: undefined });
-    } else {
-      const regular = type === 0o10;
-      // Mostly holes, as lastlog is: nobody reads terabytes of nothing. Its contents are then not known.
-      const there = inode.extents.reduce((sum, { count }) => sum + count * reader.blockBytes, mostHoles);
-      const read = regular && size <= Math.min(there, archiveLimits.fileBytes);
-      entries.push({ ...shared, size: regular ? size : 0, link: "", at: read ? end : undefined });
-      if (read && size > 0) {
-        places.push({ at: end, inode });
-        end += size;
-      }
-      if (type === 0o4) todo.push([path, inode]);
+  const place = (number: number, size: number): number => {
+    const at = end;
+    if (size > 0) {
+      places.push(at);
+      numbers.push(number);
+      end += size;
     }
+    return at;
   };
-  add("./", 2);
-  for (let next = todo.pop(); next !== undefined; next = todo.pop())
-    for (const [name, number] of reader.names(next[1])) add(`${next[0].replace(/\/$/, "")}/${name}`, number);
+  let last: { readonly at: number; readonly inode: ExtInode } | undefined;
   const read = (at: number, into: Buffer) => {
     let [low, high] = [0, places.length - 1];
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
-      if ((places[middle] as Placed).at <= at) low = middle;
+      if ((places[middle] as number) <= at) low = middle;
       else high = middle - 1;
     }
-    const found = places[low] as Placed;
-    reader.contents(found.inode, at - found.at, into);
+    const start = places[low] as number;
+    if (last?.at !== start) last = { at: start, inode: reader.inode(numbers[low] as number) };
+    reader.contents(last.inode, at - start, into);
   };
   const layer: StillLayer = {
     where,
@@ -145,7 +119,45 @@ function listed(
       return into;
     },
   };
-  return { entries, layer };
+  return { entries: entriesOf(reader, where, place), layer };
+}
+
+/** One at a time. `place` is told each file whose contents can be read, by the number of its inode. */
+function* entriesOf(
+  reader: ExtReader,
+  where: string,
+  place: (number: number, size: number) => number,
+): Generator<TarEntry> {
+  const names = new Map<number, string>();
+  const todo: (readonly [path: string, inode: ExtInode])[] = [];
+  let count = 0;
+  const entry = (path: string, number: number): TarEntry => {
+    count += 1;
+    if (count > archiveLimits.entries + 1)
+      throw badArchive(where, `there are more than ${archiveLimits.entries} entries`, "archive-too-big");
+    const known = names.get(number);
+    const inode = reader.inode(number);
+    const { mode, uid, gid, size, attributes } = inode;
+    const type = mode >> 12;
+    if (type === 0o4 && known !== undefined) throw badArchive(where, "a directory lies in two");
+    const shared = { name: path, mode, uid, gid, attributes, hardLink: known !== undefined };
+    names.set(number, known ?? path);
+    if (known !== undefined) return { ...shared, size: 0, link: known, at: undefined };
+    if (type === 0o12) {
+      const target = Buffer.alloc(Math.min(size, archiveLimits.pathBytes));
+      reader.contents(inode, 0, target);
+      return { ...shared, size: 0, link: target.toString("latin1"), at: undefined };
+    }
+    const regular = type === 0o10;
+    // Mostly holes, as lastlog is: nobody reads terabytes of nothing. Its contents are then not known.
+    const there = inode.extents.reduce((sum, { count }) => sum + count * reader.blockBytes, mostHoles);
+    const read = regular && size <= Math.min(there, archiveLimits.fileBytes);
+    if (type === 0o4) todo.push([path, inode]);
+    return { ...shared, size: regular ? size : 0, link: "", at: read ? place(number, size) : undefined };
+  };
+  yield entry("./", 2);
+  for (let next = todo.pop(); next !== undefined; next = todo.pop())
+    for (const [name, number] of reader.names(next[1])) yield entry(`${next[0].replace(/\/$/, "")}/${name}`, number);
 }
 
 /** Contents one behind the other. What is taken lies in one file. */
