@@ -34,10 +34,12 @@ test("the flakiest comes first, and a line tells a fault from a failure", () => 
     past("r1", 1, "failed", "m1"),
     past("r2", 2, "passed", "m1"),
     { ...past("r3", 3, "errored"), why: "engine-down" },
+    { ...past("r4", 4, "errored"), why: "node.adress is not a function" },
   ]);
   expect(all.map((each) => each.test)).toEqual([name, other.test]);
   expect(historyLines(all.slice(0, 1), true)).toEqual([
-    `${name}: 1 passed, 1 failed, 1 could not be asked, flaky: 50.0 %`,
+    `${name}: 1 passed, 1 failed, 2 could not be asked, flaky: 50.0 %`,
+    "  1970-01-01T00:00:00.004Z  r4  could not ask   node.adress is not a function",
     "  1970-01-01T00:00:00.003Z  r3  infrastructure  engine-down",
     "  1970-01-01T00:00:00.002Z  r2  passed          on m1",
     "  1970-01-01T00:00:00.001Z  r1  failed          on m1",

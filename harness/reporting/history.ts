@@ -73,18 +73,19 @@ export function historyLines(histories: readonly HistoryOf[], whole: boolean): r
   });
 }
 
-/** What could not be asked is nobody's failure, and is called by another word. */
-const words: Readonly<Record<Outcome, string>> = {
-  passed: "passed",
-  failed: "failed",
-  errored: "infrastructure",
-  skipped: "skipped",
-};
+/**
+ * What could not be asked is nobody's failure, and is called by another word: infrastructure where the reason is a code of the harness's own; a
+ * spec's own mistake has none.
+ */
+function wordFor(outcome: Outcome, why: string | undefined): string {
+  if (outcome !== "errored") return outcome;
+  return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(why ?? "") ? "infrastructure" : "could not ask";
+}
 
 function lineOf({ run, at, outcome, madeOf, why }: HistoryOf["runs"][number]): string {
   const on = madeOf === undefined ? "" : `  on ${madeOf.slice(0, 8)}`;
   const because = why === undefined ? "" : `  ${oneLine(why, 200)}`;
-  return `${new Date(at).toISOString()}  ${oneLine(run)}  ${words[outcome].padEnd(14)}${on}${because}`.trimEnd();
+  return `${new Date(at).toISOString()}  ${oneLine(run)}  ${wordFor(outcome, why).padEnd(14)}${on}${because}`.trimEnd();
 }
 
 function nameOf({ test, check }: Pick<HistoryOf, "test" | "check">): string {
