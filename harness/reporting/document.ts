@@ -28,11 +28,11 @@ export interface ReadDocument {
 
 /**
  * What a file holds, whatever its shape. A `DeclarationError`: `no-<noun>` where there is no file, `unreadable`, `not-a-file`, `too-large`
- * (nothing of it is parsed then), `bad-<noun>` for what is no JSON, or half of one.
+ * (nothing of it is parsed then), `bad-<noun>` for what is no JSON, half of one, or JSON in which an object has a key twice.
  */
 export function readDocument(path: string, kind: DocumentKind): ReadDocument {
   const bytes = readBytes(path, kind);
-  const { values, depth } = extentOf(bytes);
+  const { values, depth, keys } = extentOf(bytes);
   if (values > mostValues)
     throw new DeclarationError({
       code: "too-large",
@@ -40,7 +40,10 @@ export function readDocument(path: string, kind: DocumentKind): ReadDocument {
       hint: "it was not written by Assay",
     });
   if (depth > mostDeep) throw badDocument(path, kind, `its values lie more than ${mostDeep} deep in each other`);
-  return { document: parsed(path, bytes.toString("utf8"), kind), sha256: digestOf(bytes) };
+  const document = parsed(path, bytes.toString("utf8"), kind);
+  if (keysIn(document) < keys)
+    throw badDocument(path, kind, "an object of it has a key twice, and who else reads it may take the other one");
+  return { document, sha256: digestOf(bytes) };
 }
 
 /** The bytes of a file within its kind's bounds. A `DeclarationError` as `readDocument`'s. */
@@ -101,9 +104,10 @@ function parsed(path: string, text: string, kind: DocumentKind): unknown {
   }
 }
 
-/** Commas and opening brackets outside strings; more than there are values in what is no JSON, and then that is found next. */
-function extentOf(bytes: Buffer): { readonly values: number; readonly depth: number } {
+/** Commas, colons and opening brackets outside strings; more than there are values and keys in what is no JSON, and then that is found next. */
+function extentOf(bytes: Buffer): { readonly values: number; readonly depth: number; readonly keys: number } {
   let values = 1;
+  let keys = 0;
   let depth = 0;
   let open = 0;
   let inString = false;
@@ -114,13 +118,28 @@ function extentOf(bytes: Buffer): { readonly values: number; readonly depth: num
       else if (byte === 0x22) inString = false;
     } else if (byte === 0x22) inString = true;
     else if (byte === 0x2c) values += 1;
+    else if (byte === 0x3a) keys += 1;
     else if (byte === 0x5b || byte === 0x7b) {
       values += 1;
       open += 1;
       if (open > depth) depth = open;
     } else if (byte === 0x5d || byte === 0x7d) open -= 1;
   }
-  return { values, depth };
+  return { values, depth, keys };
+}
+
+/** Of all objects in it; of those that were written twice one is left. */
+function keysIn(document: unknown): number {
+  let keys = 0;
+  const todo = [document];
+  while (todo.length > 0) {
+    const next = todo.pop();
+    if (typeof next !== "object" || next === null) continue;
+    const values: unknown[] = Object.values(next);
+    if (!Array.isArray(next)) keys += values.length;
+    for (const value of values) if (typeof value === "object") todo.push(value);
+  }
+  return keys;
 }
 
 function digestOf(bytes: Buffer): string {

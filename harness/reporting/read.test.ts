@@ -50,6 +50,12 @@ describe("a report", () => {
     ["a list", "[]", "bad-report", /the document: Invalid input: expected object/],
     ["null", "null", "bad-report", /the document: Invalid input/],
     [
+      "a verdict that is said twice",
+      whole.replace('"verdict": ', '"verdict": "met", "verdict": '),
+      "bad-report",
+      /an object of it has a key twice/,
+    ],
+    [
       "another version",
       whole.replace('"schemaVersion": 1', '"schemaVersion": 2'),
       "bad-report",
